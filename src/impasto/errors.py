@@ -1,0 +1,48 @@
+"""Every error that impasto raises on purpose.
+
+::
+
+    ImpastoError
+    ├── SettingsError      a setting, layer or preset that does not exist or is out of range
+    ├── PictureError       a picture that cannot be read, or cannot be used for the task
+    ├── OutputError        a result that cannot be written where it was asked for
+    ├── WeightsError       a weights file that is damaged or not a VGG-19
+    ├── MissingExtraError  an optional part (``impasto[...]``) that is not installed
+    └── DivergenceError    an optimisation that became NaN or infinite and could not be saved
+
+Messages name the offending value, the allowed range and the remedy, in one line. The command
+line prints them after ``impasto: `` and leaves with ``exit_code``: 2 where the caller asked for
+something impossible, 1 where the run itself failed.
+"""
+
+
+class ImpastoError(Exception):
+    """Base class of all errors raised on purpose."""
+
+    exit_code = 2
+
+
+class SettingsError(ImpastoError, ValueError):
+    """A setting, layer or preset that does not exist or is out of range."""
+
+
+class PictureError(ImpastoError):
+    """A picture that cannot be read, or cannot be used for the task."""
+
+
+class OutputError(ImpastoError):
+    """A result that cannot be written where it was asked for."""
+
+
+class WeightsError(ImpastoError):
+    """A weights file that is damaged or not a VGG-19."""
+
+
+class MissingExtraError(ImpastoError, ImportError):
+    """An optional part (``impasto[...]``) that is not installed."""
+
+
+class DivergenceError(ImpastoError):
+    """An optimisation that became NaN or infinite and could not be saved."""
+
+    exit_code = 1

@@ -1,0 +1,158 @@
+"""Content, style and total variation losses, each with its formula and its source.
+
+F is the feature map of the picture, P that of the content, both C channels x M positions; G is
+the Gram matrix F F^T of the picture, A that of the style. A style loss sees the picture only
+through `Statistics`, so pictures of different sizes compare: everywhere G and A are divided by
+their own number of positions first, which for equal sizes is the formula of the text.
+
+============  ==========================  ==================================  ====================
+name          content, per layer          style, per layer                    total variation
+============  ==========================  ==================================  ====================
+scale-free    |F - P|^2 / |P|^2           |G - A|^2 / |A|^2                   mean of squares
+gatys         1/2 |F - P|^2               1/(4 C^2 M^2) |G - A|^2             1/2 sum, 0..255
+course        1/(4 C M) |F - P|^2         1/(4 C^2 M^2) |G - A|^2             1/2 sum, 0..255
+neural-style  1/(C M) |F - P|^2           1/C^2 |G / (C M) - A / (C M)|^2     1/2 sum, 0..255
+sums          1/2 |F - P|^2               1/2 |G - A|^2                       1/2 sum, 0..255
+============  ==========================  ==================================  ====================
+
+|X|^2 is the sum of squares of all entries. Sources: gatys, Gatys et al. 2015, equations 1 and 4;
+course, the Art Generation assignment of deeplearning.ai; neural-style, neural_style.lua of
+jcjohnson/neural-style; scale-free is impasto's own: every term is 1 for a picture whose features
+are zero, whatever the pair, layer and size, so weights mean the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from impasto.settings import Normalization, StyleLoss
+from impasto.statistics import Statistics
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class ContentLoss:
+    """Squared distance of one layer's feature map to the content's.
+
+    Args:
+        target: (1, C, h, w), the content's feature map P.
+        normalization: see the table of this module.
+    """
+
+    target: Tensor
+    factor: float
+
+    @classmethod
+    def of(cls, target: Tensor, normalization: Normalization) -> ContentLoss:
+        """The loss with the factor that ``normalization`` gives it."""
+        size = target.numel()
+        factors: Mapping[str, Callable[[], float]] = {
+            "scale-free": lambda: 1 / max(float(target.square().sum()), _TINY),
+            "gatys": lambda: 1 / 2,
+            "course": lambda: 1 / (4 * size),
+            "neural-style": lambda: 1 / size,
+            "sums": lambda: 1 / 2,
+        }
+        return cls(target, factors[normalization]())
+
+    def __call__(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Value (a scalar) and gradient (1, C, h, w) at ``features`` (1, C, h, w)."""
+        difference = features - self.target
+        value = self.factor * difference.square().sum()
+        return value, difference.mul_(2 * self.factor)
+
+
+def _style_factor(style: Statistics, normalization: Normalization, positions: int) -> float:
+    """The factor of |G/M - A/M|^2, for a picture with ``positions`` cells in this layer."""
+    channels = style.channels
+    factors: Mapping[str, float] = {
+        "gatys": 1 / (4 * channels**2),
+        "course": 1 / (4 * channels**2),
+        "neural-style": 1 / channels**4,
+        "sums": positions**2 / 2,
+    }
+    return factors[normalization]
+
+
+@dataclass(frozen=True)
+class GramLoss:
+    """Squared distance of the Gram matrices (Gatys et al. 2015, equation 4).
+
+    Args:
+        style: statistics of the style's feature map.
+        normalization: see the table of this module.
+    """
+
+    style: Statistics
+    normalization: Normalization
+
+    additive = True
+
+    def __call__(self, picture: Statistics) -> Tensor:
+        """Value, a scalar; differentiable by the picture's sums."""
+        distance = (picture.gram - self.style.gram).square().sum()
+        if self.normalization == "scale-free":
+            return distance / self.style.gram.square().sum().clamp_min(_TINY)
+        return distance * _style_factor(self.style, self.normalization, picture.count)
+
+
+@dataclass(frozen=True)
+class CovarianceLoss:
+    """Squared distances of the means and of the covariances, each by its target's squared norm.
+
+    The Gram matrix is covariance plus outer product of the mean; taking the two apart keeps the
+    large mean from drowning the covariance, which is what carries the texture (compare Li et al.,
+    Demystifying Neural Style Transfer, 2017, on the second-order statistics of features).
+    """
+
+    style: Statistics
+    normalization: Normalization = "scale-free"
+
+    additive = True
+
+    def __call__(self, picture: Statistics) -> Tensor:
+        """Value, a scalar; differentiable by the picture's sums."""
+        means = (picture.mean - self.style.mean).square().sum()
+        covariances = (picture.covariance - self.style.covariance).square().sum()
+        mean_size = self.style.mean.square().sum()
+        # A flat style has hardly any covariance; its size is then judged by the mean's.
+        covariance_size = self.style.covariance.square().sum() + 1e-4 * mean_size.square()
+        return means / mean_size.clamp_min(_TINY) + covariances / covariance_size.clamp_min(_TINY)
+
+
+STYLE_LOSSES: Mapping[StyleLoss, type[GramLoss] | type[CovarianceLoss]] = MappingProxyType(
+    {"gram": GramLoss, "covariance": CovarianceLoss}
+)
+"""The style losses by the names that `Settings.style_loss` allows."""
+
+
+def total_variation(picture: Tensor, normalization: Normalization) -> tuple[Tensor, Tensor]:
+    """Sum of squared differences of neighbouring pixels, and its gradient.
+
+    1/2 sum (x[i, j+1] - x[i, j])^2 + (x[i+1, j] - x[i, j])^2, with pixels 0..255 (the gradient
+    that neural_style.lua applies, save that it leaves out the last row and column); ``scale-free``
+    takes the sum of squares with pixels 0..1 and divides it by the number of values.
+
+    Args:
+        picture: (1, 3, H, W), sRGB 0..1.
+        normalization: see the table of this module.
+
+    Returns:
+        Value (a scalar) and gradient (1, 3, H, W).
+    """
+    factor = 1 / picture.numel() if normalization == "scale-free" else 255**2 / 2
+    right = picture[..., 1:] - picture[..., :-1]
+    down = picture[..., 1:, :] - picture[..., :-1, :]
+    value = factor * (right.square().sum() + down.square().sum())
+    gradient = torch.zeros_like(picture)
+    gradient[..., 1:] += right
+    gradient[..., :-1] -= right
+    gradient[..., 1:, :] += down
+    gradient[..., :-1, :] -= down
+    return value, gradient.mul_(2 * factor)

@@ -1,0 +1,64 @@
+"""Pictures and networks that several tests share."""
+
+from __future__ import annotations
+
+import os
+
+# Several processes share two cores in CI: threads that spin while they wait starve each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import pytest
+import torch
+from pictures import painted
+from torch import Tensor
+
+from impasto.conventions import InputConvention
+from impasto.images import Image
+from impasto.weights import Weights, load_weights
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the slow tests unless SLOW=1 asks for them."""
+    if os.environ.get("SLOW") == "1":
+        return
+    skip = pytest.mark.skip(reason="slow: set SLOW=1")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def vgg() -> Weights:
+    """The embedded network."""
+    return load_weights()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Weights:
+    """A seeded network of three small convolutions in two blocks: quick, and wrong nowhere."""
+    generator = torch.Generator().manual_seed(7)
+    shapes = {"conv1_1": (8, 3), "conv1_2": (8, 8), "conv2_1": (12, 8)}
+    kernels, biases = {}, {}
+    for name, (out, channels) in shapes.items():
+        kernels[name] = torch.randn(out, channels, 3, 3, generator=generator) / (3 * channels**0.5)
+        biases[name] = torch.randn(out, generator=generator) / 10
+    convention = InputConvention("tiny", "BGR", 1.0, (0.4, 0.45, 0.5), (0.2, 0.25, 0.3))
+    return Weights(kernels, biases, convention, "seeded", "MIT", "")
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Image:
+    """A smooth picture with an edge, 96 x 72."""
+    return Image(painted(72, 96, seed=1))
+
+
+@pytest.fixture(scope="session")
+def painting() -> Image:
+    """A lively picture in other colours, 80 x 80."""
+    return Image(painted(80, 80, seed=2).flip(1))
+
+
+@pytest.fixture
+def random_picture() -> Tensor:
+    """(1, 3, 37, 50) of uniform noise: odd on one side, no ties."""
+    return torch.rand(1, 3, 37, 50, generator=torch.Generator().manual_seed(3))

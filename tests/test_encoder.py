@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from reference import reference_features
+from torch import Tensor
+
+from impasto.encoder import Encoder
+from impasto.errors import SettingsError
+from impasto.settings import Padding, Pooling
+from impasto.weights import Weights
+
+TAPS = ("conv1_1", "relu1_2", "relu2_1", "conv3_1", "conv4_2", "relu4_2", "conv5_1")
+
+
+def doubled(weights: Weights) -> Weights:
+    """The same network in float64, where rounding decides no ReLU and no maximum."""
+    return replace(
+        weights,
+        kernels={name: kernel.double() for name, kernel in weights.kernels.items()},
+        biases={name: bias.double() for name, bias in weights.biases.items()},
+    )
+
+
+@pytest.mark.parametrize("size", [(64, 64), (51, 77), (33, 90), (16, 17)])
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+@pytest.mark.parametrize("pooling", ["max", "avg"])
+def test_forward_and_pullback_equal_autograd(
+    vgg: Weights, pooling: Pooling, padding: Padding, size: tuple[int, int]
+) -> None:
+    weights = doubled(vgg)
+    generator = torch.Generator().manual_seed(0)
+    picture = torch.rand(1, 3, *size, generator=generator, dtype=torch.float64).requires_grad_()
+    expected = reference_features(weights, picture, pooling, padding)
+    cotangents: dict[str, Tensor] = {
+        layer: torch.randn(expected[layer].shape, generator=generator).double()
+        / expected[layer].detach().norm()
+        for layer in TAPS
+    }
+    total = torch.stack([(expected[layer] * cotangents[layer]).sum() for layer in TAPS]).sum()
+    (gradient,) = torch.autograd.grad(total, picture)
+
+    encoder = Encoder(weights, pooling=pooling, padding=padding)
+    features = encoder.forward(picture.detach(), TAPS)
+    pulled = encoder.pullback(features, {name: value.clone() for name, value in cotangents.items()})
+    for layer in TAPS:
+        torch.testing.assert_close(features[layer], expected[layer].detach(), rtol=1e-9, atol=1e-9)
+    assert (pulled - gradient).norm() < 1e-6 * gradient.norm()
+
+
+def test_conv_and_relu_of_one_layer_are_told_apart(tiny: Weights, random_picture: Tensor) -> None:
+    features = Encoder(tiny).forward(random_picture, ["conv2_1", "relu2_1"])
+    assert (features["conv2_1"] < 0).any()
+    assert torch.equal(features["relu2_1"], features["conv2_1"].clamp(min=0))
+
+
+def test_odd_sizes_lose_no_row_or_column(tiny: Weights) -> None:
+    picture = torch.full((1, 3, 33, 47), 0.3)
+    seen = Encoder(tiny).forward(picture, ["relu2_1"])
+    assert seen["relu2_1"].shape == (1, 12, 17, 24)
+    changed = picture.clone()
+    changed[..., -1, -1] = 1.0
+    again = Encoder(tiny).forward(changed, ["relu2_1"])
+    assert not torch.equal(seen["relu2_1"][..., -1, -1], again["relu2_1"][..., -1, -1])
+
+
+def test_replicated_edges_draw_no_frame(vgg: Weights) -> None:
+    """A flat picture looks the same to the network everywhere, but not with zeros around it."""
+    picture = torch.full((1, 3, 48, 48), 0.7)
+    edges = {}
+    paddings: tuple[Padding, ...] = ("replicate", "zeros")
+    for padding in paddings:
+        map_ = Encoder(vgg, padding=padding).forward(picture, ["relu3_1"])["relu3_1"]
+        edges[padding] = float((map_ - map_[..., 5:6, 5:6]).abs().max() / map_.abs().max())
+    assert edges["replicate"] < 1e-5
+    assert edges["zeros"] > 0.05
+
+
+def test_nothing_above_the_deepest_layer_is_computed(vgg: Weights) -> None:
+    features = Encoder(vgg).forward(torch.rand(1, 3, 32, 32), ["relu2_1"])
+    assert len(features._inputs) == 4  # conv1_1, conv1_2, pool, conv2_1
+
+
+def test_mean_color_is_where_the_network_sees_zero(vgg: Weights) -> None:
+    encoder = Encoder(vgg, padding="zeros")
+    picture = torch.tensor(encoder.mean_color).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    seen = encoder.forward(picture, ["conv1_1"])["conv1_1"]
+    bias = vgg.biases["conv1_1"].view(1, -1, 1, 1).expand_as(seen)
+    torch.testing.assert_close(seen, bias, rtol=0, atol=1e-3)
+    red, _, blue = encoder.mean_color
+    assert red == pytest.approx(123.68 / 255)
+    assert blue == pytest.approx(103.939 / 255)
+
+
+def test_unknown_layers_are_named(tiny: Weights) -> None:
+    with pytest.raises(SettingsError, match=r"conv3_1.*did you mean 'conv2_1'"):
+        Encoder(tiny).forward(torch.rand(1, 3, 8, 8), ["conv3_1"])
+
+
+def test_min_size_follows_the_poolings(vgg: Weights) -> None:
+    encoder = Encoder(vgg)
+    assert encoder.min_size(["relu1_2"]) == 1
+    assert encoder.min_size(["conv1_1", "conv5_1"]) == 16

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from pictures import painted
+from reference import gram, reference_features
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.encoder import Encoder
+from impasto.objective import Objective
+from impasto.settings import PRESETS, Pooling, Settings
+from impasto.weights import Weights
+
+
+def neural_style_terms(
+    weights: Weights, settings: Settings, content: Tensor, style: Tensor, picture: Tensor
+) -> dict[str, Tensor]:
+    """The terms of neural_style.lua as its text has them, for autograd."""
+
+    def maps(x: Tensor) -> dict[str, Tensor]:
+        return reference_features(weights, x, settings.pooling, "zeros", last="conv5_1")
+
+    seen, wanted, painted_maps = maps(picture), maps(content), maps(style)
+    terms = {"content/relu4_2": 5 * functional.mse_loss(seen["relu4_2"], wanted["relu4_2"])}
+    for layer in ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"):
+        own = gram(seen[layer]) / seen[layer].numel()
+        target = gram(painted_maps[layer]) / painted_maps[layer].numel()
+        terms[f"style/{layer}"] = 100 * functional.mse_loss(own, target)
+    pixels = 255 * picture
+    right = (pixels[..., 1:] - pixels[..., :-1]).square().sum()
+    down = (pixels[..., 1:, :] - pixels[..., :-1, :]).square().sum()
+    terms["total_variation"] = 1e-3 * (right + down) / 2
+    return terms
+
+
+@pytest.mark.parametrize("size", [(96, 128), (75, 101)])
+@pytest.mark.parametrize("pooling", ["max", "avg"])
+def test_neural_style_preset_equals_its_formulas_under_autograd(
+    vgg: Weights, pooling: Pooling, size: tuple[int, int]
+) -> None:
+    settings = Settings(preset="neural-style", pooling=pooling)
+    content, style = painted(*size, seed=1), painted(88, 71, seed=2)
+    start = painted(*size, seed=3).requires_grad_()
+    expected = neural_style_terms(vgg, settings, content, style, start)
+    (gradient,) = torch.autograd.grad(torch.stack(list(expected.values())).sum(), start)
+
+    encoder = Encoder(vgg, pooling=pooling, padding=settings.padding)
+    objective = Objective.towards(encoder, settings, content=content, style=style)
+    evaluation = objective(start.detach())
+    assert evaluation.terms.keys() == expected.keys()
+    for name, value in expected.items():
+        assert float(evaluation.terms[name]) == pytest.approx(float(value.detach()), rel=1e-3), name
+    assert (evaluation.gradient - gradient).norm() <= 1e-4 * gradient.norm()
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_gradient_of_every_preset_is_its_slope(
+    tiny: Weights, random_picture: Tensor, preset: str
+) -> None:
+    """Along random directions the loss changes as the gradient says (float64 differences)."""
+    layers = {"content_layers": "conv2_1,relu1_2", "style_layers": "relu1_1,conv2_1"}
+    settings = Settings(preset=preset, **layers)
+    double = {name: kernel.double() for name, kernel in tiny.kernels.items()}
+    biases = {name: bias.double() for name, bias in tiny.biases.items()}
+    weights = Weights(double, biases, tiny.convention, "", "", "")
+    encoder = Encoder(weights, pooling=settings.pooling, padding=settings.padding)
+    content, style = painted(37, 50, seed=4).double(), painted(30, 31, seed=5).double()
+    objective = Objective.towards(encoder, settings, content=content, style=style)
+    picture = random_picture.double()
+    gradient = objective(picture).gradient
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        direction = torch.randn(picture.shape, generator=generator, dtype=torch.float64)
+        tiny_step = 1e-7 * direction
+        slope = (objective(picture + tiny_step).loss - objective(picture - tiny_step).loss) / 2e-7
+        assert float(slope) == pytest.approx(float((gradient * direction).sum()), rel=1e-3)
+
+
+def test_losses_vanish_at_their_targets(tiny: Weights) -> None:
+    picture = painted(40, 56, seed=6)
+    settings = Settings(
+        content_layers="conv2_1", style_layers="relu1_1,relu2_1", total_variation_weight=0
+    )
+    objective = Objective.towards(Encoder(tiny), settings, content=picture, style=picture)
+    evaluation = objective(picture)
+    assert float(evaluation.loss) < 1e-8
+    assert evaluation.gradient.abs().max() < 1e-6
+
+
+def test_layers_of_weight_zero_cost_nothing(tiny: Weights) -> None:
+    picture = painted(40, 56, seed=6)
+    settings = Settings(content_layers="conv1_1", style_layers="relu1_1=1,relu2_1=0")
+    objective = Objective.towards(Encoder(tiny), settings, content=picture, style=picture)
+    assert "style/relu2_1" not in objective(picture).terms

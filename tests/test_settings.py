@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from pydantic import ValidationError
+
+from impasto.errors import SettingsError
+from impasto.losses import STYLE_LOSSES
+from impasto.settings import LAYER_NAMES, PRESETS, Settings, StyleLoss
+
+
+def test_a_preset_fills_what_is_not_given() -> None:
+    settings = Settings(preset="gatys", size=256)
+    assert settings.size == 256
+    assert settings.pooling == "avg"
+    assert settings.content_layers == {"conv4_2": 1.0}
+    assert settings.model_fields_set == {"preset", "size"}
+
+
+def test_every_preset_is_valid_and_survives_json() -> None:
+    for name in PRESETS:
+        settings = Settings(preset=name)
+        assert Settings(**settings.model_dump(mode="json")) == settings
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "relu4_2,conv5_1=0.2",
+        ["relu4_2", "conv5_1=0.2"],
+        {"relu4_2": 1, "conv5_1": 0.2},
+        " relu4_2 , conv5_1=0.2 ",
+    ],
+)
+def test_layers_are_read_in_every_form(given: Any) -> None:
+    assert Settings(content_layers=given).content_layers == {"relu4_2": 1.0, "conv5_1": 0.2}
+
+
+def test_layer_names_are_those_of_vgg_19() -> None:
+    assert len(LAYER_NAMES) == 32
+    assert LAYER_NAMES[0] == "conv1_1"
+    assert LAYER_NAMES[-1] == "relu5_4"
+    assert "conv2_3" not in LAYER_NAMES
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"size": -1}, ["size", "-1", "0"]),
+        ({"size": 70_000}, ["size", "70000", "65536"]),
+        ({"preset": "gaty"}, ["gaty", "gatys"]),
+        ({"colour": 1}, ["colour", "known"]),
+        ({"pooling": "mean"}, ["mean", "max", "avg"]),
+        ({"content_layers": "conv4_9"}, ["conv4_9", "did you mean 'conv4_"]),
+        ({"content_layers": []}, ["no layer"]),
+        ({"content_layers": "conv4_2,conv4_2"}, ["twice"]),
+        ({"style_layers": "conv1_1=-1"}, ["conv1_1", "-1", "0"]),
+        ({"style_layers": "conv1_1=nan"}, ["conv1_1", "nan", "finite"]),
+        ({"style_layers": "conv1_1=0"}, ["weights are 0"]),
+        ({"content_weight": 0, "style_weight": 0}, ["content_weight", "style_weight", "0"]),
+        ({"style_weight": float("inf")}, ["style_weight", "finite"]),
+        ({"iterations": 0}, ["iterations", "0", "1"]),
+        ({"levels": 99}, ["levels", "99", "16"]),
+        ({"noise_share": 1.5}, ["noise_share", "1.5", "1"]),
+        ({"step_size": 0}, ["step_size", "0"]),
+        ({"preset": "gatys", "style_loss": "covariance"}, ["covariance", "scale-free", "gram"]),
+    ],
+)
+def test_bad_settings_get_one_clear_line(given: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings(**given)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    with pytest.raises(ValidationError):
+        Settings().size = 3  # type: ignore[misc]
+    assert Settings().replace(size=300).size == 300
+    with pytest.raises(SettingsError):
+        Settings().replace(size=-3)
+
+
+def test_names_and_implementations_agree() -> None:
+    assert set(STYLE_LOSSES) == set(get_args(StyleLoss))
+
+
+def test_every_setting_explains_itself() -> None:
+    assert all(field.description for field in Settings.model_fields.values())

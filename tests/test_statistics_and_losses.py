@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from reference import gram
+from torch import Tensor
+
+from impasto.losses import ContentLoss, CovarianceLoss, GramLoss, total_variation
+from impasto.settings import Normalization
+from impasto.statistics import Statistics, pull_back
+
+# Two channels, 1 x 2 positions: F = [[1, 2], [3, 4]], so F F^T = [[5, 11], [11, 25]].
+F = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
+# P = [[0, 2], [1, 1]], so P P^T = [[4, 2], [2, 2]].
+P = torch.tensor([[[[0.0, 2.0]], [[1.0, 1.0]]]])
+
+
+def random_map(height: int, width: int, channels: int = 6, seed: int = 0) -> Tensor:
+    return torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def test_sums_by_hand() -> None:
+    sums = Statistics.of(F)
+    assert sums.count == 2
+    assert sums.sum.tolist() == [3, 7]
+    assert sums.product.tolist() == [[5, 11], [11, 25]]
+    assert sums.mean.tolist() == [1.5, 3.5]
+    assert sums.covariance.tolist() == [[0.25, 0.25], [0.25, 0.25]]
+
+
+def test_sums_of_tiles_are_the_sums_of_the_whole() -> None:
+    whole = random_map(9, 14)
+    parts = Statistics.of(whole[..., :5, :]) + Statistics.of(whole[..., 5:, :])
+    expected = Statistics.of(whole)
+    assert parts.count == expected.count
+    torch.testing.assert_close(parts.product, expected.product)
+    torch.testing.assert_close(parts.sum, expected.sum)
+
+
+def test_pull_back_of_the_sums_equals_autograd() -> None:
+    features = random_map(5, 7).requires_grad_()
+    d_sum, d_product = torch.rand(6), torch.rand(6, 6)
+    sums = Statistics.of(features)
+    value = (sums.sum * d_sum).sum() + (sums.product * d_product).sum()
+    (expected,) = torch.autograd.grad(value, features)
+    torch.testing.assert_close(pull_back(features.detach(), d_sum, d_product), expected)
+
+
+# |F - P|^2 = 1 + 0 + 4 + 9 = 14 over C M = 4 values; |P|^2 = 6.
+@pytest.mark.parametrize(
+    ("normalization", "expected"),
+    [("gatys", 7), ("sums", 7), ("course", 14 / 16), ("neural-style", 3.5), ("scale-free", 14 / 6)],
+)
+def test_content_loss_by_hand(normalization: Normalization, expected: float) -> None:
+    value, _ = ContentLoss.of(P, normalization)(F.clone())
+    assert float(value) == pytest.approx(expected)
+
+
+# G - A = [[1, 9], [9, 23]], its squares sum to 1 + 81 + 81 + 529 = 692; C = 2, M = 2.
+# |A|^2 = 16 + 4 + 4 + 4 = 28; for neural-style each is divided by C M = 4, the mean is over 4.
+@pytest.mark.parametrize(
+    ("normalization", "expected"),
+    [
+        ("gatys", 692 / (4 * 4 * 4)),
+        ("course", 692 / (4 * 4 * 4)),
+        ("sums", 692 / 2),
+        ("neural-style", 692 / 16 / 4),
+        ("scale-free", 692 / 28),
+    ],
+)
+def test_style_loss_by_hand(normalization: Normalization, expected: float) -> None:
+    loss = GramLoss(Statistics.of(P), normalization)
+    assert float(loss(Statistics.of(F))) == pytest.approx(expected)
+
+
+def test_covariance_loss_by_hand() -> None:
+    # Style: mean (1, 1), covariance [[1, 0], [0, 0]]; picture: mean (1.5, 3.5), all 0.25.
+    # Means: (0.25 + 6.25) / 2; covariances: (0.5625 + 3 * 0.0625) / (1 + 1e-4 * 2^2).
+    loss = CovarianceLoss(Statistics.of(P))
+    assert float(loss(Statistics.of(F))) == pytest.approx(3.25 + 0.75 / 1.0004)
+
+
+@pytest.mark.parametrize("loss", [GramLoss, CovarianceLoss])
+def test_style_loss_is_zero_at_its_target_of_any_size(
+    loss: type[GramLoss] | type[CovarianceLoss],
+) -> None:
+    style = random_map(6, 8)
+    twice = torch.cat([style, style], dim=3)  # the same statistics, twice the positions
+    assert float(loss(Statistics.of(style), "scale-free")(Statistics.of(twice))) < 1e-9
+
+
+def test_scale_free_losses_do_not_depend_on_the_scale_of_the_features() -> None:
+    a, b = random_map(6, 8, seed=1), random_map(7, 5, seed=2)
+    for make in (GramLoss, CovarianceLoss):
+        small = make(Statistics.of(a), "scale-free")(Statistics.of(b))
+        large = make(Statistics.of(1000 * a), "scale-free")(Statistics.of(1000 * b))
+        torch.testing.assert_close(small, large, rtol=1e-3, atol=0)
+
+
+def test_a_gram_matrix_forgets_where_things_are() -> None:
+    features = random_map(6, 8)
+    shuffled = features.flatten(2)[..., torch.randperm(48)].view_as(features)
+    torch.testing.assert_close(Statistics.of(shuffled).gram, gram(features) / 48)
+
+
+@pytest.mark.parametrize("normalization", ["scale-free", "gatys", "neural-style"])
+def test_flat_targets_give_finite_losses(normalization: Normalization) -> None:
+    black, flat = torch.zeros(1, 6, 4, 4), torch.full((1, 6, 4, 4), 0.5)
+    for target in (black, flat):
+        value, gradient = ContentLoss.of(target, normalization)(random_map(4, 4))
+        assert torch.isfinite(value)
+        assert torch.isfinite(gradient).all()
+        style = GramLoss(Statistics.of(target), normalization)(Statistics.of(random_map(5, 5)))
+        assert torch.isfinite(style)
+
+
+def test_total_variation_by_hand() -> None:
+    # Each channel [[0, 1], [0, 0]]: one step to the right, one down.
+    picture = torch.tensor([[0.0, 1.0], [0.0, 0.0]]).expand(1, 3, 2, 2)
+    value, _ = total_variation(picture, "neural-style")
+    assert float(value) == pytest.approx(0.5 * 255**2 * 2 * 3)
+    value, _ = total_variation(picture, "scale-free")
+    assert float(value) == pytest.approx(2 * 3 / 12)
+
+
+@pytest.mark.parametrize("normalization", ["neural-style", "scale-free"])
+def test_total_variation_gradient_equals_autograd(
+    random_picture: Tensor, normalization: Normalization
+) -> None:
+    picture = random_picture.requires_grad_()
+    value, gradient = total_variation(picture, normalization)
+    (expected,) = torch.autograd.grad(value, picture)
+    assert (gradient.detach() - expected).norm() < 1e-5 * expected.norm()
