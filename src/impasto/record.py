@@ -1,0 +1,344 @@
+"""The picture's making as a short film: a looping GIF or an H.264 MP4.
+
+An optimisation changes the picture fast at first and slowly later; a film with one frame every
+n iterations would jump and then stand still. The frames here lie evenly along the *change* of the
+picture instead. The total change is unknown while the run goes on, so a bounded number of
+candidates is kept and thinned out as the change adds up.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image as PillowImage
+
+from impasto.errors import MissingExtraError, OutputError, SettingsError
+from impasto.files import check_file, reason_of, replacing
+
+FRAME_MILLISECONDS = 80
+LAST_FRAME_MILLISECONDS = 1520  # the result is held for some 1.5 s; a multiple of the above
+
+_CANDIDATES_PER_FRAME = 4
+_THUMBNAIL_SIDE = 64
+_JPEG_QUALITY = 95
+_H264_QUALITY = "18"  # x264's constant rate factor: visually close to lossless
+_BT709 = 1  # the code of ITU-T H.273 for primaries, transfer and matrix alike
+
+
+class RecordedStep(Protocol):
+    """What a recorder needs to know of a step."""
+
+    @property
+    def pixels(self) -> torch.Tensor:
+        """The picture, ``(1, 3, height, width)``, sRGB, about 0..1."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A picture that may become a frame."""
+
+    position: float  # change from the first picture to this one, along the kept pictures
+    thumbnail: torch.Tensor
+    picture: bytes  # a JPEG, so that many fit into memory
+
+
+class Recorder:
+    """Collects the pictures of a run and writes them as a film when closed.
+
+    Use it as a context manager. If the block is left by an error or by Ctrl-C, the film so far is
+    still written where it has two frames or more.
+
+    Args:
+        path: The film to write, ``.gif`` or ``.mp4``; an existing file is replaced.
+        frames: The most frames to show, at least 2.
+        max_side: The longest side of the film in pixels, at least 16.
+
+    Raises:
+        OutputError: The extension is unknown, or the folder is missing or not writable.
+        SettingsError: ``frames`` or ``max_side`` is out of range.
+        MissingExtraError: MP4 is asked for and ``impasto[video]`` is not installed.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, frames: int = 60, max_side: int = 512
+    ) -> None:
+        self.path = Path(path)
+        if frames < 2:
+            raise SettingsError(f"frames of a film: {frames} is too few; give 2 or more")
+        if max_side < 16:
+            raise SettingsError(f"longest side of a film: {max_side} is too small; give 16 or more")
+        _check_target(self.path)
+        self.frames = frames
+        self.max_side = max_side
+        self._candidates: list[_Candidate] = []
+        self._spacing = 0.0
+        self._latest: PillowImage.Image | None = None
+        self._thumbnail_size: tuple[int, int] | None = None
+        self._latest_thumbnail: torch.Tensor | None = None
+        self._closed = False
+
+    def add(self, step: RecordedStep) -> None:
+        """Take the picture of a step into account; pictures that are not finite are left out.
+
+        Args:
+            step: Anything with ``pixels``, ``(1, 3, height, width)``, sRGB; cut to 0..1 here.
+        """
+        pixels = step.pixels.detach().to("cpu", torch.float32)
+        if not bool(torch.isfinite(pixels).all()):
+            return
+        pixels = pixels.clamp(0, 1)
+        thumbnail = self._thumbnail(pixels)
+        self._latest = _to_pillow(pixels, self.max_side)
+        self._latest_thumbnail = thumbnail
+        if not self._candidates:
+            self._candidates.append(_Candidate(0.0, thumbnail, _to_jpeg(self._latest)))
+            return
+        # Measured from the last picture kept, not from the last one seen: an optimiser that
+        # trembles on the spot makes no way.
+        last = self._candidates[-1]
+        change = _distance(last.thumbnail, thumbnail)
+        if change > self._spacing:
+            picture = _to_jpeg(self._latest)
+            self._candidates.append(_Candidate(last.position + change, thumbnail, picture))
+            if len(self._candidates) > _CANDIDATES_PER_FRAME * self.frames:
+                self._thin_out()
+
+    def close(self) -> Path | None:
+        """Write the film.
+
+        Returns:
+            The file, or None where no picture was ever added. A second call does nothing more.
+
+        Raises:
+            OutputError: The film cannot be written.
+        """
+        if self._closed or self._latest is None:
+            return None
+        self._closed = True
+        _replace_atomically(self.path, self._film(self._latest), _WRITERS[self.path.suffix.lower()])
+        self._candidates.clear()
+        return self.path
+
+    def __enter__(self) -> Recorder:
+        """Return the recorder itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Write the film; an error of the block itself is never hidden by one of the film."""
+        if error is None:
+            self.close()
+        elif len(self._positions()) >= 2:
+            try:
+                self.close()
+            except OutputError as second:
+                error.add_note(str(second))
+
+    def _thumbnail(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Small copies of one size for all levels, so that levels can be compared."""
+        if self._thumbnail_size is None:
+            height, width = pixels.shape[-2:]
+            scale = min(1.0, _THUMBNAIL_SIDE / max(height, width))
+            self._thumbnail_size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        return torch.nn.functional.interpolate(
+            pixels, self._thumbnail_size, mode="bilinear", antialias=True
+        )
+
+    def _thin_out(self) -> None:
+        kept = _evenly_spaced([c.position for c in self._candidates], 2 * self.frames)
+        thinned: list[_Candidate] = []
+        position = 0.0
+        for candidate in (self._candidates[index] for index in kept):
+            if thinned:
+                position += _distance(thinned[-1].thumbnail, candidate.thumbnail)
+            thinned.append(_Candidate(position, candidate.thumbnail, candidate.picture))
+        self._candidates = thinned
+        self._spacing = position / (_CANDIDATES_PER_FRAME * self.frames)
+
+    def _positions(self) -> list[float]:
+        """Positions of all candidates, the latest picture last."""
+        positions = [candidate.position for candidate in self._candidates]
+        if self._candidates and self._latest_thumbnail is not None:
+            rest = _distance(self._candidates[-1].thumbnail, self._latest_thumbnail)
+            if rest > 0:
+                positions.append(positions[-1] + rest)
+        return positions
+
+    def _film(self, latest: PillowImage.Image) -> Iterator[PillowImage.Image]:
+        """The frames in order, each in the size of the latest picture (H.264 wants even sides)."""
+        step = 2 if self.path.suffix.lower() == ".mp4" else 1
+        width, height = (max(step, side - side % step) for side in latest.size)
+        chosen = _evenly_spaced(self._positions(), self.frames)
+        for index in chosen[:-1]:
+            yield _resized(_from_jpeg(self._candidates[index].picture), (width, height))
+        yield _resized(latest, (width, height))
+
+
+def _evenly_spaced(positions: Sequence[float], count: int) -> list[int]:
+    """Choose ``count`` of the ascending positions, first and last included, as evenly as possible.
+
+    The even choice is the one with the least sum of squared gaps; found by dynamic programming
+    over the last position chosen.
+
+    Returns:
+        Ascending indices; all of them where there are no more than ``count``.
+    """
+    if len(positions) <= count:
+        return list(range(len(positions)))
+    places = np.asarray(positions)
+    gaps = (places[:, None] - places[None, :]) ** 2
+    gaps[np.triu_indices(len(places))] = np.inf  # a step leads forward only
+    cost = np.full(len(places), np.inf)
+    cost[0] = 0.0
+    before = []
+    for _ in range(count - 1):
+        total = gaps + cost
+        before.append(total.argmin(axis=1))
+        cost = total.min(axis=1)
+    chosen = [len(places) - 1]
+    for origin in reversed(before):
+        chosen.append(int(origin[chosen[-1]]))
+    return chosen[::-1]
+
+
+def _distance(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Root mean square difference of two pictures of one size."""
+    return float((a - b).square().mean().sqrt())
+
+
+def _to_pillow(pixels: torch.Tensor, max_side: int) -> PillowImage.Image:
+    """``(1, 3, height, width)`` in 0..1 to 8 bits, made smaller where a side exceeds the limit."""
+    array = (pixels[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    picture = PillowImage.fromarray(np.ascontiguousarray(array))
+    scale = max_side / max(picture.size)
+    if scale >= 1:
+        return picture
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), PillowImage.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _resized(picture: PillowImage.Image, size: tuple[int, int]) -> PillowImage.Image:
+    if picture.size == size:
+        return picture
+    return picture.resize(size, PillowImage.Resampling.LANCZOS)
+
+
+def _to_jpeg(picture: PillowImage.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def _from_jpeg(data: bytes) -> PillowImage.Image:
+    with PillowImage.open(io.BytesIO(data)) as picture:
+        return picture.convert("RGB")
+
+
+def _write_gif(path: Path, film: Iterator[PillowImage.Image]) -> None:
+    """Each frame has a palette of its own: the colours change as much as the shapes do."""
+    frames = [_with_palette(picture) for picture in film]
+    durations = [FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_FRAME_MILLISECONDS]
+    frames[0].save(
+        path,
+        "GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=durations,
+        loop=0,
+        disposal=1,
+    )
+
+
+def _with_palette(picture: PillowImage.Image) -> PillowImage.Image:
+    # Of Pillow's methods the octree is nearest to the picture once dithered, and the fastest.
+    palette = picture.quantize(256, method=PillowImage.Quantize.FASTOCTREE)
+    return picture.quantize(palette=palette, dither=PillowImage.Dither.FLOYDSTEINBERG)
+
+
+def _write_mp4(path: Path, film: Iterator[PillowImage.Image]) -> None:
+    """H.264 in BT.709 with the colours tagged, ready to play before it is loaded to the end."""
+    av = _import_av()
+    held = LAST_FRAME_MILLISECONDS // FRAME_MILLISECONDS - 1
+    try:
+        with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            frame = _yuv_frame(av, next(film))
+            stream = _h264_stream(container, frame.width, frame.height)
+            container.mux(stream.encode(frame))
+            for picture in film:
+                frame = _yuv_frame(av, picture)
+                container.mux(stream.encode(frame))
+            for _ in range(held):
+                frame.pts = None
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    except av.FFmpegError as error:
+        raise OSError(str(error)) from error
+
+
+def _h264_stream(container: Any, width: int, height: int) -> Any:
+    stream = container.add_stream(
+        "libx264", rate=Fraction(1000, FRAME_MILLISECONDS), options={"crf": _H264_QUALITY}
+    )
+    stream.width, stream.height = width, height
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.colorspace = _BT709
+    stream.codec_context.color_primaries = _BT709
+    stream.codec_context.color_trc = _BT709
+    stream.codec_context.color_range = 1  # limited range, as players expect
+    return stream
+
+
+def _yuv_frame(av: Any, picture: PillowImage.Image) -> Any:
+    frame = av.VideoFrame.from_image(picture)
+    return frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+
+
+def _import_av() -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError(
+            "a film as .mp4 needs PyAV: pip install 'impasto[video]', or choose .gif"
+        ) from error
+    return av
+
+
+_WRITERS: dict[str, Callable[[Path, Iterator[PillowImage.Image]], None]] = {
+    ".gif": _write_gif,
+    ".mp4": _write_mp4,
+}
+
+
+def _check_target(path: Path) -> None:
+    """Find out before the long run what would prevent the film after it."""
+    extension = path.suffix.lower()
+    if extension not in _WRITERS:
+        raise OutputError(f"film {path}: extension {extension!r} is not known; use .gif or .mp4")
+    check_file(path, f"film {path}")
+    if extension == ".mp4":
+        _import_av()
+
+
+def _replace_atomically(
+    path: Path,
+    film: Iterator[PillowImage.Image],
+    write: Callable[[Path, Iterator[PillowImage.Image]], None],
+) -> None:
+    try:
+        with replacing(path) as temporary:
+            write(temporary, film)
+    except OSError as error:
+        raise OutputError(f"film {path}: cannot be written ({reason_of(error)})") from error
