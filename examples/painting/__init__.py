@@ -1,0 +1,1 @@
+"""The four sample styles, and what they are painted with."""
