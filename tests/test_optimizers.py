@@ -57,7 +57,7 @@ def test_lbfgs_agrees_with_torch_on_the_way_down() -> None:
         loss, pixels.grad = bowl(pixels.detach())
         return loss
 
-    theirs.step(closure)
+    theirs.step(closure)  # type: ignore[no-untyped-call]
     assert min(ours) <= 2 * bowl(pixels.detach())[0]
 
 

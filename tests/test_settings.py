@@ -78,7 +78,7 @@ def test_bad_settings_get_one_clear_line(given: dict[str, Any], words: list[str]
 
 def test_settings_cannot_be_changed_in_place() -> None:
     with pytest.raises(ValidationError):
-        Settings().size = 3  # type: ignore[misc]
+        Settings().size = 3
     assert Settings().replace(size=300).size == 300
     with pytest.raises(SettingsError):
         Settings().replace(size=-3)

@@ -172,6 +172,16 @@ def test_sizes_that_no_pooling_divides_have_no_frame(
     assert float(spread.max()) < 0.02
 
 
+def test_the_canvas_around_a_style_is_left_out(
+    tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    framed = painting.pixels.clone()
+    framed[..., :1], framed[..., -1:] = 0.0, 1.0  # one of 80 pixels: 1.25 %
+    framed[..., :1, :], framed[..., -1:, :] = 1.0, 0.0
+    bare = stylize(photograph, painting, **quick(tiny))
+    assert torch.equal(stylize(photograph, Image(framed), **quick(tiny)).pixels, bare.pixels)
+
+
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("preset", ["default", "gatys", "neural-style", "course"])
 def test_black_white_and_grey_pictures_work(

@@ -101,7 +101,8 @@ class Encoder:
 
     def min_size(self, layers: Iterable[str]) -> int:
         """Shortest side, in pixels, of a picture of which each layer still sees one full cell."""
-        return 2 ** max((_block(layer) - 1 for layer in layers), default=0)
+        deepest = max((_block(layer) for layer in layers), default=1)
+        return 1 << (deepest - 1)
 
     def forward(self, picture: Tensor, layers: Iterable[str]) -> Features:
         """Feature maps of ``picture``.
@@ -208,7 +209,7 @@ class Encoder:
     def _pool(self, x: Tensor, name: str, indices: dict[str, Tensor]) -> Tensor:
         if self._pooling == "avg":
             return functional.avg_pool2d(x, 2, ceil_mode=True)
-        x, indices[name] = functional.max_pool2d_with_indices(x, 2, ceil_mode=True)
+        x, indices[name] = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
         return x
 
     def _unpool(self, gradient: Tensor, features: Features, position: int, name: str) -> Tensor:
@@ -216,11 +217,15 @@ class Encoder:
         window, stride, none = [2, 2], [2, 2], [0, 0]
         if self._pooling == "avg":
             # The divisor of a window cut off by the border is the number of cells it has left.
-            return _aten.avg_pool2d_backward(gradient, x, window, stride, none, True, True, None)
+            before: Tensor = _aten.avg_pool2d_backward(
+                gradient, x, window, stride, none, True, True, None
+            )
+            return before
         winners = features._indices[name]
-        return _aten.max_pool2d_with_indices_backward(
+        before = _aten.max_pool2d_with_indices_backward(
             gradient, x, window, stride, none, [1, 1], True, winners
         )
+        return before
 
 
 def _stages(weights: Weights, device: torch.device) -> tuple[_Convolution | _Pool, ...]:

@@ -143,6 +143,9 @@ class Settings(BaseModel):
     style_loss: StyleLoss = "covariance"
     """What of the style's features is matched: the Gram matrix, or mean and covariance."""
 
+    style_margin: float = Field(0.02, ge=0, le=0.4, allow_inf_nan=False)
+    """Share of the style left out along each edge, where photographs show canvas and frame."""
+
     normalization: Normalization = "scale-free"
     """How losses are scaled: by the target's own size (scale-free), or as a text defines them."""
 
@@ -241,7 +244,7 @@ class Preset(BaseModel):
 
 
 _GATYS_STYLE = dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 0.2)
-_ONE_LEVEL = {"levels": 1, "padding": "zeros", "style_loss": "gram"}
+_AS_THEN = {"levels": 1, "padding": "zeros", "style_loss": "gram", "style_margin": 0.0}
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
@@ -254,7 +257,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             summary="the founding paper: white noise, average pooling, L-BFGS, Gram matrices",
             source="Gatys, Ecker, Bethge: A Neural Algorithm of Artistic Style, 2015, eq. 1-7",
             values={
-                **_ONE_LEVEL,
+                **_AS_THEN,
                 "normalization": "gatys",
                 "content_layers": {"conv4_2": 1.0},
                 "style_layers": _GATYS_STYLE,
@@ -273,7 +276,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             summary="the well-known online course: Adam, 200 iterations, mostly noise at the start",
             source="Convolutional Neural Networks (deeplearning.ai), Art Generation assignment",
             values={
-                **_ONE_LEVEL,
+                **_AS_THEN,
                 "normalization": "course",
                 "content_layers": {"relu4_2": 1.0},
                 "style_layers": dict.fromkeys(FIVE_STYLE_LAYERS, 0.2),
@@ -293,7 +296,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             summary="the best-known script of 2015: mean squared errors, 5 / 100 / 0.001, L-BFGS",
             source="jcjohnson/neural-style, its defaults",
             values={
-                **_ONE_LEVEL,
+                **_AS_THEN,
                 "normalization": "neural-style",
                 "content_layers": {"relu4_2": 1.0},
                 "style_layers": dict.fromkeys(FIVE_STYLE_LAYERS, 1.0),

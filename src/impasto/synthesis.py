@@ -23,7 +23,8 @@ from impasto.images import Image, ImageSource, open_image
 from impasto.objective import Objective
 from impasto.optimizers import make_optimizer
 from impasto.pyramid import Size, fit, level_iterations, level_sizes, resize
-from impasto.settings import STARTS, LayerWeights, Noise, Settings
+from impasto.settings import LayerWeights, Settings
+from impasto.start import start_picture
 from impasto.version import __version__
 from impasto.weights import Weights, load_weights
 
@@ -34,9 +35,17 @@ TEXTURE_DEFAULTS: Mapping[str, Any] = MappingProxyType({"start": "noise"})
 """What `texture` uses unless told otherwise."""
 
 RECONSTRUCT_DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {"start": "noise", "levels": 1, "iterations": (200,), "total_variation_weight": 0.0}
+    {
+        "start": "noise",
+        "levels": 1,
+        "iterations": (200,),
+        "pooling": "avg",
+        "total_variation_weight": 0.5,
+    }
 )
-"""What `reconstruct` uses with the preset `default`: one size, so that only the layer speaks."""
+"""What `reconstruct` uses with the preset `default`: one size, so that only the layer speaks;
+average pooling as in the paper; and some total variation, as Mahendran and Vedaldi have it, because
+the network hardly sees the finest checks and speckles that the noise leaves behind."""
 
 
 @dataclass(frozen=True)
@@ -298,8 +307,8 @@ class _Task:
         """The style, its long side as long as that of a picture of ``size``."""
         if self.style is None:
             return None
-        own = (self.style.height, self.style.width)
-        return resize(self.style.pixels, fit(own, max(size)))
+        inner = _without_margin(self.style.pixels, self.settings.style_margin)
+        return resize(inner, fit((inner.shape[2], inner.shape[3]), max(size)))
 
     def content_at(self, size: Size) -> Tensor | None:
         return None if self.content is None else resize(self.content.pixels, size)
@@ -351,7 +360,14 @@ def _run(task: _Task, weights: WeightsSource, compute: Compute | None) -> Iterat
     encoder = Encoder(loaded, pooling=settings.pooling, padding=settings.padding, device=device)
     encoder.check_layers(task.layers)
     task.check_sizes(encoder)
-    start = _start_picture(task, encoder)
+    size = level_sizes(task.final_size, settings)[0]
+    start = start_picture(
+        settings,
+        size,
+        content=task.content_at(size),
+        style=None if task.style is None else task.style.pixels,
+        mean_color=encoder.mean_color,
+    )
     return _climb(task, encoder, start, device)
 
 
@@ -389,48 +405,7 @@ def _climb(task: _Task, encoder: Encoder, start: Tensor, device: torch.device) -
                 pixels = proposal
 
 
-def _start_picture(task: _Task, encoder: Encoder) -> Tensor:
-    """Where the optimisation starts: (1, 3, h, w) at the size of the coarsest level."""
-    settings = task.settings
-    size = level_sizes(task.final_size, settings)[0]
-    if settings.start not in STARTS:
-        return _cover(open_image(settings.start).pixels, size)
-    if settings.start == "noise":
-        return _white_noise(settings.noise, size, settings.seed, encoder)
-    if settings.start == "style":
-        if task.style is None:
-            raise SettingsError("start = 'style': there is no style here; use noise or content")
-        return _cover(task.style.pixels, size)
-    content = task.content_at(size)
-    if content is None:
-        raise SettingsError(f"start = {settings.start!r}: there is no content here; use noise")
-    if settings.start == "mixed":
-        noise = _white_noise(settings.noise, size, settings.seed, encoder)
-        return noise.lerp(content, 1 - settings.noise_share)
-    return content
-
-
-def _white_noise(kind: Noise, size: Size, seed: int, encoder: Encoder) -> Tensor:
-    """White noise (1, 3, h, w), sRGB 0..1.
-
-    ``normal``: around 255/2 with a standard deviation of 255/4, cut at 0 and 255. ``uniform``:
-    within 20 of the network's mean colour, as in the course. ``faint``: a standard deviation of
-    0.001 of 255 around that colour, as in neural-style.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    shape = (1, 3, *size)
-    if kind == "normal":
-        return torch.randn(shape, generator=generator).mul_(0.25).add_(0.5).clamp_(0, 1)
-    mean = torch.tensor(encoder.mean_color).view(1, 3, 1, 1)
-    if kind == "uniform":
-        return mean + torch.rand(shape, generator=generator).sub_(0.5).mul_(40 / 255)
-    return mean + torch.randn(shape, generator=generator).mul_(0.001 / 255)
-
-
-def _cover(picture: Tensor, size: Size) -> Tensor:
-    """The middle of ``picture``, cut to the shape of ``size`` and resized to it."""
-    height, width = picture.shape[2:]
-    scale = min(height / size[0], width / size[1])
-    rows, columns = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    return resize(picture[..., top : top + rows, left : left + columns], size)
+def _without_margin(picture: Tensor, share: float) -> Tensor:
+    """``picture`` (1, 3, H, W) without ``share`` of its height and width along each edge."""
+    rows, columns = round(share * picture.shape[2]), round(share * picture.shape[3])
+    return picture[..., rows : picture.shape[2] - rows, columns : picture.shape[3] - columns]

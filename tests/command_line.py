@@ -1,0 +1,81 @@
+"""Runs the real command in a real process, and makes small pictures for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import impasto
+
+SOURCE = Path(impasto.__file__).parent.parent
+_SCRIPT = Path(sys.executable).with_name("impasto")
+COMMAND = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "impasto"]
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": str(SOURCE),
+    "COLUMNS": "100",
+    "NO_COLOR": "1",
+}
+
+
+def run(
+    *arguments: object,
+    folder: Path,
+    stdin: bytes = b"",
+    stdout: Any = subprocess.PIPE,
+    prepare: Callable[[], None] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """One run of ``impasto`` in ``folder``."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=folder,
+        env=ENVIRONMENT,
+        input=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        preexec_fn=prepare,
+        timeout=120,
+        check=False,
+    )
+
+
+def run_all(
+    cases: Mapping[str, Sequence[object]], folder: Path
+) -> dict[str, subprocess.CompletedProcess[bytes]]:
+    """Independent runs, as many at once as there are processors, by the names of their cases."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda arguments: run(*arguments, folder=folder), cases.values())
+        return dict(zip(cases, results, strict=True))
+
+
+def picture(width: int = 48, height: int = 32, seed: int = 0) -> Image.Image:
+    """Soft colours with some structure, so that every layer has something to see."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = [np.sin((columns * (c + 1) + rows * (3 - c) + seed * 5) / 4) for c in range(3)]
+    noise = np.random.default_rng(seed).normal(0, 12, (height, width, 3))
+    values = np.stack(waves, axis=2) * 80 + 128 + noise
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def error_line(result: subprocess.CompletedProcess[bytes]) -> str:
+    """The only line on standard error, which must be one of impasto's own."""
+    text = result.stderr.decode()
+    assert "Traceback" not in text, text
+    assert len(text.splitlines()) == 1, text
+    assert text.startswith("impasto: "), text
+    return text.strip()
+
+
+def pixels(path: Path) -> np.ndarray[Any, Any]:
+    """The samples of a picture file."""
+    with Image.open(path) as opened:
+        return np.asarray(opened)
