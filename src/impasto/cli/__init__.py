@@ -1,0 +1,28 @@
+"""The command line. `main` is the console script; everything else is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from impasto.cli.interruption import interruption
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: what stands after ``impasto`` on the command line; ``sys.argv`` if None.
+
+    Returns:
+        The exit code: 0 done, 1 the run failed, 2 asked for something impossible, 130 interrupted.
+    """
+    # Even the imports below take a moment in which Ctrl-C must not print a traceback.
+    with interruption:
+        try:
+            from impasto.cli.application import run
+
+            return run(sys.argv[1:] if arguments is None else arguments)
+        except KeyboardInterrupt:
+            print("impasto: interrupted; nothing was written", file=sys.stderr)
+            return 130

@@ -1,0 +1,106 @@
+"""The command line's own frame: name, version, commands, groups of flags."""
+
+from __future__ import annotations
+
+from cyclopts import App, Group
+
+from impasto.version import __version__
+
+EXAMPLES = """\
+Examples:
+
+  impasto stylize photo.jpg painting.jpg -o out.png
+  impasto stylize photo.jpg painting.jpg --preset gatys --size 256
+  impasto stylize other.jpg painting.jpg --like out.png
+
+Exit codes: 0 done, 1 failed, 2 impossible as asked, 130 interrupted."""
+
+PAINT = Group.create_ordered("Commands that paint")
+TELL = Group.create_ordered("Commands that tell")
+FLAGS = {
+    title: Group.create_ordered(title)
+    for title in ("Picture", "Losses", "Start", "Optimisation", "Network", "Output", "Machine")
+}
+"""Groups of flags on the help pages, in their order."""
+
+app = App(
+    name="impasto",
+    help="Repaint a picture in the style of another. Every command has its own --help.",
+    help_epilogue=EXAMPLES,
+    version=f"impasto {__version__}",
+    usage="Usage: impasto COMMAND [OPTIONS]",
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+    group_commands=Group.create_ordered("Options"),
+)
+"""The whole command line."""
+
+_FILES = "in the current folder"
+COMMANDS = {
+    "painting:stylize": (
+        "CONTENT STYLE [-o OUT] [OPTIONS]",
+        "Repaint a picture in the style of another.",
+        f"Without -o the result is CONTENT-in-STYLE.png {_FILES}. Ctrl-C keeps the picture so far.",
+    ),
+    "painting:texture": (
+        "STYLE [-o OUT] [--size WxH] [OPTIONS]",
+        "Paint the style alone, from noise.",
+        f"Without -o the result is STYLE-texture.png {_FILES}.",
+    ),
+    "painting:reconstruct": (
+        "CONTENT --layer LAYER... [-o OUT] [OPTIONS]",
+        "Paint the content from what single layers keep of it, from noise.",
+        f"Without -o the result is CONTENT-from-LAYER.png {_FILES}.",
+    ),
+    "sheets:explain": (
+        "CONTENT STYLE [-o SHEET] [OPTIONS]",
+        "Show what the network keeps of content and style, on one sheet.",
+        "The founding figure (Gatys et al. 2015): the content rebuilt from conv1_2, conv2_2, "
+        "conv3_2, conv4_2 and conv5_2, and the style rebuilt from conv1_1, then up to conv5_1. "
+        f"Without -o the sheet is CONTENT-and-STYLE-explained.png {_FILES}.",
+    ),
+    "sheets:sheet": (
+        "--content FILE... --style FILE... [-o SHEET] [OPTIONS]",
+        "Paint every content in every style, all on one sheet with captions.",
+        f"Without -o the sheet is sheet.png {_FILES}.",
+    ),
+    "information:show": (
+        "OUT [--json]",
+        "Print the recipe inside a picture, and the command that makes it again.",
+    ),
+    "information:presets": ("[NAME] [--json]", "List the presets, or the settings of one."),
+    "information:layers": (
+        "[--json]",
+        "List the layers of the network that losses can use, and what each one sees.",
+    ),
+    "information:weights": (
+        "[FILE] [--json]",
+        "Tell where the network's weights come from, and check them.",
+    ),
+    "information:doctor": (
+        "[--json]",
+        "Tell what impasto runs on here, and whether all is well.",
+        "The exit code is 1 if it is not.",
+    ),
+}
+"""Every command in the order of the help page: its function, its usage, and what it does.
+
+They stand here, and not beside the functions, so that a help page imports only what it shows.
+"""
+
+
+def _add_commands() -> None:
+    for place, (path, (usage, *words)) in enumerate(COMMANDS.items()):
+        name = path.partition(":")[2]
+        app.command(
+            f"impasto.cli.{path}",
+            name=name,
+            group=TELL if path.startswith("information") else PAINT,
+            sort_key=place,
+            usage=f"Usage: impasto {name} {usage}",
+            help="\n\n".join(words),
+            help_epilogue="",
+        )
+
+
+_add_commands()

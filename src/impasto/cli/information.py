@@ -1,0 +1,199 @@
+"""The commands that tell: show, presets, layers, weights, doctor."""
+
+from __future__ import annotations
+
+import json as json_format
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from impasto.cli.app import app
+from impasto.cli.settings_flags import command_defaults, setting_text
+from impasto.errors import SettingsError
+from impasto.layers import layer_facts
+from impasto.settings import PRESETS, Settings, nearest
+
+AsJson = Annotated[
+    bool, Parameter(negative=(), show_default=False, help="Print JSON, for programs.")
+]
+
+
+def show(
+    picture: Annotated[str, Parameter(name="OUT", help="A picture that impasto wrote.")],
+    /,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Behind ``impasto show``; see `COMMANDS`."""
+    from impasto.picture_reading import read_recipe
+
+    recipe = read_recipe(picture)
+    if json:
+        _print_json(recipe)
+        return
+    width, height = recipe.get("size") or (None, None)
+    size = f", {width} x {height}" if width else ""
+    version = recipe.get("impasto", "of an unknown version")
+    print(f"{picture}: made by impasto {version}, {recipe.get('command', 'unknown')}{size}\n")
+    settings = recipe.get("settings")
+    if isinstance(settings, Mapping):
+        _print_table([(name, setting_text(value)) for name, value in settings.items()])
+    try:
+        command = again(recipe)
+    except SettingsError as error:
+        print(f"\nThis version of impasto cannot make it again: {error}")
+        return
+    print(f"\nTo make it again:\n  {command}")
+
+
+def again(recipe: Mapping[str, Any]) -> str:
+    """The command line that makes a picture again, with names in place of its inputs.
+
+    Raises:
+        SettingsError: the recipe is of a command, or has settings, that this version lacks.
+    """
+    inputs = {
+        "stylize": ["CONTENT", "STYLE"],
+        "texture": ["STYLE"],
+        "reconstruct": ["CONTENT"],
+        "explain": ["CONTENT", "STYLE"],
+        "sheet": ["--content", "CONTENT...", "--style", "STYLE..."],
+    }
+    command, given = recipe.get("command"), recipe.get("settings")
+    if command not in inputs:
+        raise SettingsError(f"unknown command {command!r}; {nearest(str(command), inputs)}")
+    if not isinstance(given, Mapping):
+        raise SettingsError("its recipe names no settings")
+    words = ["impasto", command, *inputs[command]]
+    for flag, values in _needed_flags(command, Settings(**given), recipe.get("size")).items():
+        words += [flag, *values]
+    return shlex.join(words)
+
+
+def _needed_flags(name: str, settings: Settings, size: Any) -> dict[str, list[str]]:
+    """The flags of a command, with their values, that its defaults and the preset do not give."""
+    known = {
+        flag for argument in app[name].assemble_argument_collection() for flag in argument.names
+    }
+    preset = Settings(preset=settings.preset).model_dump(mode="json")
+    usual = {key: setting_text(value) for key, value in preset.items()}
+    usual = {**usual, **command_defaults(name, settings.preset), "preset": "default"}
+    flags: dict[str, list[str]] = {}
+    for key, value in settings.model_dump(mode="json").items():
+        flag, text = f"--{key.replace('_', '-')}", setting_text(value)
+        if flag in known and text != usual[key]:
+            flags[flag] = text.split(" ") if isinstance(value, Mapping) else [text]
+    if name == "reconstruct":
+        flags["--layer"] = setting_text(settings.content_layers).split(" ")
+    if name == "texture" and isinstance(size, list):
+        flags["--size"] = ["x".join(map(str, size))]
+    return flags
+
+
+def presets(
+    name: Annotated[str | None, Parameter(help="Print the settings of this one.")] = None,
+    /,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Behind ``impasto presets``; see `COMMANDS`."""
+    if name is None:
+        if json:
+            _print_json({key: {**preset.model_dump()} for key, preset in PRESETS.items()})
+            return
+        for key, preset in PRESETS.items():
+            print(f"{key:14}{preset.summary}\n{'':14}source: {preset.source}")
+        return
+    settings = Settings(preset=name).model_dump(mode="json")
+    if json:
+        _print_json(settings)
+        return
+    default = Settings().model_dump(mode="json")
+    print(f"{name}: {PRESETS[name].summary}\nsource: {PRESETS[name].source}\n")
+    rows = [("setting", name, "default" if name != "default" else "")]
+    for key, value in settings.items():
+        if key != "preset":
+            differs = setting_text(default[key]) if value != default[key] else ""
+            rows.append((key, setting_text(value), differs))
+    _print_table(rows)
+
+
+def layers(*, json: AsJson = False) -> None:
+    """Behind ``impasto layers``; see `COMMANDS`."""
+    facts = layer_facts()
+    if json:
+        _print_json([asdict(fact) for fact in facts])
+        return
+    heads = ("before ReLU", "after ReLU", "channels", "pixels a cell", "sees pixels", "least side")
+    rows = [tuple(str(value) for value in asdict(fact).values()) for fact in facts]
+    _print_table([heads, *rows])
+
+
+def weights(
+    file: Annotated[Path | None, Parameter(help="A VGG-19 to check: .safetensors, .pth.")] = None,
+    /,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Behind ``impasto weights``; see `COMMANDS`."""
+    from impasto.weights import describe_weights
+
+    facts = describe_weights(file)
+    if json:
+        _print_json(facts)
+    else:
+        _print_table(_flat(facts))
+
+
+def doctor(*, json: AsJson = False) -> int:
+    """Behind ``impasto doctor``; see `COMMANDS`."""
+    from impasto.doctor import examine
+
+    facts = examine()
+    if json:
+        _print_json(facts)
+    else:
+        _print_table(_flat(facts))
+    return 1 if facts["problems"] else 0
+
+
+def _print_json(value: Any) -> None:
+    print(json_format.dumps(value, indent=2))
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Columns, each as wide as its longest entry."""
+    widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
+    for row in rows:
+        cells = [f"{cell:{width}}  " for cell, width in zip(row, widths, strict=False)]
+        print(("".join(cells) + row[-1]).rstrip())
+
+
+def _flat(facts: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
+    """Nested facts as rows of a table: ``memory free`` and its value."""
+    rows: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        label = f"{path} {name}".strip().replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += _flat(value, label)
+        elif isinstance(value, (list, tuple)):
+            rows.append((label, ", ".join(map(str, value)) or "none"))
+        else:
+            rows.append((label, _plain(label, value)))
+    return rows
+
+
+def _plain(label: str, value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and (label.startswith("memory") or label.endswith("bytes")):
+        return f"{value / 1e9:.1f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"
+    if isinstance(value, int):
+        return f"{value:,}" if value >= 10_000 else str(value)
+    return str(value)

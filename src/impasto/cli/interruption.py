@@ -1,0 +1,81 @@
+"""Ctrl-C and the polite kill: both stop the run, and the picture so far is kept."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+SECONDS_UNTIL_AGAIN = 0.02
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came.
+
+    A class of its own, because Python kills itself at exit, whatever the exit code, where a plain
+    KeyboardInterrupt passed through an import, even if it was caught behind it.
+    """
+
+
+class Interruption:
+    """While in use, SIGINT and SIGTERM raise `Interrupted`, and it is remembered.
+
+    Python drops an exception that a signal raises in a destructor or a callback (importing is full
+    of them). Such a one is sent again a moment later.
+
+    Attributes:
+        requested: whether a signal came; other code may have caught the exception.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._handlers: dict[signal.Signals, Any] = {}
+        self._hook = sys.unraisablehook
+
+    def __enter__(self) -> Interruption:
+        """Takes the signals over, but for those that whoever started us wants ignored."""
+        self.requested = False
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._dropped
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._handlers[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Gives the signals back."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
+        sys.unraisablehook = self._hook
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        raise Interrupted
+
+    def _dropped(self, dropped: sys.UnraisableHookArgs) -> None:
+        if isinstance(dropped.exc_value, Interrupted):
+            threading.Timer(SECONDS_UNTIL_AGAIN, _interrupt_main_thread).start()
+        else:
+            self._hook(dropped)
+
+
+def _interrupt_main_thread() -> None:
+    """A thread's own signal would not wake the main thread from a blocking read."""
+    identity = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and identity is not None:
+        signal.pthread_kill(identity, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
+
+
+interruption = Interruption()
+"""That of this process: signals are the process's own."""

@@ -1,0 +1,183 @@
+"""What is said while a picture is painted: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from impasto.synthesis import Step
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a run is.
+
+    Attributes:
+        step: the latest step.
+        progress: share of the whole work that is done, 0..1.
+        part: which part of a larger sheet it is; empty where there is only one picture.
+    """
+
+    step: Step
+    progress: float
+    part: str = ""
+
+    def place(self) -> str:
+        """Part, level and iteration in words."""
+        step = self.step
+        height, width = step.size
+        part = f"{self.part}, " if self.part else ""
+        return (
+            f"{part}level {step.level + 1} of {step.levels} ({width} x {height}), "
+            f"iteration {step.iteration} of {step.iterations}"
+        )
+
+
+class Display(Protocol):
+    """Something that shows how far a run is; a context manager."""
+
+    def __enter__(self) -> Display: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def show(self, position: Position) -> None:
+        """Shows a new position."""
+
+
+def choose_display(*, quiet: bool, json: bool) -> Display:
+    """A bar on a terminal; else lines, or nothing where a program reads what is printed."""
+    if quiet:
+        return Silence()
+    if sys.stderr.isatty():
+        return Bar()
+    return Silence() if json else Lines()
+
+
+class Silence:
+    """Shows nothing."""
+
+    def __enter__(self) -> Silence:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def show(self, position: Position) -> None:
+        """Nothing to do."""
+
+
+class Lines(Silence):
+    """A line on standard error at the end of every level, and every ten seconds."""
+
+    def __init__(self) -> None:
+        self._clock = _Clock()
+        self._last = time.monotonic()
+
+    def show(self, position: Position) -> None:
+        """Prints a line if it is time for one."""
+        now = time.monotonic()
+        left = self._clock.left(position.progress)
+        finished = position.step.iteration == position.step.iterations
+        if not finished and now - self._last < SECONDS_BETWEEN_LINES:
+            return
+        self._last = now
+        print(
+            f"{position.place()}: loss {position.step.loss:.4g}, {position.progress:.0%} done, "
+            f"{left} left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+class Bar:
+    """A progress bar on standard error that goes away when the work is done."""
+
+    def __init__(self) -> None:
+        self._clock = _Clock()
+        self._progress, self._task = _rich_progress()
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, position: Position) -> None:
+        """Moves the bar."""
+        step = position.step
+        part = f"{position.part}  " if position.part else ""
+        self._progress.update(
+            self._task,
+            completed=position.progress,
+            description=f"{part}level {step.level + 1}/{step.levels}  "
+            f"iteration {step.iteration}/{step.iterations}  loss {step.loss:.4g}",
+            left=f"{self._clock.left(position.progress)} left",
+        )
+
+
+def _rich_progress() -> tuple[Progress, TaskID]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    progress = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+        expand=True,
+    )
+    return progress, progress.add_task("loading the network", total=1.0, left="")
+
+
+class _Clock:
+    """Estimates the time left: progress counts work, so it grows evenly with time."""
+
+    def __init__(self) -> None:
+        self._start: tuple[float, float] | None = None
+
+    def left(self, progress: float) -> str:
+        """Time left as text; asked once for every step, as the first one starts the clock."""
+        now = time.monotonic()
+        if self._start is None:
+            self._start = now, progress
+        began, already = self._start
+        if progress >= 1:
+            return duration(0)
+        if progress <= already:
+            return "some time"
+        return duration((now - began) * (1 - progress) / (progress - already))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: ``8 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

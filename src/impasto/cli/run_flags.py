@@ -1,0 +1,172 @@
+"""Flags that do not change how a picture looks: where results go, where it runs, what is said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from impasto.cli.app import FLAGS
+from impasto.errors import OutputError, PictureError, SettingsError
+
+if TYPE_CHECKING:
+    from impasto.images import Image
+
+STANDARD_STREAM = "-"
+
+_OUTPUT = FLAGS["Output"]
+_MACHINE = FLAGS["Machine"]
+_NOT_SHOWN = Parameter(show_default=False, negative=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFlags:
+    """Where the picture goes and what is said about it."""
+
+    output: Annotated[
+        str | None,
+        Parameter(alias="-o", group=_OUTPUT, metavar="OUT", allow_leading_hyphen=True),
+        _NOT_SHOWN,
+    ] = None
+    """The picture to write: .png, .jpg, .webp or .tif; - is standard output, as PNG."""
+
+    overwrite: Annotated[bool, Parameter(group=_OUTPUT), _NOT_SHOWN] = False
+    """Replace files that exist already."""
+
+    quiet: Annotated[bool, Parameter(group=_OUTPUT), _NOT_SHOWN] = False
+    """Say nothing but errors."""
+
+    json: Annotated[bool, Parameter(group=_OUTPUT), _NOT_SHOWN] = False
+    """Print one JSON object at the end; an error is one JSON object on standard error."""
+
+    def target(self, default: str, inputs: Iterable[str]) -> str:
+        """The picture to write, checked before the work starts.
+
+        Args:
+            default: the name where ``-o`` is not given.
+            inputs: the run's input pictures.
+
+        Raises:
+            OutputError: it cannot be written, exists already, or is one of the inputs.
+        """
+        from impasto.picture_writing import check_output
+
+        name = default if self.output is None else self.output
+        check_output(name, inputs=inputs, overwrite=self.overwrite)
+        if name == STANDARD_STREAM and self.json:
+            raise OutputError(
+                "-o - and --json both write to standard output; give the picture a file name"
+            )
+        return name
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceFlags:
+    """What else is kept of the run."""
+
+    record: Annotated[Path | None, Parameter(group=_OUTPUT, metavar="FILE"), _NOT_SHOWN] = None
+    """Film of the picture's making: .gif, or .mp4 with impasto[video]."""
+
+    plot: Annotated[Path | None, Parameter(group=_OUTPUT, metavar="FILE"), _NOT_SHOWN] = None
+    """Plot of every loss term: .png, .svg or .pdf; needs impasto[plot]."""
+
+    log: Annotated[Path | None, Parameter(group=_OUTPUT, metavar="FILE"), _NOT_SHOWN] = None
+    """Every loss term of every iteration, as JSON Lines."""
+
+    def check(self, target: str, inputs: Iterable[str], *, overwrite: bool) -> None:
+        """Checks that none of the files would replace something by accident.
+
+        Raises:
+            OutputError: a file exists already, is an input, or is asked for twice.
+        """
+        taken = {Path(target).resolve(): "-o"} if target != STANDARD_STREAM else {}
+        sources = {Path(name).resolve() for name in inputs if name != STANDARD_STREAM}
+        for flag, path in (("--record", self.record), ("--plot", self.plot), ("--log", self.log)):
+            if path is None:
+                continue
+            place = path.resolve()
+            if place in taken:
+                raise OutputError(f"{path}: {taken[place]} and {flag} name the same file")
+            if place in sources:
+                raise OutputError(f"{path}: {flag} would replace an input picture; choose another")
+            if path.is_file() and not overwrite:
+                raise OutputError(
+                    f"{path}: exists already; choose another name for {flag}, or say --overwrite"
+                )
+            taken[place] = flag
+
+    def files(self) -> dict[str, str]:
+        """The files by flag name, of those that were asked for."""
+        named = {"record": self.record, "plot": self.plot, "log": self.log}
+        return {name: str(path) for name, path in named.items() if path is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineFlags:
+    """Where and with what the work is done; no part of the recipe."""
+
+    weights: Annotated[Path | None, Parameter(group=_MACHINE, metavar="FILE"), _NOT_SHOWN] = None
+    """Another VGG-19 than the embedded one: .safetensors, .pth or .pt."""
+
+    device: Annotated[str, Parameter(group=_MACHINE, metavar="NAME")] = "auto"
+    """Where it runs: auto, cpu, cuda, cuda:1, mps..."""
+
+    threads: Annotated[int | None, Parameter(group=_MACHINE, metavar="N"), _NOT_SHOWN] = None
+    """Threads of the processor to use; all cores if not given."""
+
+    max_pixels: Annotated[int, Parameter(group=_MACHINE, metavar="N")] = 200_000_000
+    """Largest input picture to accept, in pixels."""
+
+    def check(self) -> None:
+        """Checks what can be checked without torch.
+
+        Raises:
+            SettingsError: a number out of range.
+        """
+        if self.threads is not None and self.threads < 1:
+            raise SettingsError(f"threads = {self.threads}: must be 1 or more")
+        if self.max_pixels < 1:
+            raise SettingsError(f"max_pixels = {self.max_pixels}: must be 1 or more")
+
+    def prepare(self) -> dict[str, Any]:
+        """Sets the process up. Returns the keywords ``weights`` and ``compute`` of every run."""
+        import torch
+
+        from impasto.compute import Compute
+        from impasto.weights import load_weights
+
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        return {"weights": load_weights(self.weights), "compute": Compute(self.device)}
+
+    def open(self, source: str) -> Image:
+        """An input picture.
+
+        Raises:
+            PictureError: as `impasto.open_image`.
+        """
+        from impasto.images import open_image
+
+        return open_image(source, max_pixels=self.max_pixels)
+
+
+def check_inputs(inputs: Sequence[str]) -> None:
+    """Finds the commonest mistakes at once, before torch is imported.
+
+    Raises:
+        PictureError: a file that is not there, or standard input for more than one picture.
+    """
+    if inputs.count(STANDARD_STREAM) > 1:
+        raise PictureError("standard input (-) holds one picture; give the other one as a file")
+    for name in inputs:
+        if name != STANDARD_STREAM and not os.path.lexists(name):
+            raise PictureError(f"{name}: no such file")
+
+
+def stem(source: str) -> str:
+    """What an input is called in the name of a result."""
+    return "stdin" if source == STANDARD_STREAM else Path(source).stem

@@ -1,0 +1,166 @@
+"""One run from the first step to the written file, whatever comes between."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from impasto.cli.interruption import Interrupted, Interruption
+from impasto.cli.progress import Position, choose_display, duration
+from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
+
+if TYPE_CHECKING:
+    from impasto.images import Image
+    from impasto.synthesis import Step
+
+S = TypeVar("S")
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Job(Generic[S]):
+    """What a command wants done.
+
+    Attributes:
+        begin: imports what is needed, opens the pictures, and returns the steps; a generator may
+            return the finished picture, else it is that of the last step.
+        position: where in the run a step is.
+        so_far: the picture to keep if the run ends with this step; None if there is none yet.
+        target: the file to write; ``-`` for standard output.
+        flags: what the user wants to hear.
+        traces: what else is kept of the run.
+    """
+
+    begin: Callable[[], Iterator[S]]
+    position: Callable[[S], Position]
+    so_far: Callable[[S], Image | None]
+    target: str
+    flags: OutputFlags
+    traces: TraceFlags = dataclasses.field(default_factory=TraceFlags)
+
+
+@dataclass
+class _Run(Generic[S]):
+    """The state of a job while it runs."""
+
+    last: S | None = None
+    finished: Image | None = None
+    interrupted: bool = False
+
+
+def perform(job: Job[S], interruption: Interruption) -> int:
+    """Runs a job, writes its picture, says so. Returns the exit code.
+
+    Raises:
+        ImpastoError: as the Python function behind the command.
+        Interrupted: interrupted before there was a picture, or while it was written.
+    """
+    began = time.monotonic()
+    run: _Run[S] = _Run()
+    with contextlib.ExitStack() as traces:
+        with choose_display(quiet=job.flags.quiet, json=job.flags.json) as display:
+            watchers = _open_traces(job.traces, traces)
+            try:
+                for step in _steps(job.begin(), run):
+                    run.last = step
+                    position = job.position(step)
+                    display.show(position)
+                    for watch in watchers:
+                        watch(position.step)
+                    if interruption.requested:
+                        raise Interrupted
+            except KeyboardInterrupt:
+                run.interrupted = True
+        # The picture first: should a film or plot fail, the picture is safe.
+        picture = _picture(job, run)
+        if picture is not None:
+            picture.save(job.target, overwrite=job.flags.overwrite)
+    if run.last is None:
+        raise Interrupted("interrupted before the first step; nothing was written")
+    position = job.position(run.last)
+    if picture is None:
+        raise Interrupted(
+            f"interrupted at {position.place()} ({position.progress:.0%} done); "
+            "the sheet is not finished and was not written"
+        )
+    _report(job, run, position, picture, time.monotonic() - began)
+    return INTERRUPTED if run.interrupted else 0
+
+
+def _steps(steps: Iterator[S], run: _Run[S]) -> Iterator[S]:
+    """Passes the steps on and keeps what a generator returns."""
+    # An iterator that is no generator returns None.
+    run.finished = yield from cast("Generator[S, None, Image | None]", steps)
+
+
+def _picture(job: Job[S], run: _Run[S]) -> Image | None:
+    if run.finished is not None and not run.interrupted:
+        return run.finished
+    return None if run.last is None else job.so_far(run.last)
+
+
+def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callable[[Step], None]]:
+    """What watches every step: the film, the log and the plot, where they are asked for."""
+    watchers: list[Callable[[Step], None]] = []
+    if flags.record is not None:
+        from impasto.record import Recorder
+
+        watchers.append(stack.enter_context(Recorder(flags.record)).add)
+    if flags.plot is not None or flags.log is not None:
+        from impasto.journal import Journal
+
+        watchers.append(stack.enter_context(Journal(log=flags.log, plot=flags.plot)).add)
+    return watchers
+
+
+def _report(job: Job[S], run: _Run[S], position: Position, picture: Image, seconds: float) -> None:
+    """The last words of a run."""
+    size = f"{picture.width} x {picture.height}"
+    target = "standard output" if job.target == STANDARD_STREAM else job.target
+    if job.flags.json:
+        print(json.dumps(_facts(job, run, position, picture, seconds)), flush=True)
+    elif run.interrupted:
+        print(
+            f"impasto: interrupted at {position.place()} ({position.progress:.0%} done); "
+            f"the picture so far ({size}) is in {target}",
+            file=sys.stderr,
+        )
+    elif not job.flags.quiet:
+        also = "".join(f", {name} in {path}" for name, path in job.traces.files().items())
+        # Standard output belongs to the picture where it is written there.
+        stream = sys.stderr if job.target == STANDARD_STREAM else sys.stdout
+        print(f"wrote {target} ({size}) in {duration(seconds)}{also}", file=stream, flush=True)
+
+
+def _facts(
+    job: Job[S], run: _Run[S], position: Position, picture: Image, seconds: float
+) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    recipe = dict(picture.recipe or {})
+    losses = position.step.losses
+    return {
+        "output": str(Path(job.target)),
+        "width": picture.width,
+        "height": picture.height,
+        "seconds": round(seconds, 3),
+        "interrupted": run.interrupted,
+        "progress": round(position.progress, 6),
+        "loss": _number(position.step.loss),
+        "losses": {name: _number(value) for name, value in losses.items()},
+        **job.traces.files(),
+        "settings": recipe.get("settings"),
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None

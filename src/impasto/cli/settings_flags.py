@@ -1,0 +1,238 @@
+"""Flags for all settings, made from the settings model: a new field appears here by itself."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+
+from cyclopts import Parameter
+
+from impasto.cli.app import FLAGS
+from impasto.errors import SettingsError
+from impasto.settings import PRESETS, Settings, nearest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+GROUP_STARTS = {
+    "preset": "Picture",
+    "content_weight": "Losses",
+    "start": "Start",
+    "optimizer": "Optimisation",
+    "pooling": "Network",
+    "seed": "Picture",
+}
+"""The field of `Settings` at which each group of the help page begins."""
+
+COMMAND_DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "texture": {"start": "noise"},
+    "reconstruct": {
+        "start": "noise",
+        "levels": "1",
+        "iterations": "200",
+        "pooling": "avg",
+        "total_variation_weight": "0.5",
+    },
+    "explain": {
+        "start": "noise",
+        "levels": "1",
+        "iterations": "150",
+        "pooling": "avg",
+        "total_variation_weight": "0.5",
+        "size": "256",
+        "style_loss": "gram",
+    },
+}
+"""Settings, as text, for which a command has its own default instead of the preset's.
+
+The functions behind the commands say the same; it is here once more so that a help page need not
+import torch. A test compares the two.
+"""
+
+
+def command_defaults(command: str, preset: str) -> Mapping[str, str]:
+    """A command's own defaults as they are used with a preset; see `COMMAND_DEFAULTS`."""
+    if command in ("reconstruct", "explain") and preset != "default":
+        return {}
+    return COMMAND_DEFAULTS.get(command, {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenSettings:
+    """The settings that were given on the command line; None where one was not."""
+
+    like: Annotated[
+        Path | None,
+        Parameter(
+            group=FLAGS["Picture"],
+            metavar="FILE",
+            show_default=False,
+            help="Take all settings from the recipe inside this picture, but for those given.",
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """The settings by name: those of the recipe, then those of single flags.
+
+        Raises:
+            SettingsError: ``--like`` together with ``--preset``.
+            PictureError: the picture of ``--like`` has no recipe.
+        """
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values.pop("like")
+        own = {name: _parsed(name, value) for name, value in values.items() if value is not None}
+        if self.like is None:
+            return own
+        if "preset" in own:
+            raise SettingsError(
+                "--like and --preset exclude each other: the recipe already names its preset; "
+                "leave one of them out"
+            )
+        return {**recipe_settings(self.like), **own}
+
+
+def recipe_settings(path: Path) -> dict[str, Any]:
+    """The settings in the recipe of a picture.
+
+    Raises:
+        PictureError: the file is no picture, or has no recipe.
+        SettingsError: the recipe names no settings.
+    """
+    from impasto.picture_reading import read_recipe
+
+    settings = read_recipe(path).get("settings")
+    if not isinstance(settings, dict):
+        raise SettingsError(f"{path}: its recipe names no settings; impasto did not write it")
+    for name in settings:
+        if name not in Settings.model_fields:
+            raise SettingsError(
+                f"{path}: its recipe has the unknown setting {name!r} "
+                f"({nearest(name, Settings.model_fields)}); a newer impasto may have written it"
+            )
+    return dict(settings)
+
+
+def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Spreads a command's dataclasses out into flags, and its ``settings`` into one for each.
+
+    Args:
+        *without: settings that mean nothing to the command: names, or beginnings that end in an
+            underscore.
+    """
+
+    def decorate(command: Callable[P, R]) -> Callable[P, R]:
+        hints = get_type_hints(command, include_extras=True)
+        hints["settings"] = _flags_class(without, command_defaults(command.__name__, "default"))
+        groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+        defaults = {name: hint() for name, hint in groups.items() if isinstance(hint, type)}
+        command.__kwdefaults__ = {**(command.__kwdefaults__ or {}), **defaults}
+        spread = {name: Annotated[hint, Parameter(name="*")] for name, hint in groups.items()}
+        command.__annotations__ = {**hints, **spread}
+        return command
+
+    return decorate
+
+
+def _flags_class(without: Collection[str], defaults: Mapping[str, str]) -> type[GivenSettings]:
+    flags: list[tuple[str, Any, Any]] = []
+    group = ""
+    for name, schema in _schemas().items():
+        group = GROUP_STARTS.get(name, group)
+        if name in without or any(name.startswith(start) for start in without if start[-1] == "_"):
+            continue
+        flags.append((name, _flag(name, schema, group, defaults.get(name)), field(default=None)))
+    return make_dataclass(
+        "SettingFlags",
+        flags,
+        bases=(GivenSettings,),
+        frozen=True,
+        kw_only=True,
+        namespace={"__module__": __name__},
+    )
+
+
+@functools.cache
+def _schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schema of every setting by name, in the order of the model."""
+    return dict(Settings.model_json_schema()["properties"])
+
+
+def _flag(name: str, schema: Mapping[str, Any], group: str, default: str | None) -> Any:
+    """The annotated type of a flag. Texts stay texts: `Settings` converts and checks them all."""
+    several = schema.get("type") == "object"
+    kind: Any = bool if schema.get("type") == "boolean" else list[str] if several else str
+    parameter = Parameter(
+        help=_help(schema),
+        group=FLAGS[group],
+        metavar=_metavar(schema),
+        choices=tuple(PRESETS) if name == "preset" else schema.get("enum"),
+        consume_multiple=True if several else None,
+        negative_iterable=(),
+        show_default=default or setting_text(schema["default"]) or None,
+    )
+    return Annotated[kind | None, parameter]
+
+
+def _help(schema: Mapping[str, Any]) -> str:
+    words = _range(schema)
+    text = str(schema.get("description", "")).replace("`", "")
+    return f"{text} [{words}]" if words else text
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    """The allowed values in words, from a JSON Schema; empty where there is no bound."""
+    if "anyOf" in schema:
+        return " or ".join(filter(None, map(_range, schema["anyOf"])))
+    if "const" in schema:
+        return str(schema["const"])
+    kind = schema.get("type")
+    if kind == "null":
+        return "none"
+    if kind == "object":
+        return f"weights {_range(schema['additionalProperties'])}"
+    if kind == "array":
+        return f"each {_range(schema['items'])}"
+    if kind not in ("integer", "number"):
+        return ""
+    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
+    high = schema.get("maximum")
+    upper = f"{high:g}" if isinstance(high, float) else str(high)
+    if above is not None:
+        return f"above {above}, at most {upper}"
+    if low is not None and high is not None:
+        return f"{low} to {upper}"
+    return f"{low} or more" if low is not None else ""
+
+
+def _metavar(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema or schema.get("title") == "Preset":
+        return "NAME"
+    if "anyOf" in schema:
+        return "|".join(_metavar(part) for part in schema["anyOf"] if part.get("type") != "null")
+    if "const" in schema:
+        return str(schema["const"])
+    names = {"integer": "N", "number": "X", "array": "N,N...", "object": "LAYER[=WEIGHT]..."}
+    return names.get(str(schema.get("type")), "TEXT")
+
+
+def _parsed(name: str, value: Any) -> Any:
+    """The text of a flag as `Settings` takes it."""
+    if isinstance(value, list):
+        return [part for item in value for part in item.split(",")]
+    optional = any(part.get("type") == "null" for part in _schemas()[name].get("anyOf", ()))
+    return None if optional and value == "none" else value
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value as a user writes it behind its flag; several parts apart by a space."""
+    if isinstance(value, Mapping):
+        parts = ((layer, setting_text(weight)) for layer, weight in value.items())
+        return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    if value is None:
+        return "none"
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -1,0 +1,213 @@
+"""The commands that tell, the help pages, and what importing costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import ENVIRONMENT, run
+
+import impasto
+from impasto.cli import settings_flags
+from impasto.cli.app import app
+from impasto.cli.application import run as run_here
+from impasto.cli.run_flags import MachineFlags
+from impasto.cli.settings_flags import COMMAND_DEFAULTS, GROUP_STARTS, setting_text
+from impasto.conventions import CAFFE
+from impasto.doctor import examine
+from impasto.encoder import Encoder
+from impasto.layers import layer_facts
+from impasto.picture_decoding import DEFAULT_MAX_PIXELS
+from impasto.settings import LAYER_NAMES, PRESETS, Settings
+from impasto.sheets import EXPLAIN_DEFAULTS
+from impasto.synthesis import RECONSTRUCT_DEFAULTS, TEXTURE_DEFAULTS
+from impasto.weights import EMBEDDED_SHA256, LAYERS, Weights
+
+QUICK_COMMANDS = """
+import sys
+import impasto
+from impasto.cli import main
+main(["--help"])
+main(["--version"])
+assert "pydantic" not in sys.modules
+for words in (["stylize", "--help"], ["sheet", "--help"], ["presets"],
+              ["presets", "gatys"], ["layers"], ["stylize", "no.png", "no.png"]):
+    main(words)
+impasto.Settings(preset="gatys")
+assert "torch" not in sys.modules, "torch"
+assert "numpy" not in sys.modules, "numpy"
+impasto.stylize
+assert "torch" in sys.modules
+"""
+
+
+def test_nothing_quick_imports_torch(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", QUICK_COMMANDS]
+    result = subprocess.run(
+        command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.decode().splitlines() == ["impasto: no.png: no such file"]
+
+
+@pytest.mark.parametrize("name", impasto.__all__)
+def test_public_names_are_there(name: str) -> None:
+    assert getattr(impasto, name) is not None
+    assert name in dir(impasto)
+
+
+def test_unknown_public_name() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = impasto.nonsense
+
+
+def test_version(tmp_path: Path) -> None:
+    result = run("--version", folder=tmp_path)
+    assert result.stdout.decode() == f"impasto {impasto.__version__}\n"
+
+
+def test_every_setting_is_a_flag_with_its_help() -> None:
+    arguments = {
+        argument.names[0]: argument for argument in app["stylize"].assemble_argument_collection()
+    }
+    for name, field in Settings.model_fields.items():
+        argument = arguments[f"--{name.replace('_', '-')}"]
+        assert argument.parameter.help is not None
+        assert argument.parameter.help.startswith((field.description or "").replace("`", ""))
+        default = setting_text(Settings().model_dump(mode="json")[name])
+        assert argument.parameter.show_default == default
+    assert set(GROUP_STARTS) <= set(Settings.model_fields)
+
+
+def test_help_states_choices_and_ranges(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["stylize", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for words in (
+        "[choices: scale-free, gatys, course, neural-style, sums]",
+        "[choices: default, gatys, course, neural-style]",
+        "[0 to 65536] [default: 512]",
+        "[above 0, at most 100]",
+        "[1 to 16 or auto] [default: auto]",
+        "[0 or more or none]",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("command", [name for name in app if not name.startswith("-")])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"Usage: impasto {command}")
+    assert "SettingFlags" not in text
+
+
+def test_a_new_setting_becomes_a_flag_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    class MoreSettings(Settings):
+        sparkle: bool = False
+        """Adds sparkle."""
+
+    schema = MoreSettings.model_json_schema()["properties"]
+    monkeypatch.setattr(settings_flags, "_schemas", lambda: schema)
+
+    @settings_flags.takes_flags()
+    def command(*, settings: settings_flags.GivenSettings) -> dict[str, object]:
+        return settings.given()
+
+    fresh = type(app)(default_command=command)
+    given = fresh(["--sparkle", "--stop-loss", "none"], result_action="return_value")
+    assert given == {"sparkle": True, "stop_loss": None}
+    assert fresh([], result_action="return_value") == {}
+
+
+def test_command_defaults_are_the_functions_own() -> None:
+    functions = {
+        "texture": TEXTURE_DEFAULTS,
+        "reconstruct": RECONSTRUCT_DEFAULTS,
+        "explain": EXPLAIN_DEFAULTS,
+    }
+    for command, own in functions.items():
+        texts = {name: setting_text(value) for name, value in own.items()}
+        assert COMMAND_DEFAULTS[command] == texts
+    assert MachineFlags().max_pixels == DEFAULT_MAX_PIXELS
+
+
+def test_layers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["layers", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    names = {name for layer in facts for name in (layer["convolution"], layer["relu"])}
+    assert names == set(LAYER_NAMES)
+    channels = [(layer["convolution"], layer["channels"]) for layer in facts]
+    assert channels == [(name, outputs) for name, _, outputs in LAYERS]
+    assert run_here(["layers"]) == 0
+    assert "conv5_1      relu5_1     512       16             156" in capsys.readouterr().out
+
+
+def test_layer_facts_are_what_the_encoder_does() -> None:
+    """A network of the same shape, in which every cell passes everything on."""
+    kernels = {
+        name: torch.full((1, 3 if inputs == 3 else 1, 3, 3), 0.1) for name, inputs, _ in LAYERS
+    }
+    biases = {name: torch.full((1,), 1000.0) for name, _, _ in LAYERS}
+    encoder = Encoder(Weights(kernels, biases, CAFFE, "test", "test", "0"), pooling="avg")
+    side = 512
+    for fact in layer_facts():
+        features = encoder.forward(torch.zeros(1, 3, side, side), [fact.relu])
+        assert features[fact.relu].shape[2] * fact.stride == side
+        middle = features[fact.relu].shape[2] // 2
+        gradient = torch.zeros_like(features[fact.relu])
+        gradient[..., middle, middle] = 1
+        seen = encoder.pullback(features, {fact.relu: gradient})[0, 0]
+        assert int((seen.sum(dim=1) > 0).sum()) == fact.receptive_field
+        assert encoder.min_size([fact.relu]) == fact.least_size
+
+
+def test_presets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["presets"]) == 0
+    text = capsys.readouterr().out
+    for name, preset in PRESETS.items():
+        assert name in text
+        assert preset.summary in text
+        assert preset.source in text
+    assert run_here(["presets", "gatys", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == Settings(preset="gatys").model_dump(mode="json")
+    assert run_here(["presets", "gatys"]) == 0
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[3:])
+    assert rows["pooling"].split() == ["avg", "max"]
+    assert run_here(["presets", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == set(PRESETS)
+
+
+def test_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["weights", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["sha256"], facts["parameters"]) == (EMBEDDED_SHA256, 20_024_384)
+    assert run_here(["weights"]) == 0
+    assert "parameters           20,024,384" in capsys.readouterr().out
+
+
+def test_doctor_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["doctor", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["problems"] == []
+    assert facts["versions"]["impasto"] == impasto.__version__
+    assert facts["versions"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    assert facts["precision"] == "float32"
+    assert facts["threads"]["used"] == torch.get_num_threads()
+    assert facts["weights"]["sha256"] == EMBEDDED_SHA256
+    assert facts["memory"]["total"] > facts["memory"]["free"] > 0
+    assert set(facts["extras"]) == {"video", "plot", "heic"}
+    assert run_here(["doctor"]) == 0
+    text = capsys.readouterr().out
+    assert "nothing is ever fetched" in text
+    assert text.splitlines()[-1].split() == ["problems", "none"]
+
+
+def test_doctor_finds_what_is_wrong() -> None:
+    facts = examine(device="abacus")
+    assert facts["device"]["used"] is None
+    assert "abacus" in facts["problems"][0]
+    assert json.dumps(facts)
