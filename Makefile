@@ -9,6 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 .PHONY: demo test check clean
 
 demo: $(VENV)/.installed
+	@mkdir -p out
 	$(BIN)/impasto stylize examples/photographs/china.jpg examples/styles/flow.jpg \
 	  --size 384 --output out/demo.png --overwrite
 

@@ -33,6 +33,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.requested = False
+        self._latest = int(signal.SIGINT)
         self._handlers: dict[signal.Signals, Any] = {}
         self._hook = sys.unraisablehook
 
@@ -59,22 +60,24 @@ class Interruption:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
+        self._latest = number
         raise Interrupted
 
     def _dropped(self, dropped: sys.UnraisableHookArgs) -> None:
         if isinstance(dropped.exc_value, Interrupted):
-            threading.Timer(SECONDS_UNTIL_AGAIN, _interrupt_main_thread).start()
+            threading.Timer(SECONDS_UNTIL_AGAIN, self._send_again).start()
         else:
             self._hook(dropped)
 
-
-def _interrupt_main_thread() -> None:
-    """A thread's own signal would not wake the main thread from a blocking read."""
-    identity = threading.main_thread().ident
-    if hasattr(signal, "pthread_kill") and identity is not None:
-        signal.pthread_kill(identity, signal.SIGINT)
-    else:
-        signal.raise_signal(signal.SIGINT)
+    def _send_again(self) -> None:
+        """To the main thread: a signal to this one would not wake it from a blocking read."""
+        identity = threading.main_thread().ident
+        if not self._handlers or identity is None:
+            return  # too late: the signals are given back
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(identity, self._latest)
+        else:
+            signal.raise_signal(self._latest)
 
 
 interruption = Interruption()
