@@ -16,15 +16,13 @@ from impasto.cli import settings_flags
 from impasto.cli.app import app
 from impasto.cli.application import run as run_here
 from impasto.cli.run_flags import MachineFlags
-from impasto.cli.settings_flags import COMMAND_DEFAULTS, GROUP_STARTS, setting_text
+from impasto.cli.settings_flags import GROUP_STARTS, setting_text
 from impasto.conventions import CAFFE
 from impasto.doctor import examine
 from impasto.encoder import Encoder
 from impasto.layers import layer_facts
 from impasto.picture_decoding import DEFAULT_MAX_PIXELS
 from impasto.settings import LAYER_NAMES, PRESETS, Settings
-from impasto.sheets import EXPLAIN_DEFAULTS
-from impasto.synthesis import RECONSTRUCT_DEFAULTS, TEXTURE_DEFAULTS
 from impasto.weights import EMBEDDED_SHA256, LAYERS, Weights
 
 QUICK_COMMANDS = """
@@ -123,15 +121,10 @@ def test_a_new_setting_becomes_a_flag_by_itself(monkeypatch: pytest.MonkeyPatch)
     assert fresh([], result_action="return_value") == {}
 
 
-def test_command_defaults_are_the_functions_own() -> None:
-    functions = {
-        "texture": TEXTURE_DEFAULTS,
-        "reconstruct": RECONSTRUCT_DEFAULTS,
-        "explain": EXPLAIN_DEFAULTS,
-    }
-    for command, own in functions.items():
-        texts = {name: setting_text(value) for name, value in own.items()}
-        assert COMMAND_DEFAULTS[command] == texts
+def test_help_shows_the_commands_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["explain", "--help"]) == 0
+    words = " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
+    assert "0 keeps the content's own size. [0 to 65536] [default: 256]" in words
     assert MachineFlags().max_pixels == DEFAULT_MAX_PIXELS
 
 

@@ -197,7 +197,7 @@ def test_interruption_before_there_is_a_picture(folder: Path) -> None:
     assert _names(folder) == {"house.png", "waves.png"}
 
 
-def test_interrupted_sheet_says_that_nothing_was_written(folder: Path) -> None:
+def test_an_interrupted_sheet_keeps_what_there_is(folder: Path) -> None:
     cells = folder / "cells"
     cells.mkdir()
     pictures = ["--content", "house.png", "--style", "waves.png", "house.png"]
@@ -210,8 +210,9 @@ def test_interrupted_sheet_says_that_nothing_was_written(folder: Path) -> None:
     assert process.returncode == 130
     last = stderr.decode().splitlines()[-1]
     assert last.startswith("impasto: interrupted at ")
-    assert last.endswith("the sheet is not finished and was not written")
-    assert _names(folder) == {"house.png", "waves.png", "cells"}
+    assert last.endswith("is in sheet.png")
+    assert _names(folder) == {"house.png", "waves.png", "cells", "sheet.png"}
+    assert read_recipe(folder / "sheet.png")["command"] == "sheet"
 
 
 def _wait_for(condition: object, process: subprocess.Popen[bytes]) -> None:

@@ -315,6 +315,36 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 """All presets by name."""
 
+_RECONSTRUCT = {
+    "start": "noise",
+    "levels": 1,
+    "iterations": (200,),
+    "pooling": "avg",
+    "total_variation_weight": 0.5,
+}
+
+COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "texture": {"start": "noise"},
+        # One size, so that only the layer speaks; average pooling as in the paper; and some total
+        # variation, as Mahendran and Vedaldi have it, because the network hardly sees the finest
+        # checks and speckles that the noise leaves behind.
+        "reconstruct": _RECONSTRUCT,
+        "explain": {**_RECONSTRUCT, "size": 256, "iterations": (150,), "style_loss": "gram"},
+    }
+)
+"""Settings for which a function has its own default; see `command_defaults`."""
+
+
+def command_defaults(command: str, preset: str = "default") -> Mapping[str, Any]:
+    """What ``texture``, ``reconstruct`` and ``explain`` use instead of a preset's values.
+
+    A texture starts from noise whatever the preset; the others follow a preset that was chosen.
+    """
+    if command != "texture" and preset != "default":
+        return {}
+    return COMMAND_DEFAULTS.get(command, {})
+
 
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
@@ -325,6 +355,7 @@ def _one_line(error: ValidationError) -> str:
     if not first["loc"]:
         return message
     # A union reports its members in the location; the setting and the layer are what users know.
-    name = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+    known = (*Settings.model_fields, *LAYER_NAMES)
+    name = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part in known)
     message = message.removeprefix("Input ")
     return f"{name} = {first['input']!r}: {message}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from impasto.compute import Compute
@@ -16,13 +15,13 @@ from impasto.images import Image, ImageSource, check_output, open_image
 from impasto.layout import Cell, compose
 from impasto.settings import Settings
 from impasto.synthesis import (
-    RECONSTRUCT_DEFAULTS,
     Step,
     WeightsSource,
     iterate,
     iterate_reconstruct,
     iterate_texture,
     settled,
+    with_defaults,
 )
 from impasto.version import __version__
 from impasto.weights import Weights, load_weights
@@ -32,11 +31,6 @@ CONTENT_LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 """The layers whose cumulative sets rebuild the style in the same figure."""
-
-EXPLAIN_DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {**RECONSTRUCT_DEFAULTS, "size": 256, "iterations": (150,), "style_loss": "gram"}
-)
-"""What `explain` uses with the preset `default`: from white noise at one size, as in the paper."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +42,19 @@ class PartStep:
         parts: how many there are.
         label: what is being made, such as ``conv4_2`` or ``tubingen in starry_night``.
         step: the part's own step.
-        progress: share of the whole sheet that is done, 0..1.
     """
 
     part: int
     parts: int
     label: str
     step: Step
+    _sheet: Callable[[Sequence[Cell]], Image] = field(repr=False)
+    _finished: tuple[Cell, ...] = field(repr=False)
+
+    @property
+    def image(self) -> Image:
+        """The sheet so far, with its recipe: all finished parts, and this one as it is."""
+        return self._sheet([*self._finished, Cell(self.step.image, self.label)])
 
     @property
     def progress(self) -> float:
@@ -83,7 +83,8 @@ def iterate_explain(
     Args:
         content: path, PIL image, NumPy array, tensor or `Image`.
         style: the same.
-        settings: as for `iterate`; the layers are the figure's. Defaults to `EXPLAIN_DEFAULTS`.
+        settings: as for `iterate`; the layers are the figure's. Without them, at 256 px
+            from white noise, see `COMMAND_DEFAULTS` of `impasto.settings`.
         weights: see `WeightsSource`.
         compute: where it runs.
         **overrides: single settings by name.
@@ -94,10 +95,7 @@ def iterate_explain(
     Raises:
         As `iterate`.
     """
-    given = overrides
-    if settings is None and overrides.get("preset", "default") == "default":
-        given = {**EXPLAIN_DEFAULTS, **overrides}
-    chosen = settled(settings, given)
+    chosen = settled(settings, with_defaults("explain", settings, overrides))
     contents, styles = open_image(content), open_image(style)
     network = weights if isinstance(weights, Weights) else load_weights(weights)
 
@@ -111,18 +109,21 @@ def iterate_explain(
     sets = [STYLE_LAYERS[:count] for count in range(1, len(STYLE_LAYERS) + 1)]
     parts = [_Part(layer, partial(rebuilt, layer)) for layer in CONTENT_LAYERS]
     parts += [_Part(" to ".join(dict.fromkeys((s[0], s[-1]))), partial(painted, s)) for s in sets]
-    results = yield from _make(parts)
-    half = len(CONTENT_LAYERS)
-    plate = compose(
-        [
-            [Cell(contents, "original"), *results[:half]],
-            [Cell(styles, "original"), *results[half:]],
-        ],
-        title="What the network keeps of the content, and of the style",
-        row_captions=["content", "style"],
-        cell_size=_cell_size(chosen),
-    )
-    return _with_recipe(plate, "explain", chosen)
+
+    def plate(made: Sequence[Cell]) -> Image:
+        rebuilt_cells, painted_cells = _rows(made, 2, len(CONTENT_LAYERS))
+        composed = compose(
+            [
+                [Cell(contents, "original"), *rebuilt_cells],
+                [Cell(styles, "original"), *painted_cells],
+            ],
+            title="What the network keeps of the content, and of the style",
+            row_captions=["content", "style"],
+            cell_size=_cell_size(chosen),
+        )
+        return _with_recipe(composed, "explain", chosen)
+
+    return (yield from _make(parts, plate))
 
 
 def explain(
@@ -146,6 +147,7 @@ def iterate_sheet(
     settings: Settings | None = None,
     *,
     cells: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     names: tuple[Sequence[str], Sequence[str]] | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
@@ -158,6 +160,7 @@ def iterate_sheet(
         styles: the same.
         settings: as for `iterate`.
         cells: a folder; each finished picture is saved there as ``CONTENT-in-STYLE.png``.
+        overwrite: whether pictures of these names in ``cells`` may be replaced.
         names: captions of contents and styles; by default the names of their files.
         weights: see `WeightsSource`.
         compute: where it runs.
@@ -175,9 +178,9 @@ def iterate_sheet(
             f"{len(contents)} contents and {len(styles)} styles: a sheet needs at least one of each"
         )
     chosen = settled(settings, overrides)
-    rows, columns = names or (_names(contents, "content"), _names(styles, "style"))
+    rows, columns = names or (file_names(contents, "content"), file_names(styles, "style"))
     labels = [f"{row} in {column}" for row in rows for column in columns]
-    files = [] if cells is None else _cell_files(labels, Path(cells))
+    files = [] if cells is None else _cell_files(labels, Path(cells), overwrite)
     opened = [open_image(source) for source in contents], [open_image(source) for source in styles]
     network = weights if isinstance(weights, Weights) else load_weights(weights)
     pairs = [(content, style) for content in opened[0] for style in opened[1]]
@@ -185,19 +188,19 @@ def iterate_sheet(
         _Part(label, partial(iterate, *pair, chosen, weights=network, compute=compute))
         for label, pair in zip(labels, pairs, strict=True)
     ]
-    results = yield from _make(parts, files)
-    across = len(styles)
-    grid: list[list[Cell | None]] = [[None, *(Cell(style) for style in opened[1])]]
-    for index, content in enumerate(opened[0]):
-        made = results[index * across : (index + 1) * across]
-        grid.append([Cell(content), *(Cell(cell.image) for cell in made)])
-    plate = compose(
-        grid,
-        column_captions=["", *columns],
-        row_captions=["", *rows],
-        cell_size=_cell_size(chosen),
-    )
-    return _with_recipe(plate, "sheet", chosen)
+
+    def plate(made: Sequence[Cell]) -> Image:
+        top: list[Cell | None] = [None, *(Cell(style) for style in opened[1])]
+        rest = zip(opened[0], _rows(made, len(contents), len(styles)), strict=True)
+        composed = compose(
+            [top, *([Cell(content), *row] for content, row in rest)],
+            column_captions=["", *columns],
+            row_captions=["", *rows],
+            cell_size=_cell_size(chosen),
+        )
+        return _with_recipe(composed, "sheet", chosen)
+
+    return (yield from _make(parts, plate, files, overwrite=overwrite))
 
 
 def sheet(
@@ -206,6 +209,7 @@ def sheet(
     settings: Settings | None = None,
     *,
     cells: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     names: tuple[Sequence[str], Sequence[str]] | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
@@ -215,7 +219,8 @@ def sheet(
     return _finished(
         iterate_sheet(
             contents, styles, settings,
-            cells=cells, names=names, weights=weights, compute=compute, **overrides,
+            cells=cells, overwrite=overwrite, names=names, weights=weights, compute=compute,
+            **overrides,
         )
     )  # fmt: skip
 
@@ -229,24 +234,35 @@ class _Part:
 
 
 def _make(
-    parts: Sequence[_Part], files: Sequence[Path] = ()
-) -> Generator[PartStep, None, list[Cell]]:
-    """Runs the parts one after the other; yields their steps, returns the captioned results."""
-    cells = []
+    parts: Sequence[_Part],
+    plate: Callable[[Sequence[Cell]], Image],
+    files: Sequence[Path] = (),
+    *,
+    overwrite: bool = False,
+) -> Steps:
+    """Runs the parts one after the other; yields their steps, returns the sheet."""
+    finished: list[Cell] = []
     for number, part in enumerate(parts):
         for step in part.begin():
-            yield PartStep(number, len(parts), part.label, step)
-        cells.append(Cell(step.image, part.label))
+            yield PartStep(number, len(parts), part.label, step, plate, tuple(finished))
+        finished.append(Cell(step.image, part.label))
         if files:
-            step.image.save(files[number], overwrite=False)
-    return cells
+            step.image.save(files[number], overwrite=overwrite)
+    return plate(finished)
 
 
-def _cell_files(labels: Sequence[str], folder: Path) -> list[Path]:
+def _rows(made: Sequence[Cell], rows: int, columns: int) -> list[list[Cell | None]]:
+    """The cells row by row; those not yet made are None."""
+    missing = rows * columns - len(made)
+    cells: list[Cell | None] = [*made, *[None] * missing]
+    return [cells[start : start + columns] for start in range(0, rows * columns, columns)]
+
+
+def _cell_files(labels: Sequence[str], folder: Path, overwrite: bool) -> list[Path]:
     """Where the cells go; checked before the long run."""
     files = [folder / f"{label}.png".replace(" ", "-") for label in labels]
     for file in files:
-        check_output(file)
+        check_output(file, overwrite=overwrite)
     return files
 
 
@@ -259,8 +275,13 @@ def _finished(steps: Steps) -> Image:
             return image
 
 
-def _names(sources: Sequence[ImageSource], kind: str) -> list[str]:
-    """Captions: the names of the files, told apart by a number where two are the same."""
+def file_names(sources: Sequence[ImageSource], kind: str) -> list[str]:
+    """Captions: the names of the files, told apart by a number where two are the same.
+
+    Args:
+        sources: pictures; one that is no file is called ``kind`` and its number.
+        kind: ``content`` or ``style``.
+    """
     names: list[str] = []
     for number, source in enumerate(sources, start=1):
         is_file = isinstance(source, str | os.PathLike)

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -23,29 +22,13 @@ from impasto.images import Image, ImageSource, open_image
 from impasto.objective import Objective
 from impasto.optimizers import make_optimizer
 from impasto.pyramid import Size, fit, level_iterations, level_sizes, resize
-from impasto.settings import LayerWeights, Settings
+from impasto.settings import LayerWeights, Settings, command_defaults
 from impasto.start import start_picture
 from impasto.version import __version__
 from impasto.weights import Weights, load_weights
 
 WeightsSource = str | os.PathLike[str] | Weights | None
 """A weights file, weights already loaded, or None for the embedded VGG-19."""
-
-TEXTURE_DEFAULTS: Mapping[str, Any] = MappingProxyType({"start": "noise"})
-"""What `texture` uses unless told otherwise."""
-
-RECONSTRUCT_DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {
-        "start": "noise",
-        "levels": 1,
-        "iterations": (200,),
-        "pooling": "avg",
-        "total_variation_weight": 0.5,
-    }
-)
-"""What `reconstruct` uses with the preset `default`: one size, so that only the layer speaks;
-average pooling as in the paper; and some total variation, as Mahendran and Vedaldi have it, because
-the network hardly sees the finest checks and speckles that the noise leaves behind."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +146,7 @@ def iterate_texture(
         style: path, PIL image, NumPy array, tensor or `Image`.
         size: width and height of the result in pixels, or the long side of one in the style's
             shape; by default ``settings.size``.
-        settings: as for `iterate`; without them, `TEXTURE_DEFAULTS`.
+        settings: as for `iterate`; without them, from noise.
         weights: see `WeightsSource`.
         compute: where it runs.
         **overrides: single settings by name.
@@ -171,7 +154,7 @@ def iterate_texture(
     Raises:
         As `iterate`.
     """
-    given = overrides if settings else {**TEXTURE_DEFAULTS, **overrides}
+    given = with_defaults("texture", settings, overrides)
     if isinstance(size, int):
         given = {**given, "size": size}
     chosen = settled(settings, given, content_weight=0.0)
@@ -212,7 +195,7 @@ def iterate_reconstruct(
         content: path, PIL image, NumPy array, tensor or `Image`.
         layers: ``"conv4_2"``, several, or a mapping to weights; ``settings.content_layers`` if
             not given.
-        settings: as for `iterate`; without them, `RECONSTRUCT_DEFAULTS`.
+        settings: as for `iterate`; without them, `COMMAND_DEFAULTS` of `impasto.settings`.
         weights: see `WeightsSource`.
         compute: where it runs.
         **overrides: single settings by name.
@@ -220,9 +203,7 @@ def iterate_reconstruct(
     Raises:
         As `iterate`.
     """
-    given = overrides
-    if settings is None and overrides.get("preset", "default") == "default":
-        given = {**RECONSTRUCT_DEFAULTS, **overrides}
+    given = with_defaults("reconstruct", settings, overrides)
     if layers is not None:
         given = {**given, "content_layers": layers}
     chosen = settled(settings, given, style_weight=0.0)
@@ -252,6 +233,16 @@ def last(steps: Iterator[Step]) -> Step:
     for step in steps:  # noqa: B007 - the last one is the result
         pass
     return step
+
+
+def with_defaults(
+    command: str, settings: Settings | None, overrides: dict[str, Any]
+) -> dict[str, Any]:
+    """``overrides`` and, where there is no `Settings` object, the command's own defaults below."""
+    if settings is not None:
+        return overrides
+    preset = str(overrides.get("preset", "default"))
+    return {**command_defaults(command, preset), **overrides}
 
 
 def settled(settings: Settings | None, overrides: dict[str, Any], **fixed: float) -> Settings:

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from impasto.cli.app import app
-from impasto.cli.settings_flags import command_defaults, setting_text
+from impasto.cli.settings_flags import setting_text
 from impasto.errors import SettingsError
 from impasto.layers import layer_facts
-from impasto.settings import PRESETS, Settings, nearest
+from impasto.settings import PRESETS, Settings, command_defaults, nearest
 
 AsJson = Annotated[
     bool, Parameter(negative=(), show_default=False, help="Print JSON, for programs.")
@@ -80,8 +80,9 @@ def _needed_flags(name: str, settings: Settings, size: Any) -> dict[str, list[st
         flag for argument in app[name].assemble_argument_collection() for flag in argument.names
     }
     preset = Settings(preset=settings.preset).model_dump(mode="json")
-    usual = {key: setting_text(value) for key, value in preset.items()}
-    usual = {**usual, **command_defaults(name, settings.preset), "preset": "default"}
+    own = command_defaults(name, settings.preset)
+    usual = {key: setting_text(value) for key, value in {**preset, **own}.items()}
+    usual["preset"] = "default"
     flags: dict[str, list[str]] = {}
     for key, value in settings.model_dump(mode="json").items():
         flag, text = f"--{key.replace('_', '-')}", setting_text(value)

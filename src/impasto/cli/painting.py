@@ -150,7 +150,6 @@ def _paint(
     job = Job(
         begin=begin,
         position=lambda step: Position(step, step.progress),
-        so_far=lambda step: step.image,
         target=target,
         flags=output,
         traces=traces,

@@ -8,20 +8,30 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from impasto.cli.interruption import Interrupted, Interruption
 from impasto.cli.progress import Position, choose_display, duration
 from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
+from impasto.errors import DivergenceError
 
 if TYPE_CHECKING:
     from impasto.images import Image
     from impasto.synthesis import Step
 
-S = TypeVar("S")
+
+class HasImage(Protocol):
+    """A step, whatever else it is."""
+
+    @property
+    def image(self) -> Image:
+        """The picture so far."""
+
+
+S = TypeVar("S", bound=HasImage)
 
 INTERRUPTED = 130
 
@@ -31,10 +41,9 @@ class Job(Generic[S]):
     """What a command wants done.
 
     Attributes:
-        begin: imports what is needed, opens the pictures, and returns the steps; a generator may
-            return the finished picture, else it is that of the last step.
+        begin: imports what is needed, opens the pictures, and returns the steps; the picture of
+            the last one is the result.
         position: where in the run a step is.
-        so_far: the picture to keep if the run ends with this step; None if there is none yet.
         target: the file to write; ``-`` for standard output.
         flags: what the user wants to hear.
         traces: what else is kept of the run.
@@ -42,7 +51,6 @@ class Job(Generic[S]):
 
     begin: Callable[[], Iterator[S]]
     position: Callable[[S], Position]
-    so_far: Callable[[S], Image | None]
     target: str
     flags: OutputFlags
     traces: TraceFlags = dataclasses.field(default_factory=TraceFlags)
@@ -53,8 +61,8 @@ class _Run(Generic[S]):
     """The state of a job while it runs."""
 
     last: S | None = None
-    finished: Image | None = None
     interrupted: bool = False
+    failure: DivergenceError | None = None
 
 
 def perform(job: Job[S], interruption: Interruption) -> int:
@@ -70,7 +78,7 @@ def perform(job: Job[S], interruption: Interruption) -> int:
         with choose_display(quiet=job.flags.quiet, json=job.flags.json) as display:
             watchers = _open_traces(job.traces, traces)
             try:
-                for step in _steps(job.begin(), run):
+                for step in job.begin():
                     run.last = step
                     position = job.position(step)
                     display.show(position)
@@ -80,32 +88,19 @@ def perform(job: Job[S], interruption: Interruption) -> int:
                         raise Interrupted
             except KeyboardInterrupt:
                 run.interrupted = True
+            except DivergenceError as error:
+                run.failure = error
+        if run.last is None:
+            raise run.failure or Interrupted(
+                "interrupted before the first step; nothing was written"
+            )
         # The picture first: should a film or plot fail, the picture is safe.
-        picture = _picture(job, run)
-        if picture is not None:
-            picture.save(job.target, overwrite=job.flags.overwrite)
-    if run.last is None:
-        raise Interrupted("interrupted before the first step; nothing was written")
-    position = job.position(run.last)
-    if picture is None:
-        raise Interrupted(
-            f"interrupted at {position.place()} ({position.progress:.0%} done); "
-            "the sheet is not finished and was not written"
-        )
-    _report(job, run, position, picture, time.monotonic() - began)
+        picture = run.last.image
+        picture.save(job.target, overwrite=job.flags.overwrite)
+    if run.failure is not None:
+        raise DivergenceError(f"{run.failure}; the picture so far is in {job.target}")
+    _report(job, run, job.position(run.last), picture, time.monotonic() - began)
     return INTERRUPTED if run.interrupted else 0
-
-
-def _steps(steps: Iterator[S], run: _Run[S]) -> Iterator[S]:
-    """Passes the steps on and keeps what a generator returns."""
-    # An iterator that is no generator returns None.
-    run.finished = yield from cast("Generator[S, None, Image | None]", steps)
-
-
-def _picture(job: Job[S], run: _Run[S]) -> Image | None:
-    if run.finished is not None and not run.interrupted:
-        return run.finished
-    return None if run.last is None else job.so_far(run.last)
 
 
 def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callable[[Step], None]]:

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from impasto.cli.app import FLAGS
 from impasto.errors import SettingsError
-from impasto.settings import PRESETS, Settings, nearest
+from impasto.settings import PRESETS, Settings, command_defaults, nearest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,38 +26,6 @@ GROUP_STARTS = {
     "seed": "Picture",
 }
 """The field of `Settings` at which each group of the help page begins."""
-
-COMMAND_DEFAULTS: Mapping[str, Mapping[str, str]] = {
-    "texture": {"start": "noise"},
-    "reconstruct": {
-        "start": "noise",
-        "levels": "1",
-        "iterations": "200",
-        "pooling": "avg",
-        "total_variation_weight": "0.5",
-    },
-    "explain": {
-        "start": "noise",
-        "levels": "1",
-        "iterations": "150",
-        "pooling": "avg",
-        "total_variation_weight": "0.5",
-        "size": "256",
-        "style_loss": "gram",
-    },
-}
-"""Settings, as text, for which a command has its own default instead of the preset's.
-
-The functions behind the commands say the same; it is here once more so that a help page need not
-import torch. A test compares the two.
-"""
-
-
-def command_defaults(command: str, preset: str) -> Mapping[str, str]:
-    """A command's own defaults as they are used with a preset; see `COMMAND_DEFAULTS`."""
-    if command in ("reconstruct", "explain") and preset != "default":
-        return {}
-    return COMMAND_DEFAULTS.get(command, {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +93,7 @@ def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def decorate(command: Callable[P, R]) -> Callable[P, R]:
         hints = get_type_hints(command, include_extras=True)
-        hints["settings"] = _flags_class(without, command_defaults(command.__name__, "default"))
+        hints["settings"] = _flags_class(without, command_defaults(command.__name__))
         groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
         defaults = {name: hint() for name, hint in groups.items() if isinstance(hint, type)}
         command.__kwdefaults__ = {**(command.__kwdefaults__ or {}), **defaults}
@@ -160,7 +128,7 @@ def _schemas() -> dict[str, dict[str, Any]]:
     return dict(Settings.model_json_schema()["properties"])
 
 
-def _flag(name: str, schema: Mapping[str, Any], group: str, default: str | None) -> Any:
+def _flag(name: str, schema: Mapping[str, Any], group: str, default: Any) -> Any:
     """The annotated type of a flag. Texts stay texts: `Settings` converts and checks them all."""
     several = schema.get("type") == "object"
     kind: Any = bool if schema.get("type") == "boolean" else list[str] if several else str
@@ -171,7 +139,7 @@ def _flag(name: str, schema: Mapping[str, Any], group: str, default: str | None)
         choices=tuple(PRESETS) if name == "preset" else schema.get("enum"),
         consume_multiple=True if several else None,
         negative_iterable=(),
-        show_default=default or setting_text(schema["default"]) or None,
+        show_default=setting_text(schema["default"] if default is None else default) or None,
     )
     return Annotated[kind | None, parameter]
 

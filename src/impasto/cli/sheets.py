@@ -20,7 +20,6 @@ from impasto.cli.run_flags import (
 )
 from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, takes_flags
-from impasto.errors import OutputError
 from impasto.settings import STARTS, Settings
 
 if TYPE_CHECKING:
@@ -76,18 +75,17 @@ def sheet(
 ) -> int:
     """Behind ``impasto sheet``; see `COMMANDS`."""
     given = settings.given()
-    names = _names(content), _names(style)
-    if cells is not None:
-        _check_cells(cells, names)
 
     def begin() -> Iterator[PartStep]:
-        from impasto.sheets import iterate_sheet
+        from impasto.sheets import file_names, iterate_sheet
 
         contents = [machine.open(source) for source in content]
         styles = [machine.open(source) for source in style]
         return iterate_sheet(
-            contents, styles, cells=cells, names=names, **machine.prepare(), **given
-        )
+            contents, styles, cells=cells, overwrite=output.overwrite,
+            names=(file_names(content, "content"), file_names(style, "style")),
+            **machine.prepare(), **given,
+        )  # fmt: skip
 
     return _compose(begin, [*content, *style], given, "sheet.png", output, machine)
 
@@ -110,30 +108,7 @@ def _compose(
         position=lambda made: Position(
             made.step, made.progress, f"{made.part + 1} of {made.parts}: {made.label}"
         ),
-        so_far=lambda made: None,
         target=output.target(default_name, sources),
         flags=output,
     )
     return perform(job, interruption)
-
-
-def _names(sources: Sequence[str]) -> list[str]:
-    """Captions: the names of the files, told apart by a number where two are the same."""
-    names: list[str] = []
-    for source in sources:
-        name = stem(source)
-        number = sum(1 for other in sources[: len(names)] if stem(other) == name)
-        names.append(f"{name} {number + 1}" if number else name)
-    return names
-
-
-def _check_cells(folder: Path, names: tuple[list[str], list[str]]) -> None:
-    """Checks before the long run that every cell can be saved."""
-    from impasto.picture_writing import check_output
-
-    for content in names[0]:
-        for style in names[1]:
-            cell = folder / f"{content} in {style}.png".replace(" ", "-")
-            if cell.exists():
-                raise OutputError(f"{cell}: exists already; choose another folder for --cells")
-            check_output(cell)
