@@ -257,7 +257,7 @@ def test_shallow_layers_keep_the_picture_and_deep_ones_its_structure(
 @pytest.mark.parametrize("seed", range(5))
 def test_gatys_converges_from_white_noise(vgg: Weights, seed: int) -> None:
     """500 iterations of L-BFGS at 256 px: finite throughout, and settled at the end."""
-    content, style = Image(painted(192, 256, seed=1)), Image(painted(256, 256, seed=2).flip(1))
+    content, style = Image(painted(144, 256, seed=1)), Image(painted(160, 256, seed=2).flip(1))
     losses = [
         step.loss
         for step in iterate(content, style, preset="gatys", size=256, seed=seed, weights=vgg)
