@@ -134,7 +134,7 @@ class Settings(BaseModel):
     style_weight: Weight = 3.0
     """Weight of the style loss (beta)."""
 
-    content_layers: LayerWeights = Field(default={"relu4_2": 1.0}, min_length=1)
+    content_layers: LayerWeights = Field(default={"relu3_2": 0.5, "relu4_2": 1.0}, min_length=1)
     """Layers whose feature maps describe the content, each with a weight: relu4_2 conv5_1=0.2."""
 
     style_layers: LayerWeights = Field(default=dict.fromkeys(FIVE_STYLE_LAYERS, 0.2), min_length=1)
