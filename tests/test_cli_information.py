@@ -19,7 +19,7 @@ from impasto.cli.run_flags import MachineFlags
 from impasto.cli.settings_flags import GROUP_STARTS, setting_text
 from impasto.conventions import CAFFE
 from impasto.doctor import examine
-from impasto.encoder import Encoder
+from impasto.encoder import Encoder, min_size
 from impasto.layers import layer_facts
 from impasto.picture_decoding import DEFAULT_MAX_PIXELS
 from impasto.settings import LAYER_NAMES, PRESETS, Settings
@@ -155,7 +155,7 @@ def test_layer_facts_are_what_the_encoder_does() -> None:
         gradient[..., middle, middle] = 1
         seen = encoder.pullback(features, {fact.relu: gradient})[0, 0]
         assert int((seen.sum(dim=1) > 0).sum()) == fact.receptive_field
-        assert encoder.min_size([fact.relu]) == fact.least_size
+        assert min_size([fact.relu]) == fact.least_size
 
 
 def test_presets(capsys: pytest.CaptureFixture[str]) -> None:

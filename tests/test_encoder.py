@@ -7,7 +7,7 @@ import torch
 from reference import reference_features
 from torch import Tensor
 
-from impasto.encoder import Encoder
+from impasto.encoder import Encoder, min_size
 from impasto.errors import SettingsError
 from impasto.settings import Padding, Pooling
 from impasto.weights import Weights
@@ -84,12 +84,12 @@ def test_nothing_above_the_deepest_layer_is_computed(vgg: Weights) -> None:
 
 
 def test_mean_color_is_where_the_network_sees_zero(vgg: Weights) -> None:
-    encoder = Encoder(vgg, padding="zeros")
-    picture = torch.tensor(encoder.mean_color).view(1, 3, 1, 1).expand(1, 3, 8, 8)
-    seen = encoder.forward(picture, ["conv1_1"])["conv1_1"]
+    mean_color = vgg.convention.mean_color
+    picture = torch.tensor(mean_color).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    seen = Encoder(vgg, padding="zeros").forward(picture, ["conv1_1"])["conv1_1"]
     bias = vgg.biases["conv1_1"].view(1, -1, 1, 1).expand_as(seen)
     torch.testing.assert_close(seen, bias, rtol=0, atol=1e-3)
-    red, _, blue = encoder.mean_color
+    red, _, blue = mean_color
     assert red == pytest.approx(123.68 / 255)
     assert blue == pytest.approx(103.939 / 255)
 
@@ -99,7 +99,6 @@ def test_unknown_layers_are_named(tiny: Weights) -> None:
         Encoder(tiny).forward(torch.rand(1, 3, 8, 8), ["conv3_1"])
 
 
-def test_min_size_follows_the_poolings(vgg: Weights) -> None:
-    encoder = Encoder(vgg)
-    assert encoder.min_size(["relu1_2"]) == 1
-    assert encoder.min_size(["conv1_1", "conv5_1"]) == 16
+def test_min_size_follows_the_poolings() -> None:
+    assert min_size(["relu1_2"]) == 1
+    assert min_size(["conv1_1", "conv5_1"]) == 16

@@ -11,6 +11,7 @@ from pictures import painted
 
 from impasto.errors import PictureError, SettingsError
 from impasto.images import Image, open_image, read_recipe
+from impasto.objective import Evaluation, Objective
 from impasto.settings import Settings
 from impasto.synthesis import (
     iterate,
@@ -250,6 +251,68 @@ def test_shallow_layers_keep_the_picture_and_deep_ones_its_structure(
         errors.append(float((result.pixels - photograph.pixels).square().mean().sqrt()))
     assert errors[0] < 0.05
     assert errors[1] > 2 * errors[0]
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_poisoned_evaluation_is_taken_back_and_counted(
+    tiny: Weights,
+    photograph: Image,
+    painting: Image,
+    optimizer: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The real loop, with an objective that is NaN at its fifth and at its last evaluation."""
+    evaluate = Objective.__call__
+    calls = 0
+
+    def sometimes_nan(self: Objective, picture: torch.Tensor) -> Evaluation:
+        nonlocal calls
+        calls += 1
+        evaluation = evaluate(self, picture)
+        if calls not in (5, 9):
+            return evaluation
+        terms = {name: value * torch.nan for name, value in evaluation.terms.items()}
+        return Evaluation(terms, evaluation.gradient * torch.nan)
+
+    monkeypatch.setattr(Objective, "__call__", sometimes_nan)
+    steps = list(iterate(photograph, painting, **quick(tiny, optimizer=optimizer, iterations=9)))
+    assert [step.taken_back for step in steps] == [0, 0, 0, 0, 1, 1, 1, 1, 2]
+    assert all(np.isfinite(step.loss) and torch.isfinite(step.pixels).all() for step in steps)
+    assert steps[4].loss == steps[3].loss
+    assert steps[-1].loss < steps[0].loss
+
+
+def test_a_callers_modes_do_not_disturb(tiny: Weights, photograph: Image, painting: Image) -> None:
+    wanted = stylize(photograph, painting, **quick(tiny, start="noise")).pixels
+    with torch.inference_mode():
+        inside = stylize(photograph, painting, **quick(tiny, start="noise")).pixels
+    assert torch.equal(inside, wanted)
+    torch.set_default_dtype(torch.float64)
+    try:
+        double = stylize(photograph, painting, **quick(tiny, start="noise")).pixels
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(double, wanted)
+
+
+@pytest.mark.parametrize("size", [(64, 48), [64, 48], (np.int64(64), np.int64(48))])
+def test_texture_sizes(tiny: Weights, painting: Image, size: Any) -> None:
+    result = texture(painting, **quick(tiny, size=size, iterations=1))
+    assert (result.width, result.height) == (64, 48)
+    assert result.recipe is not None
+    assert result.recipe["size"] == [64, 48]
+
+
+@pytest.mark.parametrize("size", [(64,), (64, 0), (64, 48, 3), "wide", (64, 1e9)])
+def test_bad_texture_sizes(tiny: Weights, painting: Image, size: Any) -> None:
+    with pytest.raises(SettingsError, match="size"):
+        texture(painting, **quick(tiny, size=size))
+
+
+def test_pictures_of_nan_are_refused(tiny: Weights, photograph: Image) -> None:
+    broken = Image(torch.full((1, 3, 40, 40), torch.nan))
+    with pytest.raises(PictureError, match="NaN"):
+        stylize(photograph, broken, **quick(tiny))
 
 
 @pytest.mark.slow

@@ -14,7 +14,10 @@ import torch
 from impasto.errors import SettingsError
 
 PRECISION = "float32"
-"""Number format of pixels, features, losses and optimiser state."""
+"""Number format of pixels, features, losses and optimiser state.
+
+On CUDA it is PyTorch's own switch that decides whether convolutions round to TF32 on the way.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ class Compute:
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            return torch.empty(0, device=torch.device(self.device)).device
+            trial = torch.zeros(1, device=torch.device(self.device))
+            trial.cpu()
+            return trial.device
         except (RuntimeError, AssertionError, NotImplementedError):
             raise SettingsError(
                 f"device {self.device!r} cannot be used on this machine; use auto or cpu"

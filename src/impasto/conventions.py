@@ -81,6 +81,12 @@ class InputConvention:
         if min(self.scale, *self.std) <= 0:
             raise WeightsError(f"scale {self.scale} and std {self.std} must be above 0")
 
+    @property
+    def mean_color(self) -> Triple:
+        """The colour that the network sees as zero: R, G and B in 0..1."""
+        first, second, third = (value / self.scale for value in self.mean)
+        return (third, second, first) if self.channels == "BGR" else (first, second, third)
+
     def apply(self, pixels: torch.Tensor) -> torch.Tensor:
         """Turn sRGB pixels, RGB, 0..1, (N, 3, H, W), into what the network wants."""
         ordered = pixels.flip(1) if self.channels == "BGR" else pixels

@@ -85,24 +85,10 @@ class Encoder:
         convention = weights.convention
         self._reverse = convention.channels == "BGR"
         shape = (1, 3, 1, 1)
-        self._scale = convention.scale / torch.tensor(convention.std, device=device).view(shape)
-        offset = torch.tensor(convention.mean, device=device) / torch.tensor(
-            convention.std, device=device
-        )
-        self._offset = offset.view(shape)
+        mean = torch.tensor(convention.mean, dtype=torch.float32, device=device).view(shape)
+        std = torch.tensor(convention.std, dtype=torch.float32, device=device).view(shape)
+        self._scale, self._offset = convention.scale / std, mean / std
         self._stages = _stages(weights, torch.device(device))
-
-    @property
-    def mean_color(self) -> tuple[float, float, float]:
-        """The picture that the network sees as zero: R, G and B in 0..1."""
-        mean = (self._offset / self._scale).flatten().tolist()
-        red, green, blue = reversed(mean) if self._reverse else mean
-        return red, green, blue
-
-    def min_size(self, layers: Iterable[str]) -> int:
-        """Shortest side, in pixels, of a picture of which each layer still sees one full cell."""
-        deepest = max((_block(layer) for layer in layers), default=1)
-        return 1 << (deepest - 1)
 
     def forward(self, picture: Tensor, layers: Iterable[str]) -> Features:
         """Feature maps of ``picture``.
@@ -167,21 +153,11 @@ class Encoder:
         gradient = gradient * self._scale
         return gradient.flip(1) if self._reverse else gradient
 
-    def check_layers(self, layers: Iterable[str]) -> None:
-        """Raises SettingsError where a layer is none of this network's."""
-        self._depth_of(set(layers))
-
     def _depth_of(self, wanted: set[str]) -> int:
         """How many stages it takes to reach every wanted layer."""
-        names = {
-            name: position
-            for position, stage in enumerate(self._stages, start=1)
-            if isinstance(stage, _Convolution)
-            for name in (stage.name, stage.relu_name)
-        }
-        for layer in sorted(wanted - names.keys()):
-            raise SettingsError(f"unknown layer {layer!r}; {nearest(layer, names)}")
-        return max((names[layer] for layer in wanted), default=0)
+        depths = {stage.name: depth for depth, stage in enumerate(self._stages, start=1)}
+        _check_names(depths, wanted)
+        return max((depths[_convolution_of(layer)] for layer in wanted), default=0)
 
     def _normalized(self, picture: Tensor) -> Tensor:
         x = picture.flip(1) if self._reverse else picture
@@ -226,6 +202,28 @@ class Encoder:
             gradient, x, window, stride, none, [1, 1], True, winners
         )
         return before
+
+
+def min_size(layers: Iterable[str]) -> int:
+    """Shortest side, in pixels, of a picture of which each layer still sees one full cell."""
+    return 1 << max((_block(layer) - 1 for layer in layers), default=0)
+
+
+def check_layers(weights: Weights, layers: Iterable[str]) -> None:
+    """Raises SettingsError where a layer is none of a network's."""
+    _check_names(weights.kernels, layers)
+
+
+def _check_names(convolutions: Iterable[str], layers: Iterable[str]) -> None:
+    known = [name for name in convolutions if name.startswith("conv")]
+    for layer in sorted(layers):
+        if _convolution_of(layer) not in known:
+            names = [*known, *(name.replace("conv", "relu") for name in known)]
+            raise SettingsError(f"unknown layer {layer!r}; {nearest(layer, names)}")
+
+
+def _convolution_of(layer: str) -> str:
+    return layer.replace("relu", "conv")
 
 
 def _stages(weights: Weights, device: torch.device) -> tuple[_Convolution | _Pool, ...]:

@@ -51,6 +51,7 @@ class Objective:
     style: Mapping[str, tuple[float, GramLoss | CovarianceLoss]] = field(default_factory=dict)
 
     @classmethod
+    @torch.inference_mode(False)  # a caller's inference mode would forbid the gradients
     def towards(
         cls, encoder: Encoder, settings: Settings, *, content: Tensor | None, style: Tensor | None
     ) -> Objective:
@@ -79,6 +80,7 @@ class Objective:
                 styles[layer] = (weight, make(target, settings.normalization))
         return cls(encoder, settings, contents, styles)
 
+    @torch.inference_mode(False)
     def __call__(self, picture: Tensor) -> Evaluation:
         """Value and gradient at ``picture``, (1, 3, H, W), sRGB 0..1."""
         features = self.encoder.forward(picture, {*self.content, *self.style})

@@ -32,6 +32,9 @@ class PixelOptimizer(Protocol):
     accepted: Tensor | None
     """(1, 3, H, W): the last picture whose loss was taken, None before the first step."""
 
+    converged: bool
+    """Whether nothing better was found however far the last step was taken back."""
+
     def step(self, pixels: Tensor, loss: float, gradient: Tensor) -> Tensor:
         """Takes the loss and gradient at ``pixels`` (1, 3, H, W); returns where to go next.
 
@@ -51,6 +54,7 @@ class Adam:
 
     def __init__(self, step_size: float) -> None:
         self.accepted: Tensor | None = None
+        self.converged = False
         self._step_size = step_size / 255
         self._count = 0
         self._retreats = 0
@@ -84,9 +88,10 @@ class Adam:
 class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.4), one evaluation per iteration.
 
-    Instead of a line search, every full step is tried; only one that raises the loss by more than
-    a tenth, or to NaN, is taken back and halved. That is where this leaves the book: near a
-    minimum of a style loss a full step is nearly always right, and an evaluation is all the cost.
+    Instead of a line search, every full step is tried; only one that leaves the loss more than a
+    tenth above the best so far, or NaN, is taken back and halved. That is where this leaves the
+    book: near a minimum of a style loss a full step is nearly always right, and an evaluation is
+    all the cost.
 
     Args:
         step_size: factor of the quasi-Newton step, usually 1.
@@ -95,9 +100,10 @@ class LBFGS:
 
     def __init__(self, step_size: float = 1.0, history: int = 20) -> None:
         self.accepted: Tensor | None = None
+        self.converged = False
         self._step_size = step_size
         self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
-        self._loss = math.inf
+        self._best = math.inf
         self._gradient: Tensor | None = None
         self._direction: Tensor | None = None
         self._retreats = 0
@@ -105,11 +111,12 @@ class LBFGS:
     def step(self, pixels: Tensor, loss: float, gradient: Tensor) -> Tensor:
         """See `PixelOptimizer.step`."""
         finite = _is_finite(loss, gradient)
-        if not finite or loss > self._loss + 0.1 * abs(self._loss):
+        if not finite or loss > 1.1 * self._best:
             return self._retreat(finite=finite)
         if self.accepted is not None and self._gradient is not None:
             self._remember(pixels - self.accepted, gradient - self._gradient)
-        self.accepted, self._loss, self._gradient = pixels, loss, gradient
+        self.accepted, self._gradient = pixels, gradient
+        self._best = min(self._best, loss)
         self._retreats = 0
         self._direction = self._descent(gradient)
         return pixels + self._step_size * self._direction
@@ -144,7 +151,8 @@ class LBFGS:
         if self._retreats > _RETREATS:
             if not finite:
                 raise DivergenceError(_DIVERGED)
-            return self.accepted.clone()  # nothing lower within reach: converged
+            self.converged = True
+            return self.accepted.clone()
         if self._retreats == 4 and self._pairs:
             # The remembered curvature does not describe this place: begin anew downhill.
             self._pairs.clear()

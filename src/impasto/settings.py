@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -94,7 +95,7 @@ def parse_layers(value: object) -> object:
 def _parse_numbers(value: object) -> object:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
-    return [value] if isinstance(value, int) else value
+    return [int(value)] if isinstance(value, Integral) else value
 
 
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
@@ -171,10 +172,12 @@ class Settings(BaseModel):
     """Number of past steps that L-BFGS remembers."""
 
     levels: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = "auto"
-    """Levels of the coarse-to-fine pyramid, each twice the size of the one before; 1 means none."""
+    """Levels of the coarse-to-fine pyramid, each twice the size of the one before; 1 means none.
+    Those whose short side would be under 32 pixels are left out."""
 
     iterations: Iterations = (100, 40, 16)
-    """Iterations of each level, coarse to fine; the last number serves all further levels."""
+    """Iterations (evaluations, the start's included) of each level, coarse to fine; the last number
+    serves all further levels."""
 
     stop_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Total loss at which the last level ends early."""
@@ -190,7 +193,7 @@ class Settings(BaseModel):
 
     def __init__(self, **given: Any) -> None:
         name = given.get("preset", "default")
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             raise SettingsError(f"unknown preset {name!r}; {nearest(str(name), PRESETS)}")
         try:
             super().__init__(**{**PRESETS[name].values, **given})
@@ -224,7 +227,16 @@ class Settings(BaseModel):
         return self
 
     def replace(self, **changes: Any) -> Settings:
-        """A copy with some settings changed, checked like new ones."""
+        """A copy with some settings changed, checked like new ones.
+
+        Raises:
+            SettingsError: as the model; and for another preset, whose values would not be taken.
+        """
+        if changes.get("preset", self.preset) != self.preset:
+            raise SettingsError(
+                f"preset = {changes['preset']!r}: replace keeps the values of {self.preset}; "
+                "begin anew with Settings(preset=...)"
+            )
         return Settings(**{**self.model_dump(), **changes})
 
 
@@ -262,7 +274,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "content_layers": {"conv4_2": 1.0},
                 "style_layers": _GATYS_STYLE,
                 "content_weight": 1.0,
-                "style_weight": 1000.0,
+                "style_weight": 10.0,
                 "total_variation_weight": 0.0,
                 "pooling": "avg",
                 "start": "noise",
@@ -315,7 +327,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 """All presets by name."""
 
-_RECONSTRUCT = {
+_REBUILD = {
     "start": "noise",
     "levels": 1,
     "iterations": (200,),
@@ -329,8 +341,8 @@ COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # One size, so that only the layer speaks; average pooling as in the paper; and some total
         # variation, as Mahendran and Vedaldi have it, because the network hardly sees the finest
         # checks and speckles that the noise leaves behind.
-        "reconstruct": _RECONSTRUCT,
-        "explain": {**_RECONSTRUCT, "size": 256, "iterations": (150,), "style_loss": "gram"},
+        "reconstruct": {**_REBUILD, "content_layers": {"conv4_2": 1.0}},
+        "explain": {**_REBUILD, "size": 256, "iterations": (150,), "style_loss": "gram"},
     }
 )
 """Settings for which a function has its own default; see `command_defaults`."""

@@ -61,13 +61,13 @@ def white_noise(kind: Noise, size: Size, seed: int, mean_color: Color) -> Tensor
     0.001 of 255 around that colour, as in neural-style.
     """
     generator = torch.Generator().manual_seed(seed)
-    shape = (1, 3, *size)
+    noise = torch.empty((1, 3, *size), dtype=torch.float32)
     if kind == "normal":
-        return torch.randn(shape, generator=generator).mul_(0.25).add_(0.5).clamp_(0, 1)
-    mean = torch.tensor(mean_color).view(1, 3, 1, 1)
+        return noise.normal_(0.5, 0.25, generator=generator).clamp_(0, 1)
+    mean = torch.tensor(mean_color, dtype=torch.float32).view(1, 3, 1, 1)
     if kind == "uniform":
-        return mean + torch.rand(shape, generator=generator).sub_(0.5).mul_(40 / 255)
-    return mean + torch.randn(shape, generator=generator).mul_(0.001 / 255)
+        return noise.uniform_(-20 / 255, 20 / 255, generator=generator) + mean
+    return noise.normal_(0, 0.001 / 255, generator=generator) + mean
 
 
 def _cover(picture: Tensor, size: Size) -> Tensor:

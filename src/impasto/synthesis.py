@@ -7,24 +7,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from impasto.compute import Compute
-from impasto.encoder import Encoder
-from impasto.errors import PictureError, SettingsError
+from impasto.encoder import Encoder, check_layers
+from impasto.errors import SettingsError
 from impasto.images import Image, ImageSource, open_image
 from impasto.objective import Objective
 from impasto.optimizers import make_optimizer
-from impasto.pyramid import Size, fit, level_iterations, level_sizes, resize
-from impasto.settings import LayerWeights, Settings, command_defaults
-from impasto.start import start_picture
-from impasto.version import __version__
+from impasto.pyramid import Size, level_iterations, level_sizes, resize
+from impasto.settings import LARGEST_SIDE, LayerWeights, Settings, command_defaults
+from impasto.task import Task
 from impasto.weights import Weights, load_weights
 
 WeightsSource = str | os.PathLike[str] | Weights | None
@@ -44,8 +44,10 @@ class Step:
         iteration: 1 for the first evaluation of the level.
         iterations: how many the level will have at most.
         progress: share of the whole run's work that is done, 0..1.
+        taken_back: how many steps of the run were taken back so far, because the loss jumped or
+            became NaN.
         pixels: (1, 3, h, w), sRGB, mostly in 0..1: the last picture that the optimiser accepted.
-        terms: the weighted loss terms of the picture just evaluated, by name.
+        terms: that picture's weighted loss terms by name.
     """
 
     level: int
@@ -53,9 +55,10 @@ class Step:
     iteration: int
     iterations: int
     progress: float
+    taken_back: int
     pixels: Tensor = field(repr=False)
     terms: Mapping[str, Tensor] = field(repr=False)
-    _task: _Task = field(repr=False)
+    _task: Task = field(repr=False)
 
     @property
     def size(self) -> Size:
@@ -107,7 +110,7 @@ def iterate(
         DivergenceError: (while iterating) a loss that stays NaN or infinite.
     """
     chosen = settled(settings, overrides)
-    task = _Task("stylize", chosen, open_image(content), open_image(style))
+    task = Task("stylize", chosen, open_image(content), open_image(style))
     return _run(task, weights, compute)
 
 
@@ -131,7 +134,7 @@ def stylize(
 
 def iterate_texture(
     style: ImageSource,
-    size: int | tuple[int, int] | None = None,
+    size: int | Sequence[int] | None = None,
     settings: Settings | None = None,
     *,
     weights: WeightsSource = None,
@@ -155,16 +158,27 @@ def iterate_texture(
         As `iterate`.
     """
     given = with_defaults("texture", settings, overrides)
-    if isinstance(size, int):
+    shape = None
+    if isinstance(size, Sequence):
+        shape = _height_and_width(size)
+    elif size is not None:
         given = {**given, "size": size}
     chosen = settled(settings, given, content_weight=0.0)
-    shape = (size[1], size[0]) if isinstance(size, tuple) else None
-    return _run(_Task("texture", chosen, None, open_image(style), shape), weights, compute)
+    return _run(Task("texture", chosen, None, open_image(style), shape), weights, compute)
+
+
+def _height_and_width(size: Sequence[int]) -> Size:
+    sides = [side for side in size if isinstance(side, Integral) and 1 <= side <= LARGEST_SIDE]
+    if len(size) != 2 or len(sides) != 2:
+        raise SettingsError(
+            f"size = {size!r}: should be width and height, each 1 to {LARGEST_SIDE}, or one number"
+        )
+    return int(sides[1]), int(sides[0])
 
 
 def texture(
     style: ImageSource,
-    size: int | tuple[int, int] | None = None,
+    size: int | Sequence[int] | None = None,
     settings: Settings | None = None,
     *,
     weights: WeightsSource = None,
@@ -207,7 +221,7 @@ def iterate_reconstruct(
     if layers is not None:
         given = {**given, "content_layers": layers}
     chosen = settled(settings, given, style_weight=0.0)
-    return _run(_Task("reconstruct", chosen, open_image(content), None), weights, compute)
+    return _run(Task("reconstruct", chosen, open_image(content), None), weights, compute)
 
 
 def reconstruct(
@@ -261,114 +275,24 @@ def settled(settings: Settings | None, overrides: dict[str, Any], **fixed: float
     return settings.replace(**{**overrides, **fixed})
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What a run is to do: the pictures and the settings."""
-
-    command: str
-    settings: Settings
-    content: Image | None
-    style: Image | None
-    shape: Size | None = None
-
-    @property
-    def source(self) -> Image:
-        """The picture that gives the result its shape and its depth."""
-        source = self.content or self.style
-        assert source is not None  # every command has one of them
-        return source
-
-    @property
-    def final_size(self) -> Size:
-        if self.shape is not None:
-            return self.shape
-        return fit((self.source.height, self.source.width), self.settings.size)
-
-    @property
-    def layers(self) -> set[str]:
-        """The layers in use."""
-        chosen: dict[str, float] = {}
-        if self.content is not None and self.settings.content_weight:
-            chosen |= self.settings.content_layers
-        if self.style is not None and self.settings.style_weight:
-            chosen |= self.settings.style_layers
-        return {layer for layer, weight in chosen.items() if weight}
-
-    def style_at(self, size: Size) -> Tensor | None:
-        """The style, its long side as long as that of a picture of ``size``."""
-        if self.style is None:
-            return None
-        inner = _without_margin(self.style.pixels, self.settings.style_margin)
-        return resize(inner, fit((inner.shape[2], inner.shape[3]), max(size)))
-
-    def content_at(self, size: Size) -> Tensor | None:
-        return None if self.content is None else resize(self.content.pixels, size)
-
-    def image(self, pixels: Tensor) -> Image:
-        """``pixels`` (1, 3, h, w) as a finished picture."""
-        size = (pixels.shape[2], pixels.shape[3])
-        alpha = self.content.alpha if self.content is not None else None
-        return Image(
-            pixels.detach().clamp(0, 1).cpu().contiguous(),
-            alpha=None if alpha is None else resize(alpha, size).clamp(0, 1),
-            bits=self.source.bits,
-            recipe={
-                "impasto": __version__,
-                "command": self.command,
-                "settings": self.settings.model_dump(mode="json"),
-                "size": [size[1], size[0]],
-            },
-        )
-
-    def check_sizes(self, encoder: Encoder) -> None:
-        """Raises PictureError where a picture has too few pixels for the deepest layer in use."""
-        least = encoder.min_size(self.layers)
-        deepest = max(self.layers, key=lambda layer: (encoder.min_size([layer]), layer))
-        final = self.final_size
-        for name, picture in (("content", self.content), ("style", self.style)):
-            if picture is None:
-                continue
-            own = (picture.height, picture.width)
-            used = fit(own, max(final))
-            if min(own) < least or min(used) < least:
-                raise PictureError(
-                    f"the {name} picture is {own[1]}x{own[0]} and would be used at "
-                    f"{used[1]}x{used[0]}; {deepest} needs at least {least} pixels on each side: "
-                    "use a larger picture, a larger --size, or shallower layers"
-                )
-        if min(final) < least:
-            raise PictureError(
-                f"the result would be {final[1]}x{final[0]}; {deepest} needs at least {least} "
-                "pixels on each side: use a larger --size, or shallower layers"
-            )
-
-
-def _run(task: _Task, weights: WeightsSource, compute: Compute | None) -> Iterator[Step]:
+def _run(task: Task, weights: WeightsSource, compute: Compute | None) -> Iterator[Step]:
     """Checks everything that can be checked, then returns the generator that does the work."""
-    settings = task.settings
     device = (compute or Compute()).torch_device()
-    loaded = weights if isinstance(weights, Weights) else load_weights(weights)
-    encoder = Encoder(loaded, pooling=settings.pooling, padding=settings.padding, device=device)
-    encoder.check_layers(task.layers)
-    task.check_sizes(encoder)
-    size = level_sizes(task.final_size, settings)[0]
-    start = start_picture(
-        settings,
-        size,
-        content=task.content_at(size),
-        style=None if task.style is None else task.style.pixels,
-        mean_color=encoder.mean_color,
-    )
-    return _climb(task, encoder, start, device)
+    network = weights if isinstance(weights, Weights) else load_weights(weights)
+    check_layers(network, task.layers)
+    task.check()
+    start = task.start(network.convention.mean_color)
+    return _climb(replace(task, weights=network.sha256), network, start, device)
 
 
-def _climb(task: _Task, encoder: Encoder, start: Tensor, device: torch.device) -> Iterator[Step]:
+def _climb(task: Task, network: Weights, start: Tensor, device: torch.device) -> Iterator[Step]:
     """Level by level: targets, then evaluate, yield, step; the result starts the next level."""
     settings = task.settings
+    encoder = Encoder(network, pooling=settings.pooling, padding=settings.padding, device=device)
     sizes = level_sizes(task.final_size, settings)
-    iterations = level_iterations(len(sizes), settings)
-    work = [n * height * width for n, (height, width) in zip(iterations, sizes, strict=True)]
-    pixels = start
+    counts = level_iterations(len(sizes), settings)
+    work = [count * height * width for count, (height, width) in zip(counts, sizes, strict=True)]
+    pixels, taken_back = start, 0
     for level, size in enumerate(sizes):
         pixels = resize(pixels, size).to(device)
         content, style = task.content_at(size), task.style_at(size)
@@ -379,24 +303,21 @@ def _climb(task: _Task, encoder: Encoder, start: Tensor, device: torch.device) -
             style=None if style is None else style.to(device),
         )
         optimizer = make_optimizer(settings)
-        for iteration in range(1, iterations[level] + 1):
+        for iteration in range(1, counts[level] + 1):
             evaluation = objective(pixels)
-            loss = float(evaluation.loss)
-            proposal = optimizer.step(pixels, loss, evaluation.gradient)
-            pixels = optimizer.accepted if optimizer.accepted is not None else pixels
-            done = sum(work[:level]) + work[level] * iteration / iterations[level]
-            yield Step(
-                level, len(sizes), iteration, iterations[level], done / sum(work), pixels,
-                evaluation.terms, task,
+            proposal = optimizer.step(pixels, float(evaluation.loss), evaluation.gradient)
+            if optimizer.accepted is pixels:
+                accepted, terms = pixels, evaluation.terms
+            else:
+                taken_back += 1
+            done = sum(work[:level]) + work[level] * iteration / counts[level]
+            step = Step(
+                level, len(sizes), iteration, counts[level], done / sum(work), taken_back,
+                accepted, terms, task,
             )  # fmt: skip
-            enough = settings.stop_loss is not None and loss <= settings.stop_loss
-            if enough and level == len(sizes) - 1:
-                return
-            if iteration < iterations[level]:
-                pixels = proposal
-
-
-def _without_margin(picture: Tensor, share: float) -> Tensor:
-    """``picture`` (1, 3, H, W) without ``share`` of its height and width along each edge."""
-    rows, columns = round(share * picture.shape[2]), round(share * picture.shape[3])
-    return picture[..., rows : picture.shape[2] - rows, columns : picture.shape[3] - columns]
+            yield step
+            enough = settings.stop_loss is not None and step.loss <= settings.stop_loss
+            if optimizer.converged or (enough and level == len(sizes) - 1):
+                break
+            pixels = proposal
+        pixels = accepted

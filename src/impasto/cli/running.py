@@ -133,6 +133,8 @@ def _report(job: Job[S], run: _Run[S], position: Position, picture: Image, secon
         also = "".join(f", {name} in {path}" for name, path in job.traces.files().items())
         # Standard output belongs to the picture where it is written there.
         stream = sys.stderr if job.target == STANDARD_STREAM else sys.stdout
+        back = position.step.taken_back
+        also += f"; {back} steps taken back because the loss jumped or became NaN" if back else ""
         print(f"wrote {target} ({size}) in {duration(seconds)}{also}", file=stream, flush=True)
 
 
@@ -149,6 +151,7 @@ def _facts(
         "seconds": round(seconds, 3),
         "interrupted": run.interrupted,
         "progress": round(position.progress, 6),
+        "taken_back": position.step.taken_back,
         "loss": _number(position.step.loss),
         "losses": {name: _number(value) for name, value in losses.items()},
         **job.traces.files(),

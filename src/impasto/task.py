@@ -1,0 +1,138 @@
+"""What a run is to do: pictures, settings, sizes, and what can be checked before the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from impasto.encoder import min_size
+from impasto.errors import PictureError
+from impasto.images import Image
+from impasto.pyramid import Size, fit, level_sizes, resize
+from impasto.settings import Settings
+from impasto.start import Color, start_picture
+from impasto.version import __version__
+
+
+@dataclass(frozen=True)
+class Task:
+    """The pictures and the settings of one run.
+
+    Attributes:
+        command: the name of the function, for the recipe.
+        settings: how the picture looks.
+        content: None for a texture.
+        style: None for a reconstruction; one of the two is there.
+        shape: height and width of the result, where they do not follow from the pictures.
+        weights: SHA-256 of the network's file, for the recipe.
+    """
+
+    command: str
+    settings: Settings
+    content: Image | None
+    style: Image | None
+    shape: Size | None = None
+    weights: str = ""
+
+    @property
+    def source(self) -> Image:
+        """The picture that gives the result its shape and its depth."""
+        source = self.content or self.style
+        assert source is not None  # every command has one of them
+        return source
+
+    @property
+    def final_size(self) -> Size:
+        """Height and width of the result."""
+        if self.shape is not None:
+            return self.shape
+        return fit((self.source.height, self.source.width), self.settings.size)
+
+    @property
+    def layers(self) -> set[str]:
+        """The layers in use."""
+        chosen: dict[str, float] = {}
+        if self.content is not None and self.settings.content_weight:
+            chosen |= self.settings.content_layers
+        if self.style is not None and self.settings.style_weight:
+            chosen |= self.settings.style_layers
+        return {layer for layer, weight in chosen.items() if weight}
+
+    def content_at(self, size: Size) -> Tensor | None:
+        """The content, (1, 3, height, width) of ``size``."""
+        return None if self.content is None else resize(self.content.pixels, size)
+
+    def style_at(self, size: Size) -> Tensor | None:
+        """The style without its margin, its long side as long as that of ``size``."""
+        if self.style is None:
+            return None
+        inner = _without_margin(self.style.pixels, self.settings.style_margin)
+        return resize(inner, fit((inner.shape[2], inner.shape[3]), max(size)))
+
+    def start(self, mean_color: Color) -> Tensor:
+        """The picture that the coarsest level begins with; see `start_picture`."""
+        size = level_sizes(self.final_size, self.settings)[0]
+        style = None if self.style is None else self.style.pixels
+        return start_picture(
+            self.settings, size, content=self.content_at(size), style=style, mean_color=mean_color
+        )
+
+    def image(self, pixels: Tensor) -> Image:
+        """``pixels`` (1, 3, h, w) as a picture with alpha and recipe."""
+        size = (pixels.shape[2], pixels.shape[3])
+        alpha = self.content.alpha if self.content is not None else None
+        return Image(
+            pixels.detach().clamp(0, 1).cpu().contiguous(),
+            alpha=None if alpha is None else resize(alpha, size).clamp(0, 1),
+            bits=self.source.bits,
+            recipe={
+                "impasto": __version__,
+                "command": self.command,
+                "settings": self.settings.model_dump(mode="json"),
+                "size": [size[1], size[0]],
+                "weights": self.weights,
+            },
+        )
+
+    def check(self) -> None:
+        """Find out before the work what would prevent it.
+
+        Raises:
+            PictureError: a picture with NaN in it, or too small for the deepest layer in use.
+        """
+        least = min_size(self.layers)
+        deepest = max(self.layers, key=lambda layer: (min_size([layer]), layer))
+        final = self.final_size
+        for name, picture in (("content", self.content), ("style", self.style)):
+            if picture is None:
+                continue
+            if not torch.isfinite(picture.pixels).all():
+                raise PictureError(f"the {name} picture has NaN or infinite pixels; mend it first")
+            own, used = self._own_and_used(picture)
+            if min(own) < least or min(used) < least:
+                raise PictureError(
+                    f"the {name} picture is {picture.width}x{picture.height} and would be used at "
+                    f"{used[1]}x{used[0]}; {deepest} needs at least {least} pixels on each side: "
+                    "use a larger picture, a larger --size, or shallower layers"
+                )
+        if min(final) < least:
+            raise PictureError(
+                f"the result would be {final[1]}x{final[0]}; {deepest} needs at least {least} "
+                "pixels on each side: use a larger --size, or shallower layers"
+            )
+
+    def _own_and_used(self, picture: Image) -> tuple[Size, Size]:
+        """Height and width of a picture, less the margin of a style; and as the last level's."""
+        pixels = picture.pixels
+        if picture is self.style:
+            pixels = _without_margin(pixels, self.settings.style_margin)
+        own = (pixels.shape[2], pixels.shape[3])
+        return own, fit(own, max(self.final_size)) if min(own) else own
+
+
+def _without_margin(picture: Tensor, share: float) -> Tensor:
+    """``picture`` (1, 3, H, W) without ``share`` of its height and width along each edge."""
+    rows, columns = round(share * picture.shape[2]), round(share * picture.shape[3])
+    return picture[..., rows : picture.shape[2] - rows, columns : picture.shape[3] - columns]
