@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,8 +18,9 @@ from PIL import Image
 import impasto
 
 SOURCE = Path(impasto.__file__).parent.parent
-_SCRIPT = Path(sys.executable).with_name("impasto")
-COMMAND = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "impasto"]
+SCRIPT = shutil.which("impasto", path=sysconfig.get_path("scripts"))
+"""The installed command; None in a checkout that is only on the path."""
+COMMAND = [SCRIPT] if SCRIPT else [sys.executable, "-m", "impasto"]
 ENVIRONMENT = {
     **os.environ,
     "OMP_NUM_THREADS": "1",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from command_line import ENVIRONMENT, run
+from command_line import COMMAND, ENVIRONMENT, SCRIPT, run
 
 import impasto
+from impasto import cli
 from impasto.cli import settings_flags
 from impasto.cli.app import app
 from impasto.cli.application import run as run_here
@@ -20,8 +24,10 @@ from impasto.cli.settings_flags import GROUP_STARTS, setting_text
 from impasto.conventions import CAFFE
 from impasto.doctor import examine
 from impasto.encoder import Encoder, min_size
+from impasto.errors import ImpastoError, SettingsError
 from impasto.layers import layer_facts
 from impasto.picture_decoding import DEFAULT_MAX_PIXELS
+from impasto.picture_writing import encode_png
 from impasto.settings import LAYER_NAMES, PRESETS, Settings
 from impasto.weights import EMBEDDED_SHA256, LAYERS, Weights
 
@@ -66,6 +72,20 @@ def test_unknown_public_name() -> None:
 def test_version(tmp_path: Path) -> None:
     result = run("--version", folder=tmp_path)
     assert result.stdout.decode() == f"impasto {impasto.__version__}\n"
+
+
+def test_the_console_script_is_what_is_tested(tmp_path: Path) -> None:
+    try:
+        installed = importlib.metadata.distribution("impasto")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("impasto is not installed: no console script")
+    (entry,) = installed.entry_points.select(group="console_scripts", name="impasto")
+    assert entry.load() is cli.main
+    assert SCRIPT is not None
+    assert COMMAND == [SCRIPT]
+    result = run("presets", folder=tmp_path)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.startswith(b"default ")
 
 
 def test_every_setting_is_a_flag_with_its_help() -> None:
@@ -187,7 +207,7 @@ def test_doctor_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert facts["problems"] == []
     assert facts["versions"]["impasto"] == impasto.__version__
-    assert facts["versions"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    assert facts["versions"]["torch"] == importlib.metadata.version("torch")
     assert facts["precision"] == "float32"
     assert facts["threads"]["used"] == torch.get_num_threads()
     assert facts["weights"]["sha256"] == EMBEDDED_SHA256
@@ -204,3 +224,141 @@ def test_doctor_finds_what_is_wrong() -> None:
     assert facts["device"]["used"] is None
     assert "abacus" in facts["problems"][0]
     assert json.dumps(facts)
+
+
+def _with_recipe(folder: Path, recipe: dict[str, Any]) -> Path:
+    """A picture with any recipe, as anyone could write it."""
+    path = folder / "foreign.png"
+    path.write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8), recipe))
+    return path
+
+
+def _made_by(command: str, **settings: Any) -> dict[str, Any]:
+    return {"impasto": "1", "command": command, "settings": settings, "size": [30, 20]}
+
+
+MALFORMED: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "one side": {**_made_by("stylize"), "size": [1]},
+    "size of texts": {**_made_by("stylize"), "size": ["1", "2"]},
+    "size of truths": {**_made_by("stylize"), "size": [True, True]},
+    "size below 1": {**_made_by("stylize"), "size": [0, 5]},
+    "list of commands": {**_made_by("stylize"), "command": ["x"]},
+    "no name of a command": {**_made_by("stylize"), "command": "\x1b[31mstylize"},
+    "list of settings": {**_made_by("stylize"), "settings": ["size"]},
+    "nested settings": _made_by("stylize", size=[[[1]]]),
+    "odd version": {**_made_by("stylize"), "impasto": {}},
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+@pytest.mark.parametrize("words", [["show"], ["stylize", "a.png", "b.png", "--like"]])
+def test_a_recipe_of_another_form_is_one_line(
+    case: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _with_recipe(tmp_path, MALFORMED[case])
+    assert run_here([*words, str(path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert "foreign.png: its recipe is not of the form that impasto writes" in printed.err
+    assert "\x1b" not in printed.err
+    assert run_here(["show", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == MALFORMED[case]
+
+
+IMPOSSIBLE: dict[str, dict[str, Any]] = {
+    "unknown preset ['gatys']": _made_by("stylize", preset=["gatys"]),
+    "unknown preset {}": _made_by("stylize", preset={}),
+    "unknown setting 'self'": _made_by("stylize", self=1),
+    "unknown setting '\\x1b[2J'": _made_by("stylize", **{"\x1b[2J": 1}),
+    "size = -1": _made_by("stylize", size=-1),
+}
+
+
+@pytest.mark.parametrize("problem", IMPOSSIBLE)
+def test_a_recipe_that_cannot_be_followed(
+    problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _with_recipe(tmp_path, IMPOSSIBLE[problem])
+    assert run_here(["show", str(path)]) == 0
+    shown = capsys.readouterr().out
+    last = shown.splitlines()[-1]
+    assert last.startswith("This version of impasto cannot make it again: ")
+    assert problem in last
+    assert run_here(["stylize", "a.png", "b.png", "--like", str(path)]) == 2
+    line = capsys.readouterr().err
+    assert problem in line
+    assert len(line.splitlines()) == 1
+    assert "\x1b" not in shown + line
+
+
+def test_show_obeys_nothing_in_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = _made_by("stylize", start="\x1b]0;a\x07\nb\u202ec\x9b2J\x7f é")
+    path = _with_recipe(tmp_path, {**recipe, "impasto": "1\x1b[31m"})
+    assert run_here(["show", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert all(line.isprintable() for line in printed.splitlines())
+    assert "made by impasto 1\\x1b[31m, stylize, 30 x 20" in printed
+    escaped = r"\x1b]0;a\x07\nb\u202ec\x9b2J\x7f é"
+    assert f"start  {escaped}" in printed
+    assert f"--start '{escaped}'" in printed
+    assert run_here(["show", str(path), "--json"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_show_of_a_deep_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nested: list[Any] = []
+    for _ in range(700):
+        nested = [nested]
+    path = _with_recipe(tmp_path, {"nested": nested})
+    assert run_here(["show", str(path)]) == 2
+    run_here(["show", str(path), "--json"])  # whether it is too deep depends on Python
+    assert all(line.startswith("impasto: ") for line in capsys.readouterr().err.splitlines())
+
+
+def _given(command: str, **values: Any) -> settings_flags.GivenSettings:
+    return settings_flags._flags_class((), command)(**values)
+
+
+PAINTING = ["stylize", "texture", "reconstruct", "explain", "sheet"]
+
+
+@pytest.mark.parametrize("own", PAINTING)
+@pytest.mark.parametrize("other", PAINTING)
+def test_like_follows_recipes_of_its_own_kind(own: str, other: str, tmp_path: Path) -> None:
+    path = _with_recipe(tmp_path, _made_by(other, seed=7, start="noise"))
+    given = _given(own, like=path, start="content")
+    if own == other or {own, other} == {"stylize", "sheet"}:
+        assert given.given() == {"seed": 7, "start": "content"}
+    else:
+        words = f"is of impasto {other}, and impasto {own} cannot follow it"
+        with pytest.raises(SettingsError, match=words):
+            given.given()
+
+
+def test_like_reads_no_file_that_a_recipe_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _with_recipe(tmp_path, _made_by("stylize", start="/secret.png"))
+    assert run_here(["stylize", "a.png", "b.png", "--like", str(path)]) == 2
+    assert capsys.readouterr().err.endswith(
+        "foreign.png: the recipe starts from a picture of its own ('/secret.png'): "
+        "give it with --start\n"
+    )
+    assert _given("stylize", like=path, start="mine.png").given() == {"start": "mine.png"}
+
+
+def test_the_shape_of_likes_picture(tmp_path: Path) -> None:
+    path = _with_recipe(tmp_path, _made_by("texture"))
+    assert _given("texture", like=path).shape() == (30, 20)
+    assert _given("texture").shape() is None
+    recipe = _made_by("texture")
+    del recipe["size"]
+    assert _given("texture", like=_with_recipe(tmp_path, recipe)).shape() is None
+    huge = _given("texture", like=_with_recipe(tmp_path, {**recipe, "size": [70_000, 1]}))
+    with pytest.raises(SettingsError, match="each side should be 1 to 65536"):
+        huge.shape()
+    missing = _given("texture", like=tmp_path / "missing.png")
+    with pytest.raises(ImpastoError, match="no such file"):
+        missing.shape()

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import threading
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -644,6 +645,74 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(data)
     with pytest.raises(PictureError, match="65535 x 65535 pixels are more than the limit"):
         open_image(tmp_path / "bomb.png")
+
+
+BOMBS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "many samples": (
+        deep_tiff(np.zeros((400, 400, 120), np.uint8), photometric="rgb", compression="zlib"),
+        "120 samples per pixel is no picture .at most 5",
+    ),
+    "many separate samples": (
+        deep_tiff(
+            np.zeros((50, 400, 400), np.uint8),
+            photometric="minisblack",
+            planarconfig="separate",
+            compression="zlib",
+        ),
+        "50 samples per pixel",
+    ),
+    "many layers": (
+        deep_tiff(
+            np.zeros((32, 256, 256), np.uint8),
+            photometric="minisblack",
+            volumetric=True,
+            tile=(32, 256, 256),
+            compression="zlib",
+        ),
+        "a TIFF volume of 32 layers is no picture",
+    ),
+    "large tile": (
+        deep_tiff(
+            np.zeros((40, 40, 3), np.uint8), photometric="rgb", tile=(2048, 2048), compression="lzw"
+        ),
+        "decoded it takes 12582912 bytes.* allows 3200000; raise it with --max-pixels 786432",
+    ),
+    "large samples": (
+        deep_tiff(np.zeros((420, 470, 3)), photometric="rgb", compression="zlib"),
+        "decoded it takes 4737600 bytes.* allows 3200000; raise it with --max-pixels 296100",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_tiff_of_few_pixels_that_takes_much_memory_is_refused(name: str, tmp_path: Path) -> None:
+    write, message = BOMBS[name]
+    path = tmp_path / "bomb.tif"
+    write(path)
+    assert path.stat().st_size < 150_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(PictureError, match=message):
+            open_image(path, max_pixels=200_000)
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    if name.startswith("large"):
+        enough = int(message.rpartition(" ")[2])
+        assert open_image(path, max_pixels=enough).pixels.max() == 0
+
+
+def test_a_jpeg_in_tiff_must_have_the_size_that_the_tiff_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    smooth = np.kron(RGB, np.ones((8, 8, 1), np.uint8))
+    options = {"photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 95}}
+    tifffile.imwrite(path, smooth, **options)  # type: ignore[arg-type]
+    np.testing.assert_allclose(pixels(open_image(path)), smooth / 255, atol=0.06)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for tag in ("ImageWidth", "ImageLength"):
+            file.pages.first.tags[tag].overwrite(16)
+    with pytest.raises(PictureError):
+        open_image(path, max_pixels=1000)
 
 
 def test_bad_files(tmp_path: Path) -> None:

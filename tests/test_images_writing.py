@@ -1,5 +1,6 @@
 """Pictures out: what is written comes back, with its recipe, or nothing is written at all."""
 
+import fcntl
 import io
 import json
 import os
@@ -461,6 +462,21 @@ def test_permissions(open_folder: Path, request: pytest.FixtureRequest) -> None:
         sample().save(fixed)
     with pytest.raises(PictureError, match=r"secret.png: no permission to read it"):
         open_image(secret)
+
+
+def test_what_is_flushed_to_disk_is_open_for_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Windows refuses to flush anything else; elsewhere nobody would notice.
+    modes, fsync = [], os.fsync
+
+    def watched(number: int) -> None:
+        modes.append(fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE)
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    sample().save(tmp_path / "a.png")
+    assert modes == [os.O_RDWR]
 
 
 def test_a_failed_rename_leaves_nothing_behind(

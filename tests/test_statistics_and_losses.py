@@ -5,8 +5,14 @@ import torch
 from reference import gram
 from torch import Tensor
 
-from impasto.losses import ContentLoss, CovarianceLoss, GramLoss, total_variation
-from impasto.settings import Normalization
+from impasto.losses import (
+    STYLE_LOSSES,
+    ContentLoss,
+    CovarianceLoss,
+    GramLoss,
+    total_variation,
+)
+from impasto.settings import Normalization, StyleLoss
 from impasto.statistics import Statistics, pull_back
 
 # Two channels, 1 x 2 positions: F = [[1, 2], [3, 4]], so F F^T = [[5, 11], [11, 25]].
@@ -80,21 +86,29 @@ def test_covariance_loss_by_hand() -> None:
     assert float(loss(Statistics.of(F))) == pytest.approx(3.25 + 0.75 / 1.0004)
 
 
-@pytest.mark.parametrize("loss", [GramLoss, CovarianceLoss])
-def test_style_loss_is_zero_at_its_target_of_any_size(
-    loss: type[GramLoss] | type[CovarianceLoss],
-) -> None:
+@pytest.mark.parametrize("name", STYLE_LOSSES)
+def test_style_loss_is_zero_at_its_target_of_any_size(name: StyleLoss) -> None:
     style = random_map(6, 8)
+    loss = STYLE_LOSSES[name](Statistics.of(style), "scale-free")
     twice = torch.cat([style, style], dim=3)  # the same statistics, twice the positions
-    assert float(loss(Statistics.of(style), "scale-free")(Statistics.of(twice))) < 1e-9
+    assert float(loss(Statistics.of(twice))) < 1e-9
+    assert float(loss(Statistics.of(random_map(6, 8, seed=1)))) > 1e-3
 
 
-def test_scale_free_losses_do_not_depend_on_the_scale_of_the_features() -> None:
+@pytest.mark.parametrize("name", STYLE_LOSSES)
+def test_scale_free_losses_do_not_depend_on_the_scale_of_the_features(name: StyleLoss) -> None:
     a, b = random_map(6, 8, seed=1), random_map(7, 5, seed=2)
-    for make in (GramLoss, CovarianceLoss):
-        small = make(Statistics.of(a), "scale-free")(Statistics.of(b))
-        large = make(Statistics.of(1000 * a), "scale-free")(Statistics.of(1000 * b))
-        torch.testing.assert_close(small, large, rtol=1e-3, atol=0)
+    make = STYLE_LOSSES[name]
+    small = make(Statistics.of(a), "scale-free")(Statistics.of(b))
+    large = make(Statistics.of(1000 * a), "scale-free")(Statistics.of(1000 * b))
+    torch.testing.assert_close(small, large, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("name", STYLE_LOSSES)
+def test_style_loss_is_finite_for_flat_styles(name: StyleLoss) -> None:
+    for style in (torch.zeros(1, 6, 4, 4), torch.full((1, 6, 4, 4), 0.5)):
+        loss = STYLE_LOSSES[name](Statistics.of(style), "scale-free")
+        assert torch.isfinite(loss(Statistics.of(random_map(5, 5))))
 
 
 def test_a_gram_matrix_forgets_where_things_are() -> None:

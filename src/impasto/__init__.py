@@ -15,6 +15,7 @@ from impasto.version import __version__
 
 if TYPE_CHECKING:
     from impasto.compute import Compute
+    from impasto.doctor import examine
     from impasto.errors import (
         DivergenceError,
         ImpastoError,
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from impasto.images import Image, open_image, read_recipe
+    from impasto.layers import layer_facts
     from impasto.settings import PRESETS, Settings
-    from impasto.sheets import explain, sheet
+    from impasto.sheets import explain, iterate_explain, iterate_sheet, sheet
     from impasto.synthesis import (
         Step,
         iterate,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
         stylize,
         texture,
     )
-    from impasto.weights import load_weights
+    from impasto.weights import describe_weights, load_weights
 
 __all__ = [
     "PRESETS",
@@ -52,10 +54,15 @@ __all__ = [
     "Step",
     "WeightsError",
     "__version__",
+    "describe_weights",
+    "examine",
     "explain",
     "iterate",
+    "iterate_explain",
     "iterate_reconstruct",
+    "iterate_sheet",
     "iterate_texture",
+    "layer_facts",
     "load_weights",
     "open_image",
     "read_recipe",
@@ -67,6 +74,7 @@ __all__ = [
 
 _ROOMS = {
     "compute": ("Compute",),
+    "doctor": ("examine",),
     "errors": (
         "DivergenceError",
         "ImpastoError",
@@ -77,8 +85,9 @@ _ROOMS = {
         "WeightsError",
     ),
     "images": ("Image", "open_image", "read_recipe"),
+    "layers": ("layer_facts",),
     "settings": ("PRESETS", "Settings"),
-    "sheets": ("explain", "sheet"),
+    "sheets": ("explain", "iterate_explain", "iterate_sheet", "sheet"),
     "synthesis": (
         "Step",
         "iterate",
@@ -88,7 +97,7 @@ _ROOMS = {
         "stylize",
         "texture",
     ),
-    "weights": ("load_weights",),
+    "weights": ("describe_weights", "load_weights"),
 }
 _HOMES = {name: f"impasto.{room}" for room, names in _ROOMS.items() for name in names}
 

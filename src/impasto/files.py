@@ -65,7 +65,7 @@ def replacing(target: Path) -> Iterator[Path]:
     temporary = _temporary_beside(target)
     try:
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("rb+") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
         temporary.replace(target)
     except BaseException:

@@ -114,6 +114,10 @@ class Image:
         """
         return self._quantised(self.bits)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """What ``numpy.asarray(image)`` gives: `to_numpy`."""
+        return self.to_numpy() if dtype is None else self.to_numpy().astype(dtype)
+
     def to_pil(self) -> PIL.Image.Image:
         """Copy into a Pillow picture: RGB, or RGBA with alpha; 8 bits, as Pillow has no more.
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ class ContentLoss:
 
     Args:
         target: (1, C, h, w), the content's feature map P.
-        normalization: see the table of this module.
+        factor: what stands before |F - P|^2 in the table of this module; see `of`.
     """
 
     target: Tensor
@@ -66,6 +67,13 @@ class ContentLoss:
         difference = features - self.target
         value = self.factor * difference.square().sum()
         return value, difference.mul_(2 * self.factor)
+
+
+class StyleLossFunction(Protocol):
+    """A style loss, made from the style's statistics: what every entry of `STYLE_LOSSES` makes."""
+
+    def __call__(self, picture: Statistics) -> Tensor:
+        """Value, a scalar; differentiable by the picture's sums."""
 
 
 def _style_factor(style: Statistics, normalization: Normalization, positions: int) -> float:
@@ -92,8 +100,6 @@ class GramLoss:
     style: Statistics
     normalization: Normalization
 
-    additive = True
-
     def __call__(self, picture: Statistics) -> Tensor:
         """Value, a scalar; differentiable by the picture's sums."""
         distance = (picture.gram - self.style.gram).square().sum()
@@ -109,12 +115,14 @@ class CovarianceLoss:
     The Gram matrix is covariance plus outer product of the mean; taking the two apart keeps the
     large mean from drowning the covariance, which is what carries the texture (compare Li et al.,
     Demystifying Neural Style Transfer, 2017, on the second-order statistics of features).
+
+    Args:
+        style: statistics of the style's feature map.
+        normalization: always ``scale-free``; `Settings` refuses the others.
     """
 
     style: Statistics
     normalization: Normalization = "scale-free"
-
-    additive = True
 
     def __call__(self, picture: Statistics) -> Tensor:
         """Value, a scalar; differentiable by the picture's sums."""
@@ -126,10 +134,10 @@ class CovarianceLoss:
         return means / mean_size.clamp_min(_TINY) + covariances / covariance_size.clamp_min(_TINY)
 
 
-STYLE_LOSSES: Mapping[StyleLoss, type[GramLoss] | type[CovarianceLoss]] = MappingProxyType(
-    {"gram": GramLoss, "covariance": CovarianceLoss}
+STYLE_LOSSES: Mapping[StyleLoss, Callable[[Statistics, Normalization], StyleLossFunction]] = (
+    MappingProxyType({"gram": GramLoss, "covariance": CovarianceLoss})
 )
-"""The style losses by the names that `Settings.style_loss` allows."""
+"""By the names that `Settings.style_loss` allows: what makes the loss from a style's statistics."""
 
 
 def total_variation(picture: Tensor, normalization: Normalization) -> tuple[Tensor, Tensor]:

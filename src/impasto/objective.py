@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.encoder import Encoder
-from impasto.losses import STYLE_LOSSES, ContentLoss, CovarianceLoss, GramLoss, total_variation
+from impasto.losses import STYLE_LOSSES, ContentLoss, StyleLossFunction, total_variation
 from impasto.settings import Settings
 from impasto.statistics import Statistics, pull_back
 
@@ -48,7 +48,7 @@ class Objective:
     encoder: Encoder
     settings: Settings
     content: Mapping[str, tuple[float, ContentLoss]] = field(default_factory=dict)
-    style: Mapping[str, tuple[float, GramLoss | CovarianceLoss]] = field(default_factory=dict)
+    style: Mapping[str, tuple[float, StyleLossFunction]] = field(default_factory=dict)
 
     @classmethod
     @torch.inference_mode(False)  # a caller's inference mode would forbid the gradients
@@ -65,7 +65,7 @@ class Objective:
             style: (1, 3, h, w), sRGB 0..1, of any size; None for a reconstruction.
         """
         contents: dict[str, tuple[float, ContentLoss]] = {}
-        styles: dict[str, tuple[float, GramLoss | CovarianceLoss]] = {}
+        styles: dict[str, tuple[float, StyleLossFunction]] = {}
         if content is not None and settings.content_weight:
             layers = _weighted(settings.content_layers, settings.content_weight)
             features = encoder.forward(content, layers)
@@ -107,7 +107,7 @@ def _weighted(layers: Mapping[str, float], weight: float) -> dict[str, float]:
     return {layer: share * weight for layer, share in layers.items() if share}
 
 
-def _style_gradient(loss: GramLoss | CovarianceLoss, features: Tensor) -> tuple[Tensor, Tensor]:
+def _style_gradient(loss: StyleLossFunction, features: Tensor) -> tuple[Tensor, Tensor]:
     """Value, and gradient at the feature map: autograd only sees the C x C sums."""
     statistics = Statistics.of(features)
     with torch.enable_grad():

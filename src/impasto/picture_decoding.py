@@ -2,10 +2,12 @@
 
 Pillow decodes most of them. It would cut most 16-bit colour pictures down to 8, so 16-bit PNG goes
 to imagecodecs (libpng), and TIFF to tifffile, which uses the same imagecodecs for its compressions;
-TIFF of the kinds that need more than samples (palettes, 1-bit fax, YCbCr) stays with Pillow.
+TIFF of the kinds that need more than samples (palettes, 1-bit fax, YCbCr), or that wrap whole
+pictures of another kind (JPEG), stays with Pillow.
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
@@ -22,6 +24,19 @@ from impasto.recipes import PNG_KEYWORD, recipe_from_json, recipe_from_xmp
 
 DEFAULT_MAX_PIXELS = 200_000_000
 
+_MOST_TIFF_SAMPLES = 5  # cyan, magenta, yellow, black and alpha
+_MOST_TIFF_BYTES = 16  # a pixel, on the average: four samples of 32 bits
+# The compressions whose decoders stop at the size that the TIFF announces. The others hold
+# pictures that announce their own; Pillow (libtiff) compares the two.
+_BOUNDED_COMPRESSIONS = {
+    tifffile.COMPRESSION.NONE,
+    tifffile.COMPRESSION.LZW,
+    tifffile.COMPRESSION.ADOBE_DEFLATE,
+    tifffile.COMPRESSION.DEFLATE,
+    tifffile.COMPRESSION.PACKBITS,
+    tifffile.COMPRESSION.LZMA,
+    tifffile.COMPRESSION.ZSTD,
+}
 _XMP_TAG = 700
 _ORIENTATION_TAG = int(ExifTags.Base.Orientation)
 
@@ -136,7 +151,7 @@ def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture
     :func:`decode_pillow` does for mode ``F``.
 
     Raises:
-        PictureError: too many pixels, or a type of samples that is no picture.
+        PictureError: too many pixels, layers or samples, or a type of samples that is no picture.
     """
     logging.getLogger("tifffile").addHandler(_SILENT_HANDLER)
     with tifffile.TiffFile(stream) as file:
@@ -144,7 +159,9 @@ def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture
         space = _TIFF_SPACES.get(page.photometric)
         if space is None or page.dtype is None or page.bitspersample < 8:
             return None
-        check_size((page.imagewidth, page.imagelength), name, max_pixels)
+        _check_tiff_size(page, name, max_pixels)
+        if page.compression not in _BOUNDED_COMPRESSIONS:
+            return None
         color, alpha = _tiff_color_and_alpha(page, space, name)
         xmp = page.tags.valueof(_XMP_TAG, b"")
         return DecodedPicture(
@@ -164,6 +181,34 @@ def recipe_of(picture: PIL.Image.Image) -> dict[str, Any] | None:
         return recipe_from_json(text)
     packet = picture.info.get("xmp")
     return recipe_from_xmp(packet) if isinstance(packet, (bytes, str)) else None
+
+
+def _check_tiff_size(page: tifffile.TiffPage, name: str, max_pixels: int) -> None:
+    """Refuse what would take more memory than a picture of the pixels allowed.
+
+    Width and height do not tell: each pixel may have thousands of samples, each tile may be larger
+    than the picture.
+    """
+    check_size((page.imagewidth, page.imagelength), name, max_pixels)
+    if page.imagedepth != 1:
+        raise PictureError(
+            f"{name}: a TIFF volume of {page.imagedepth} layers is no picture; save one of them"
+        )
+    samples = page.samplesperpixel
+    if samples > _MOST_TIFF_SAMPLES:
+        raise PictureError(
+            f"{name}: a TIFF of {samples} samples per pixel is no picture (at most "
+            f"{_MOST_TIFF_SAMPLES}: CMYK and alpha); convert it to RGB"
+        )
+    tile = page.tilewidth * page.tilelength * page.tiledepth if page.is_tiled else 0
+    decoded = max(math.prod(page.shaped), tile * samples) * np.dtype(page.dtype).itemsize
+    if decoded > _MOST_TIFF_BYTES * max_pixels:
+        enough = -(-decoded // _MOST_TIFF_BYTES)
+        raise PictureError(
+            f"{name}: decoded it takes {decoded} bytes, and the limit of {max_pixels} pixels "
+            f"allows {_MOST_TIFF_BYTES * max_pixels}; raise it with --max-pixels {enough} "
+            "(max_pixels in Python) if you trust it"
+        )
 
 
 def _tiff_color_and_alpha(

@@ -237,7 +237,10 @@ class Settings(BaseModel):
                 f"preset = {changes['preset']!r}: replace keeps the values of {self.preset}; "
                 "begin anew with Settings(preset=...)"
             )
-        return Settings(**{**self.model_dump(), **changes})
+        changed = Settings(**{**self.model_dump(), **changes})
+        given = self.model_fields_set | changes.keys()
+        object.__setattr__(changed, "__pydantic_fields_set__", given)
+        return changed
 
 
 class Preset(BaseModel):
@@ -274,7 +277,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "content_layers": {"conv4_2": 1.0},
                 "style_layers": _GATYS_STYLE,
                 "content_weight": 1.0,
-                "style_weight": 10.0,
+                "style_weight": 100.0,
                 "total_variation_weight": 0.0,
                 "pooling": "avg",
                 "start": "noise",
@@ -332,7 +335,7 @@ _REBUILD = {
     "levels": 1,
     "iterations": (200,),
     "pooling": "avg",
-    "total_variation_weight": 0.5,
+    "total_variation_weight": 1.0,
 }
 
 COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(

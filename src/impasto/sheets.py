@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from impasto.compute import Compute
 from impasto.errors import SettingsError
-from impasto.images import Image, ImageSource, check_output, open_image
+from impasto.images import Image, ImageSource, open_image
 from impasto.layout import Cell, compose
-from impasto.settings import Settings
+from impasto.pyramid import Size, fit
+from impasto.settings import STARTS, Settings
+from impasto.sheet_plan import Part, Plan, Steps, completed
 from impasto.synthesis import (
     Step,
     WeightsSource,
@@ -32,38 +35,8 @@ CONTENT_LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 """The layers whose cumulative sets rebuild the style in the same figure."""
 
-
-@dataclass(frozen=True)
-class PartStep:
-    """A step of one part of a sheet.
-
-    Attributes:
-        part: number of the part, from 0.
-        parts: how many there are.
-        label: what is being made, such as ``conv4_2`` or ``tubingen in starry_night``.
-        step: the part's own step.
-    """
-
-    part: int
-    parts: int
-    label: str
-    step: Step
-    _sheet: Callable[[Sequence[Cell]], Image] = field(repr=False)
-    _finished: tuple[Cell, ...] = field(repr=False)
-
-    @property
-    def image(self) -> Image:
-        """The sheet so far, with its recipe: all finished parts, and this one as it is."""
-        return self._sheet([*self._finished, Cell(self.step.image, self.label)])
-
-    @property
-    def progress(self) -> float:
-        """Share of the whole sheet that is done, 0..1."""
-        return (self.part + self.step.progress) / self.parts
-
-
-Steps = Generator[PartStep, None, Image]
-"""Yields every step of every part; returns the sheet."""
+Captions = tuple[Sequence[str], Sequence[str]]
+"""The names of the contents, and of the styles."""
 
 
 def iterate_explain(
@@ -79,12 +52,13 @@ def iterate_explain(
 
     Above, the content rebuilt from single layers (`CONTENT_LAYERS`); below, the style rebuilt
     from the first, the first two, ... of `STYLE_LAYERS`. Source: Gatys et al. 2015, figure 1.
+    Everything is checked when this is called, the work is done when the result is iterated.
 
     Args:
         content: path, PIL image, NumPy array, tensor or `Image`.
         style: the same.
-        settings: as for `iterate`; the layers are the figure's. Without them, at 256 px
-            from white noise, see `COMMAND_DEFAULTS` of `impasto.settings`.
+        settings: as for `iterate`; the layers are the figure's, and it starts from noise unless
+            ``start`` is given. Without them, see `COMMAND_DEFAULTS` of `impasto.settings`.
         weights: see `WeightsSource`.
         compute: where it runs.
         **overrides: single settings by name.
@@ -95,35 +69,56 @@ def iterate_explain(
     Raises:
         As `iterate`.
     """
-    chosen = settled(settings, with_defaults("explain", settings, overrides))
-    contents, styles = open_image(content), open_image(style)
+    given = with_defaults("explain", settings, overrides)
+    # A preset may start from the content, which the styles' row does not have.
+    if settings is None or "start" not in settings.model_fields_set:
+        given = {"start": "noise", **given}
+    chosen = settled(settings, given)
+    pictures = open_image(content), open_image(style)
     network = weights if isinstance(weights, Weights) else load_weights(weights)
+    plan = Plan(
+        _explain_parts(*pictures, chosen, network, compute),
+        partial(_explain_plate, *pictures, chosen, network),
+    )
+    plan.check()
+    return plan.steps()
+
+
+def _explain_parts(
+    content: Image, style: Image, settings: Settings, network: Weights, compute: Compute | None
+) -> list[Part]:
+    """The founding figure's ten pictures."""
 
     def rebuilt(layer: str) -> Iterator[Step]:
-        return iterate_reconstruct(contents, layer, chosen, weights=network, compute=compute)
+        return iterate_reconstruct(content, layer, settings, weights=network, compute=compute)
 
     def painted(layers: Sequence[str]) -> Iterator[Step]:
         equal = {"style_layers": dict.fromkeys(layers, 1 / len(layers))}
-        return iterate_texture(styles, None, chosen, weights=network, compute=compute, **equal)
+        return iterate_texture(style, None, settings, weights=network, compute=compute, **equal)
 
-    sets = [STYLE_LAYERS[:count] for count in range(1, len(STYLE_LAYERS) + 1)]
-    parts = [_Part(layer, partial(rebuilt, layer)) for layer in CONTENT_LAYERS]
-    parts += [_Part(" to ".join(dict.fromkeys((s[0], s[-1]))), partial(painted, s)) for s in sets]
+    parts = [
+        Part(layer, _result_size(content, settings), partial(rebuilt, layer))
+        for layer in CONTENT_LAYERS
+    ]
+    for count in range(1, len(STYLE_LAYERS) + 1):
+        layers = STYLE_LAYERS[:count]
+        label = " to ".join(dict.fromkeys((layers[0], layers[-1])))
+        parts.append(Part(label, _result_size(style, settings), partial(painted, layers)))
+    return parts
 
-    def plate(made: Sequence[Cell]) -> Image:
-        rebuilt_cells, painted_cells = _rows(made, 2, len(CONTENT_LAYERS))
-        composed = compose(
-            [
-                [Cell(contents, "original"), *rebuilt_cells],
-                [Cell(styles, "original"), *painted_cells],
-            ],
-            title="What the network keeps of the content, and of the style",
-            row_captions=["content", "style"],
-            cell_size=_cell_size(chosen),
-        )
-        return _with_recipe(composed, "explain", chosen)
 
-    return (yield from _make(parts, plate))
+def _explain_plate(
+    content: Image, style: Image, settings: Settings, network: Weights, made: Sequence[Cell]
+) -> Image:
+    """The founding figure, of those of its ten pictures that are made."""
+    rebuilt, painted = _rows(made, 2, len(CONTENT_LAYERS))
+    plate = compose(
+        [[Cell(content, "original"), *rebuilt], [Cell(style, "original"), *painted]],
+        title="What the network keeps of the content, and of the style",
+        row_captions=["content", "style"],
+        cell_size=_cell_size(settings),
+    )
+    return _with_recipe(plate, "explain", settings, network)
 
 
 def explain(
@@ -136,7 +131,7 @@ def explain(
     **overrides: Any,
 ) -> Image:
     """The founding figure on one sheet. Arguments and errors as for `iterate_explain`."""
-    return _finished(
+    return completed(
         iterate_explain(content, style, settings, weights=weights, compute=compute, **overrides)
     )
 
@@ -148,19 +143,23 @@ def iterate_sheet(
     *,
     cells: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    names: tuple[Sequence[str], Sequence[str]] | None = None,
+    keep: Sequence[str | os.PathLike[str]] = (),
+    names: Captions | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
     **overrides: Any,
 ) -> Steps:
-    """Every content in every style, the originals along the top and the side.
+    """Every content in every style, the originals along the top and the side. Yields every step.
+
+    Everything is checked when this is called, the work is done when the result is iterated.
 
     Args:
         contents: paths, PIL images, NumPy arrays, tensors or `Image` objects; at least one.
         styles: the same.
         settings: as for `iterate`.
         cells: a folder; each finished picture is saved there as ``CONTENT-in-STYLE.png``.
-        overwrite: whether pictures of these names in ``cells`` may be replaced.
+        overwrite: whether pictures of these names in ``cells`` may be replaced; an input never is.
+        keep: further files that no cell may replace, such as the one for the sheet.
         names: captions of contents and styles; by default the names of their files.
         weights: see `WeightsSource`.
         compute: where it runs.
@@ -170,37 +169,78 @@ def iterate_sheet(
         The sheet, with its recipe (as the generator's return value).
 
     Raises:
-        OutputError: a cell's file that cannot be written or exists already.
-        SettingsError: no content or no style; otherwise as `iterate`.
+        OutputError: a cell's file that cannot be written, exists already or is to be kept.
+        SettingsError: no content or no style, or not a name for each; otherwise as `iterate`.
     """
+    captions = _captions(contents, styles, names)
+    chosen = settled(settings, overrides)
+    opened = [open_image(source) for source in contents], [open_image(source) for source in styles]
+    network = weights if isinstance(weights, Weights) else load_weights(weights)
+    parts = _sheet_parts(*opened, captions, chosen, network, compute)
+    files = [] if cells is None else cell_files([part.label for part in parts], Path(cells))
+    plan = Plan(parts, partial(_sheet_plate, *opened, captions, chosen, network), files, overwrite)
+    start = [] if chosen.start in STARTS else [chosen.start]
+    plan.check([*contents, *styles, *start, *keep])
+    return plan.steps()
+
+
+def _captions(
+    contents: Sequence[ImageSource],
+    styles: Sequence[ImageSource],
+    names: Captions | None,
+) -> Captions:
+    """A caption for each content and each style."""
     if not contents or not styles:
         raise SettingsError(
             f"{len(contents)} contents and {len(styles)} styles: a sheet needs at least one of each"
         )
-    chosen = settled(settings, overrides)
     rows, columns = names or (file_names(contents, "content"), file_names(styles, "style"))
-    labels = [f"{row} in {column}" for row in rows for column in columns]
-    files = [] if cells is None else _cell_files(labels, Path(cells), overwrite)
-    opened = [open_image(source) for source in contents], [open_image(source) for source in styles]
-    network = weights if isinstance(weights, Weights) else load_weights(weights)
-    pairs = [(content, style) for content in opened[0] for style in opened[1]]
-    parts = [
-        _Part(label, partial(iterate, *pair, chosen, weights=network, compute=compute))
-        for label, pair in zip(labels, pairs, strict=True)
+    if (len(rows), len(columns)) != (len(contents), len(styles)):
+        raise SettingsError(
+            f"{len(rows)} and {len(columns)} names for {len(contents)} contents and {len(styles)} "
+            "styles: give one name for each"
+        )
+    return rows, columns
+
+
+def _sheet_parts(
+    contents: Sequence[Image],
+    styles: Sequence[Image],
+    captions: Captions,
+    settings: Settings,
+    network: Weights,
+    compute: Compute | None,
+) -> list[Part]:
+    """Every content in every style, row by row."""
+
+    def begin(content: Image, style: Image) -> Iterator[Step]:
+        return iterate(content, style, settings, weights=network, compute=compute)
+
+    return [
+        Part(f"{row} in {column}", _result_size(content, settings), partial(begin, content, style))
+        for row, content in zip(captions[0], contents, strict=True)
+        for column, style in zip(captions[1], styles, strict=True)
     ]
 
-    def plate(made: Sequence[Cell]) -> Image:
-        top: list[Cell | None] = [None, *(Cell(style) for style in opened[1])]
-        rest = zip(opened[0], _rows(made, len(contents), len(styles)), strict=True)
-        composed = compose(
-            [top, *([Cell(content), *row] for content, row in rest)],
-            column_captions=["", *columns],
-            row_captions=["", *rows],
-            cell_size=_cell_size(chosen),
-        )
-        return _with_recipe(composed, "sheet", chosen)
 
-    return (yield from _make(parts, plate, files, overwrite=overwrite))
+def _sheet_plate(
+    contents: Sequence[Image],
+    styles: Sequence[Image],
+    captions: Captions,
+    settings: Settings,
+    network: Weights,
+    made: Sequence[Cell],
+) -> Image:
+    """The sheet, of those of its results that are made."""
+    top: list[Cell | None] = [None, *(Cell(style) for style in styles)]
+    rows = zip(contents, _rows(made, len(contents), len(styles)), strict=True)
+    plate = compose(
+        [top, *([Cell(content), *row] for content, row in rows)],
+        column_captions=["", *captions[1]],
+        row_captions=["", *captions[0]],
+        cell_size=_cell_size(settings),
+    )
+    return _with_recipe(plate, "sheet", settings, network)
 
 
 def sheet(
@@ -210,45 +250,20 @@ def sheet(
     *,
     cells: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    names: tuple[Sequence[str], Sequence[str]] | None = None,
+    keep: Sequence[str | os.PathLike[str]] = (),
+    names: Captions | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
     **overrides: Any,
 ) -> Image:
     """Every content in every style. Arguments and errors as for `iterate_sheet`."""
-    return _finished(
+    return completed(
         iterate_sheet(
             contents, styles, settings,
-            cells=cells, overwrite=overwrite, names=names, weights=weights, compute=compute,
-            **overrides,
+            cells=cells, overwrite=overwrite, keep=keep, names=names,
+            weights=weights, compute=compute, **overrides,
         )
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One picture of a sheet: its caption, and how to begin painting it."""
-
-    label: str
-    begin: Callable[[], Iterator[Step]]
-
-
-def _make(
-    parts: Sequence[_Part],
-    plate: Callable[[Sequence[Cell]], Image],
-    files: Sequence[Path] = (),
-    *,
-    overwrite: bool = False,
-) -> Steps:
-    """Runs the parts one after the other; yields their steps, returns the sheet."""
-    finished: list[Cell] = []
-    for number, part in enumerate(parts):
-        for step in part.begin():
-            yield PartStep(number, len(parts), part.label, step, plate, tuple(finished))
-        finished.append(Cell(step.image, part.label))
-        if files:
-            step.image.save(files[number], overwrite=overwrite)
-    return plate(finished)
 
 
 def _rows(made: Sequence[Cell], rows: int, columns: int) -> list[list[Cell | None]]:
@@ -256,23 +271,6 @@ def _rows(made: Sequence[Cell], rows: int, columns: int) -> list[list[Cell | Non
     missing = rows * columns - len(made)
     cells: list[Cell | None] = [*made, *[None] * missing]
     return [cells[start : start + columns] for start in range(0, rows * columns, columns)]
-
-
-def _cell_files(labels: Sequence[str], folder: Path, overwrite: bool) -> list[Path]:
-    """Where the cells go; checked before the long run."""
-    files = [folder / f"{label}.png".replace(" ", "-") for label in labels]
-    for file in files:
-        check_output(file, overwrite=overwrite)
-    return files
-
-
-def _finished(steps: Steps) -> Image:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            image: Image = end.value
-            return image
 
 
 def file_names(sources: Sequence[ImageSource], kind: str) -> list[str]:
@@ -284,11 +282,36 @@ def file_names(sources: Sequence[ImageSource], kind: str) -> list[str]:
     """
     names: list[str] = []
     for number, source in enumerate(sources, start=1):
-        is_file = isinstance(source, str | os.PathLike)
-        name = Path(source).stem if is_file else f"{kind} {number}"  # type: ignore[arg-type]
-        twins = sum(earlier == name or earlier.startswith(f"{name} ") for earlier in names)
-        names.append(f"{name} {twins + 1}" if twins else name)
-    return names
+        is_file = isinstance(source, str | os.PathLike) and source != "-"
+        names.append(Path(source).stem if is_file else f"{kind} {number}")  # type: ignore[arg-type]
+    return _told_apart(names, " ")
+
+
+def cell_files(labels: Sequence[str], folder: Path) -> list[Path]:
+    """A file for each label, in order; no two the same, on no system.
+
+    Args:
+        labels: such as ``my photo in night``, whose file is ``my-photo-in-night.png``.
+        folder: where they are.
+    """
+    stems = [re.sub(r'[\s/\\:*?"<>|\0]+', "-", label) for label in labels]
+    return [folder / f"{stem}.png" for stem in _told_apart(stems, "-", str.casefold)]
+
+
+def _told_apart(names: Sequence[str], gap: str, look: Callable[[str], str] = str) -> list[str]:
+    """The names; those that look like one before get the first number that makes them unique."""
+    taken, seen, unique = {look(name) for name in names}, set(), []
+    for name in names:
+        numbered = (f"{name}{gap}{number}" for number in itertools.count(2))
+        free = (other for other in numbered if look(other) not in taken)
+        unique.append(next(free) if look(name) in seen else name)
+        seen.add(look(name))
+        taken.add(look(unique[-1]))
+    return unique
+
+
+def _result_size(source: Image, settings: Settings) -> Size:
+    return fit((source.height, source.width), settings.size)
 
 
 def _cell_size(settings: Settings) -> int:
@@ -296,10 +319,11 @@ def _cell_size(settings: Settings) -> int:
     return min(max(settings.size, 128), 1024) if settings.size else 512
 
 
-def _with_recipe(plate: Image, command: str, settings: Settings) -> Image:
+def _with_recipe(plate: Image, command: str, settings: Settings, network: Weights) -> Image:
     recipe = {
         "impasto": __version__,
         "command": command,
         "settings": settings.model_dump(mode="json"),
+        "weights": network.sha256,
     }
     return Image(plate.pixels, recipe=recipe)

@@ -78,7 +78,7 @@ class Step:
     @cached_property
     def image(self) -> Image:
         """The picture so far, at this level's size, with alpha and recipe."""
-        return self._task.image(self.pixels)
+        return self._task.image(self.pixels, self.progress)
 
 
 def iterate(

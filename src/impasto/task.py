@@ -79,8 +79,11 @@ class Task:
             self.settings, size, content=self.content_at(size), style=style, mean_color=mean_color
         )
 
-    def image(self, pixels: Tensor) -> Image:
-        """``pixels`` (1, 3, h, w) as a picture with alpha and recipe."""
+    def image(self, pixels: Tensor, progress: float = 1.0) -> Image:
+        """``pixels`` (1, 3, h, w) as a picture with alpha and recipe.
+
+        A picture taken from an unfinished run says so in its recipe: ``progress``, below 1.
+        """
         size = (pixels.shape[2], pixels.shape[3])
         alpha = self.content.alpha if self.content is not None else None
         return Image(
@@ -88,6 +91,7 @@ class Task:
             alpha=None if alpha is None else resize(alpha, size).clamp(0, 1),
             bits=self.source.bits,
             recipe={
+                **({"progress": round(progress, 4)} if progress < 1 else {}),
                 "impasto": __version__,
                 "command": self.command,
                 "settings": self.settings.model_dump(mode="json"),

@@ -49,6 +49,8 @@ def run(arguments: Sequence[str]) -> int:
             if _is_lack_of_memory(error):
                 message = "not enough memory; use a smaller --size, or fewer and shallower layers"
                 return _fail(message, "MemoryError", FAILED, as_json)
+            if isinstance(error, BrokenPipeError):
+                return 0  # whoever reads has seen enough, as in `impasto show OUT | head`
             if isinstance(error, OSError) and error.filename is None:
                 message = f"standard output cannot be written to ({error.strerror})"
                 return _fail(message, "OutputError", FAILED, as_json)

@@ -7,15 +7,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from impasto.cli.app import app
-from impasto.cli.settings_flags import setting_text
-from impasto.errors import SettingsError
+from impasto.cli.settings_flags import check_names, setting_text
+from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
 from impasto.settings import PRESETS, Settings, command_defaults, nearest
+
+if TYPE_CHECKING:
+    from impasto.recipes import Recipe
 
 AsJson = Annotated[
     bool, Parameter(negative=(), show_default=False, help="Print JSON, for programs.")
@@ -29,29 +32,35 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Behind ``impasto show``; see `COMMANDS`."""
-    from impasto.picture_reading import read_recipe
+    from impasto.picture_reading import picture_name, read_recipe
+    from impasto.recipes import check_recipe
 
-    recipe = read_recipe(picture)
+    given, name = read_recipe(picture), picture_name(picture)
     if json:
-        _print_json(recipe)
+        try:
+            _print_json(given)
+        except RecursionError as error:
+            raise PictureError(f"{name}: its recipe is nested too deeply to print") from error
         return
-    width, height = recipe.get("size") or (None, None)
-    size = f", {width} x {height}" if width else ""
-    version = recipe.get("impasto", "of an unknown version")
-    print(f"{picture}: made by impasto {version}, {recipe.get('command', 'unknown')}{size}\n")
-    settings = recipe.get("settings")
-    if isinstance(settings, Mapping):
-        _print_table([(name, setting_text(value)) for name, value in settings.items()])
+    recipe = check_recipe(given, name)
+    size = f", {recipe.size[0]} x {recipe.size[1]}" if recipe.size else ""
+    version = recipe.version or "of an unknown version"
+    print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}") + "\n")
+    _print_table([(key, setting_text(value)) for key, value in recipe.settings.items()])
     try:
-        command = again(recipe)
+        command = again(recipe, name)
     except SettingsError as error:
-        print(f"\nThis version of impasto cannot make it again: {error}")
+        print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
         return
-    print(f"\nTo make it again:\n  {command}")
+    print(f"\nTo make it again:\n  {printable(command)}")
 
 
-def again(recipe: Mapping[str, Any]) -> str:
+def again(recipe: Recipe, name: str) -> str:
     """The command line that makes a picture again, with names in place of its inputs.
+
+    Args:
+        recipe: what made the picture.
+        name: how messages name the picture.
 
     Raises:
         SettingsError: the recipe is of a command, or has settings, that this version lacks.
@@ -63,19 +72,20 @@ def again(recipe: Mapping[str, Any]) -> str:
         "explain": ["CONTENT", "STYLE"],
         "sheet": ["--content", "CONTENT...", "--style", "STYLE..."],
     }
-    command, given = recipe.get("command"), recipe.get("settings")
-    if command not in inputs:
-        raise SettingsError(f"unknown command {command!r}; {nearest(str(command), inputs)}")
-    if not isinstance(given, Mapping):
-        raise SettingsError("its recipe names no settings")
-    words = ["impasto", command, *inputs[command]]
-    for flag, values in _needed_flags(command, Settings(**given), recipe.get("size")).items():
+    if recipe.command not in inputs:
+        raise SettingsError(
+            f"unknown command {recipe.command!r}; {nearest(recipe.command, inputs)}"
+        )
+    check_names(recipe.settings, name)
+    words = ["impasto", recipe.command, *inputs[recipe.command]]
+    for flag, values in _needed_flags(recipe).items():
         words += [flag, *values]
     return shlex.join(words)
 
 
-def _needed_flags(name: str, settings: Settings, size: Any) -> dict[str, list[str]]:
+def _needed_flags(recipe: Recipe) -> dict[str, list[str]]:
     """The flags of a command, with their values, that its defaults and the preset do not give."""
+    name, settings = recipe.command, Settings(**recipe.settings)
     known = {
         flag for argument in app[name].assemble_argument_collection() for flag in argument.names
     }
@@ -90,8 +100,8 @@ def _needed_flags(name: str, settings: Settings, size: Any) -> dict[str, list[st
             flags[flag] = text.split(" ") if isinstance(value, Mapping) else [text]
     if name == "reconstruct":
         flags["--layer"] = setting_text(settings.content_layers).split(" ")
-    if name == "texture" and isinstance(size, list):
-        flags["--size"] = ["x".join(map(str, size))]
+    if name == "texture" and recipe.size:
+        flags["--size"] = ["x".join(map(str, recipe.size))]
     return flags
 
 
@@ -162,12 +172,21 @@ def doctor(*, json: AsJson = False) -> int:
     return 1 if facts["problems"] else 0
 
 
+def printable(text: str) -> str:
+    """``text`` without characters that a terminal obeys instead of showing them."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def _print_json(value: Any) -> None:
     print(json_format.dumps(value, indent=2))
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
     """Columns, each as wide as its longest entry."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
     for row in rows:
         cells = [f"{cell:{width}}  " for cell, width in zip(row, widths, strict=False)]

@@ -19,9 +19,9 @@ from impasto.cli.run_flags import (
     stem,
 )
 from impasto.cli.running import Job, perform
-from impasto.cli.settings_flags import GivenSettings, takes_flags
+from impasto.cli.settings_flags import GivenSettings, setting_text, takes_flags
 from impasto.errors import SettingsError
-from impasto.settings import LARGEST_SIDE, STARTS, Settings
+from impasto.settings import LARGEST_SIDE, STARTS, Settings, command_defaults
 
 if TYPE_CHECKING:
     from impasto.synthesis import Step
@@ -79,7 +79,7 @@ def texture(
 ) -> int:
     """Behind ``impasto texture``; see `COMMANDS`."""
     given = settings.given()
-    shape = None if size is None else _texture_size(size)
+    shape = settings.shape() if size is None else _texture_size(size)
     if isinstance(shape, str):
         given["size"] = shape
     chosen = Settings(**given)
@@ -107,7 +107,7 @@ def reconstruct(
             group=FLAGS["Losses"],
             consume_multiple=True,
             negative=(),
-            show_default="relu4_2",
+            show_default=setting_text(command_defaults("reconstruct")["content_layers"]),
             help="Layers to rebuild it from, each with a weight: conv4_2 conv5_1=0.2.",
         ),
     ] = None,

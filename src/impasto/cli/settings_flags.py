@@ -6,13 +6,23 @@ import functools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, ParamSpec, TypeVar, get_type_hints
 
 from cyclopts import Parameter
 
 from impasto.cli.app import FLAGS
 from impasto.errors import SettingsError
-from impasto.settings import PRESETS, Settings, command_defaults, nearest
+from impasto.settings import (
+    LARGEST_SIDE,
+    PRESETS,
+    STARTS,
+    Settings,
+    command_defaults,
+    nearest,
+)
+
+if TYPE_CHECKING:
+    from impasto.recipes import Recipe
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,10 +37,16 @@ GROUP_STARTS = {
 }
 """The field of `Settings` at which each group of the help page begins."""
 
+SHARED_RECIPES = {"stylize": "sheet", "sheet": "stylize"}
+"""The other command whose recipes a command can follow; all others follow their own alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GivenSettings:
     """The settings that were given on the command line; None where one was not."""
+
+    command: ClassVar[str]
+    """The command that they were given to."""
 
     like: Annotated[
         Path | None,
@@ -46,41 +62,81 @@ class GivenSettings:
         """The settings by name: those of the recipe, then those of single flags.
 
         Raises:
-            SettingsError: ``--like`` together with ``--preset``.
+            SettingsError: ``--like`` together with ``--preset``, or with a recipe that this
+                command cannot follow.
             PictureError: the picture of ``--like`` has no recipe.
         """
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values.pop("like")
         own = {name: _parsed(name, value) for name, value in values.items() if value is not None}
-        if self.like is None:
-            return own
-        if "preset" in own:
+        if self.like is not None and "preset" in own:
             raise SettingsError(
                 "--like and --preset exclude each other: the recipe already names its preset; "
                 "leave one of them out"
             )
-        return {**recipe_settings(self.like), **own}
+        recipe = self._recipe
+        if recipe is None:
+            return own
+        self._check(recipe, start_given="start" in own)
+        return {**recipe.settings, **own}
+
+    def shape(self) -> tuple[int, int] | None:
+        """Width and height of the picture of ``--like``; None without, or if its recipe is silent.
+
+        Raises:
+            SettingsError: a side that is too long.
+            PictureError: the picture of ``--like`` has no recipe.
+        """
+        size = self._recipe.size if self._recipe else None
+        if size and max(size) > LARGEST_SIDE:
+            raise SettingsError(
+                f"{self.like}: its recipe has the size {size[0]}x{size[1]}; each side should be "
+                f"1 to {LARGEST_SIDE}: give another with --size"
+            )
+        return size
+
+    @functools.cached_property  # standard input can be read but once
+    def _recipe(self) -> Recipe | None:
+        if self.like is None:
+            return None
+        from impasto.picture_reading import picture_name, read_recipe
+        from impasto.recipes import check_recipe
+
+        return check_recipe(read_recipe(self.like), picture_name(self.like))
+
+    def _check(self, recipe: Recipe, *, start_given: bool) -> None:
+        """Check that this command can follow a recipe."""
+        if recipe.command not in (self.command, SHARED_RECIPES.get(self.command)):
+            raise SettingsError(
+                f"{self.like}: its recipe is of impasto {recipe.command}, and impasto "
+                f"{self.command} cannot follow it; give --like a picture of its own kind"
+            )
+        check_names(recipe.settings, str(self.like))
+        start = recipe.settings.get("start")
+        # A recipe may come from anyone; which files are read is for the user to say.
+        if isinstance(start, str) and start not in STARTS and not start_given:
+            raise SettingsError(
+                f"{self.like}: the recipe starts from a picture of its own ({start!r}): "
+                "give it with --start"
+            )
 
 
-def recipe_settings(path: Path) -> dict[str, Any]:
-    """The settings in the recipe of a picture.
+def check_names(settings: Mapping[str, Any], name: str) -> None:
+    """Check that this version knows the settings of a recipe.
+
+    Args:
+        settings: settings by name.
+        name: how the message names the picture.
 
     Raises:
-        PictureError: the file is no picture, or has no recipe.
-        SettingsError: the recipe names no settings.
+        SettingsError: a setting is unknown.
     """
-    from impasto.picture_reading import read_recipe
-
-    settings = read_recipe(path).get("settings")
-    if not isinstance(settings, dict):
-        raise SettingsError(f"{path}: its recipe names no settings; impasto did not write it")
-    for name in settings:
-        if name not in Settings.model_fields:
+    for setting in settings:
+        if setting not in Settings.model_fields:
             raise SettingsError(
-                f"{path}: its recipe has the unknown setting {name!r} "
-                f"({nearest(name, Settings.model_fields)}); a newer impasto may have written it"
+                f"{name}: its recipe has the unknown setting {setting!r} "
+                f"({nearest(setting, Settings.model_fields)}); a newer impasto may have written it"
             )
-    return dict(settings)
 
 
 def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -93,7 +149,7 @@ def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def decorate(command: Callable[P, R]) -> Callable[P, R]:
         hints = get_type_hints(command, include_extras=True)
-        hints["settings"] = _flags_class(without, command_defaults(command.__name__))
+        hints["settings"] = _flags_class(without, command.__name__)
         groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
         defaults = {name: hint() for name, hint in groups.items() if isinstance(hint, type)}
         command.__kwdefaults__ = {**(command.__kwdefaults__ or {}), **defaults}
@@ -104,7 +160,8 @@ def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
-def _flags_class(without: Collection[str], defaults: Mapping[str, str]) -> type[GivenSettings]:
+def _flags_class(without: Collection[str], command: str) -> type[GivenSettings]:
+    defaults = command_defaults(command)
     flags: list[tuple[str, Any, Any]] = []
     group = ""
     for name, schema in _schemas().items():
@@ -118,7 +175,7 @@ def _flags_class(without: Collection[str], defaults: Mapping[str, str]) -> type[
         bases=(GivenSettings,),
         frozen=True,
         kw_only=True,
-        namespace={"__module__": __name__},
+        namespace={"__module__": __name__, "command": command},
     )
 
 

@@ -23,7 +23,7 @@ from impasto.cli.settings_flags import GivenSettings, takes_flags
 from impasto.settings import STARTS, Settings
 
 if TYPE_CHECKING:
-    from impasto.sheets import PartStep
+    from impasto.sheet_plan import PartStep
 
 
 def _pictures(what: str) -> Parameter:
@@ -43,6 +43,9 @@ def explain(
 ) -> int:
     """Behind ``impasto explain``; see `COMMANDS`."""
     given = settings.given()
+    target = _target(
+        f"{stem(content)}-and-{stem(style)}-explained.png", [content, style], given, output, machine
+    )
 
     def begin() -> Iterator[PartStep]:
         from impasto.sheets import iterate_explain
@@ -51,8 +54,7 @@ def explain(
             machine.open(content), machine.open(style), **machine.prepare(), **given
         )
 
-    name = f"{stem(content)}-and-{stem(style)}-explained.png"
-    return _compose(begin, [content, style], given, name, output, machine)
+    return _compose(begin, target, output)
 
 
 @takes_flags()
@@ -75,6 +77,7 @@ def sheet(
 ) -> int:
     """Behind ``impasto sheet``; see `COMMANDS`."""
     given = settings.given()
+    target = _target("sheet.png", [*content, *style], given, output, machine)
 
     def begin() -> Iterator[PartStep]:
         from impasto.sheets import file_names, iterate_sheet
@@ -83,32 +86,37 @@ def sheet(
         styles = [machine.open(source) for source in style]
         return iterate_sheet(
             contents, styles, cells=cells, overwrite=output.overwrite,
+            keep=[*content, *style, target],
             names=(file_names(content, "content"), file_names(style, "style")),
             **machine.prepare(), **given,
         )  # fmt: skip
 
-    return _compose(begin, [*content, *style], given, "sheet.png", output, machine)
+    return _compose(begin, target, output)
 
 
-def _compose(
-    begin: Callable[[], Iterator[PartStep]],
+def _target(
+    default_name: str,
     inputs: Sequence[str],
     given: dict[str, Any],
-    default_name: str,
     output: OutputFlags,
     machine: MachineFlags,
-) -> int:
-    """Checks what can be checked without torch, then does the work."""
+) -> str:
+    """The picture to write; checks what can be checked without torch."""
     chosen = Settings(**given)
     machine.check()
     sources = [*inputs, *([] if chosen.start in STARTS else [chosen.start])]
     check_inputs(sources)
+    return output.target(default_name, sources)
+
+
+def _compose(begin: Callable[[], Iterator[PartStep]], target: str, output: OutputFlags) -> int:
+    """Does the work."""
     job = Job(
         begin=begin,
         position=lambda made: Position(
             made.step, made.progress, f"{made.part + 1} of {made.parts}: {made.label}"
         ),
-        target=output.target(default_name, sources),
+        target=target,
         flags=output,
     )
     return perform(job, interruption)
