@@ -90,6 +90,7 @@ KINDS: dict[str, tuple[str, Save]] = {
 }
 TRANSPARENT = {"png-rgba", "png-grey-alpha"}
 DEEP = {"png-16-bit", "tiff-16-bit"}
+COARSE_COLORS = {"jpeg", "webp", "avif", "heic"}  # colour at half the resolution
 OTHER_COLORS = {"png-1-bit", "png-grey", "jpeg-grey", "jpeg-exif", "flat-black", "flat-white"}
 
 
@@ -123,7 +124,8 @@ def test_kind_as_content(folder: Path, kind: str) -> None:
     # One iteration is the start, and the start is the content: it must show the same.
     if kind not in OTHER_COLORS | TRANSPARENT:
         expected = pixels(folder / "content" / "png-rgb-in-png-rgb.png")
-        assert np.abs(made.astype(float) - expected).mean() < 6
+        difference = np.abs(made.astype(float) - expected).mean()
+        assert difference < (15 if kind in COARSE_COLORS else 6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
