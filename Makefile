@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 demo: $(VENV)/.installed
 	@mkdir -p out
 	$(BIN)/impasto stylize examples/photographs/china.jpg examples/styles/flow.jpg \
-	  --size 384 --output out/demo.png --overwrite
+	  --size 352 --output out/demo.png --overwrite
 
 test: $(VENV)/.installed-dev check
 	$(BIN)/python -m pytest
