@@ -183,7 +183,9 @@ def test_interruption_keeps_the_picture_so_far(folder: Path, number: signal.Sign
         "house.png", "waves.png", "out.png", "run.jsonl", "film.gif", "p.png",
     }  # fmt: skip
     assert pixels(folder / "out.png").shape == (64, 96, 3)
-    assert b"--iterations 90000" in run("show", "out.png", folder=folder).stdout
+    shown = run("show", "out.png", folder=folder).stdout
+    assert b"--iterations 90000" in shown
+    assert b"The run was 0% done when this was taken from it." in shown
 
 
 def test_interruption_before_there_is_a_picture(folder: Path) -> None:

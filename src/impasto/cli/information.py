@@ -47,6 +47,9 @@ def show(
     version = recipe.version or "of an unknown version"
     print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}") + "\n")
     _print_table([(key, setting_text(value)) for key, value in recipe.settings.items()])
+    progress = given.get("progress")
+    if isinstance(progress, float) and 0 <= progress < 1:
+        print(f"\nThe run was {progress:.0%} done when this was taken from it.")
     try:
         command = again(recipe, name)
     except SettingsError as error:
