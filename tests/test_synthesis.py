@@ -330,7 +330,7 @@ def test_gatys_converges_from_white_noise(vgg: Weights, seed: int) -> None:
     losses = np.array([sum(terms.values()) for terms in steps])
     assert len(losses) == 500
     assert np.isfinite(losses).all()
-    assert losses[-1] < 0.05 * losses[0]
+    assert losses[-1] < 0.1 * losses[0]
     assert losses[-1] <= 1.05 * losses.min()
     assert losses[-1] > 0.8 * losses[-100]
     assert steps[-1]["content/conv4_2"] < 0.6 * steps[0]["content/conv4_2"]
