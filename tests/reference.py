@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from impasto.weights import Weights
+
+
+def doubled(weights: Weights) -> Weights:
+    """The same network in float64, where rounding decides no ReLU and no maximum."""
+    return replace(
+        weights,
+        kernels={name: kernel.double() for name, kernel in weights.kernels.items()},
+        biases={name: bias.double() for name, bias in weights.biases.items()},
+    )
 
 
 def reference_features(

@@ -23,7 +23,7 @@ from impasto.cli.run_flags import MachineFlags
 from impasto.cli.settings_flags import GROUP_STARTS, setting_text
 from impasto.conventions import CAFFE
 from impasto.doctor import examine
-from impasto.encoder import Encoder, min_size
+from impasto.encoder import Contribution, Encoder, min_size
 from impasto.errors import ImpastoError, SettingsError
 from impasto.layers import layer_facts
 from impasto.picture_decoding import DEFAULT_MAX_PIXELS
@@ -159,6 +159,11 @@ def test_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert "conv5_1      relu5_1     512       16             156" in capsys.readouterr().out
 
 
+def _one_at(position: int) -> Contribution:
+    """What adds 1 to every channel of one position's gradient."""
+    return lambda gradient: gradient[..., position, position].add_(1)
+
+
 def test_layer_facts_are_what_the_encoder_does() -> None:
     """A network of the same shape, in which every cell passes everything on."""
     kernels = {
@@ -171,9 +176,7 @@ def test_layer_facts_are_what_the_encoder_does() -> None:
         features = encoder.forward(torch.zeros(1, 3, side, side), [fact.relu])
         assert features[fact.relu].shape[2] * fact.stride == side
         middle = features[fact.relu].shape[2] // 2
-        gradient = torch.zeros_like(features[fact.relu])
-        gradient[..., middle, middle] = 1
-        seen = encoder.pullback(features, {fact.relu: gradient})[0, 0]
+        seen = encoder.pullback(features, {fact.relu: _one_at(middle)})[0, 0]
         assert int((seen.sum(dim=1) > 0).sum()) == fact.receptive_field
         assert min_size([fact.relu]) == fact.least_size
 
@@ -208,7 +211,7 @@ def test_doctor_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["problems"] == []
     assert facts["versions"]["impasto"] == impasto.__version__
     assert facts["versions"]["torch"] == importlib.metadata.version("torch")
-    assert facts["precision"] == "float32"
+    assert facts["device"]["precision"].split()[0] in ("float32", "bfloat16")
     assert facts["threads"]["used"] == torch.get_num_threads()
     assert facts["weights"]["sha256"] == EMBEDDED_SHA256
     assert facts["memory"]["total"] > facts["memory"]["free"] > 0

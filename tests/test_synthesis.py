@@ -157,7 +157,7 @@ def test_stop_loss_ends_early(tiny: Weights, photograph: Image, painting: Image)
 def test_closing_the_generator_cancels(tiny: Weights, photograph: Image, painting: Image) -> None:
     run = iterate(photograph, painting, **quick(tiny, iterations=10_000))
     next(iter(run))
-    run.close()  # type: ignore[attr-defined]
+    run.close()
     with pytest.raises(StopIteration):
         next(run)
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from impasto.version import __version__
 
 if TYPE_CHECKING:
+    from impasto.checkpoint import save_checkpoint
     from impasto.compute import Compute
     from impasto.doctor import examine
     from impasto.errors import (
+        CheckpointError,
         DivergenceError,
         ImpastoError,
         MissingExtraError,
@@ -27,10 +29,10 @@ if TYPE_CHECKING:
     )
     from impasto.images import Image, open_image, read_recipe
     from impasto.layers import layer_facts
+    from impasto.run import Step
     from impasto.settings import PRESETS, Settings
     from impasto.sheets import explain, iterate_explain, iterate_sheet, sheet
     from impasto.synthesis import (
-        Step,
         iterate,
         iterate_reconstruct,
         iterate_texture,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRESETS",
+    "CheckpointError",
     "Compute",
     "DivergenceError",
     "Image",
@@ -67,15 +70,18 @@ __all__ = [
     "open_image",
     "read_recipe",
     "reconstruct",
+    "save_checkpoint",
     "sheet",
     "stylize",
     "texture",
 ]
 
 _ROOMS = {
+    "checkpoint": ("save_checkpoint",),
     "compute": ("Compute",),
     "doctor": ("examine",),
     "errors": (
+        "CheckpointError",
         "DivergenceError",
         "ImpastoError",
         "MissingExtraError",
@@ -86,10 +92,10 @@ _ROOMS = {
     ),
     "images": ("Image", "open_image", "read_recipe"),
     "layers": ("layer_facts",),
+    "run": ("Step",),
     "settings": ("PRESETS", "Settings"),
     "sheets": ("explain", "iterate_explain", "iterate_sheet", "sheet"),
     "synthesis": (
-        "Step",
         "iterate",
         "iterate_reconstruct",
         "iterate_texture",

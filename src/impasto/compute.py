@@ -1,35 +1,118 @@
 """Where and how the computation runs: the only room that names devices.
 
-Nothing in here changes how a picture looks, so none of it is part of the recipe.
+Nothing in here changes what a picture means, so none of it is part of the recipe.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 
 from impasto.errors import SettingsError
 
-PRECISION = "float32"
-"""Number format of pixels, features, losses and optimiser state.
+Precision = Literal["float32", "tf32", "bfloat16"]
+"""How exactly the network computes. Statistics, losses and optimisers are always float32."""
 
-On CUDA it is PyTorch's own switch that decides whether convolutions round to TF32 on the way.
-"""
+_SHARE, _MOST = 1 / 3, 0.8
+_UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
+_UNITS |= {f"{prefix}I": 1024**power for power, prefix in enumerate("KMGT", start=1)}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run computes with: `Compute`, settled on this machine.
+
+    Attributes:
+        device: where tensors lie.
+        precision: of the network.
+        reason: why this precision, in a few words.
+        threads: of the processor.
+        memory: bytes that the run should stay under where it can.
+        most_memory: bytes that it must not exceed.
+    """
+
+    device: torch.device
+    precision: Precision
+    reason: str
+    threads: int
+    memory: int
+    most_memory: int
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of feature maps."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+    def __str__(self) -> str:
+        threads = f", {self.threads} threads" if self.device.type == "cpu" else ""
+        return f"{self.device}, {self.precision} ({self.reason}){threads}"
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Sets PyTorch's own switches for as long as it lasts."""
+        cudnn = torch.backends.cudnn
+        before = torch.get_num_threads(), cudnn.allow_tf32
+        torch.set_num_threads(self.threads)
+        cudnn.allow_tf32 = self.precision == "tf32"
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before[0])
+            cudnn.allow_tf32 = before[1]
 
 
 @dataclass(frozen=True)
 class Compute:
-    """The machine's part that does the work.
+    """The machine's part that does the work, as a user asks for it.
 
     Args:
-        device: ``auto`` (CUDA where there is one, else the CPU), or a name torch knows, such as
-            ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        device: ``auto`` (CUDA or MPS where there is one, else the CPU), or a name torch knows,
+            such as ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: of the network: ``float32``; ``bfloat16``, which is several times faster where
+            the machine has instructions for it; ``tf32``, on NVIDIA devices; or ``auto``.
+        threads: of the processor; all cores if None.
+        memory: how much a run may take, as bytes or as ``"2GB"``. Large pictures are then worked
+            on in tiles, with the same result. If None, a third of what is free, and what cannot
+            be done with that takes as little more as it needs.
     """
 
     device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    memory: int | str | None = None
+
+    def machine(self) -> Machine:
+        """What these wishes come to on this machine.
+
+        Raises:
+            SettingsError: a device or a precision that this machine does not have, or a value out
+                of range.
+        """
+        device = self.torch_device()
+        precision, reason = _precision(self.precision, device)
+        if self.threads is not None and self.threads < 1:
+            raise SettingsError(f"threads = {self.threads}: must be 1 or more")
+        if device.type == "cpu":
+            _keep_freed_memory()
+        free = free_memory(device)
+        memory = parse_memory(self.memory)
+        if memory is None:
+            least = 2 * 1000**3  # where the system does not say what is free
+            memory, most = (
+                (least, least) if free is None else (int(free * _SHARE), int(free * _MOST))
+            )
+        else:
+            most = memory
+        threads = self.threads or torch.get_num_threads()
+        return Machine(device, precision, reason, threads, memory, most)
 
     def torch_device(self) -> torch.device:
         """The device to put tensors on.
@@ -38,7 +121,9 @@ class Compute:
             SettingsError: a name torch does not know, or a device this machine does not have.
         """
         if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            if torch.cuda.is_available():
+                return torch.device("cuda")
+            return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
         try:
             trial = torch.zeros(1, device=torch.device(self.device))
             trial.cpu()
@@ -49,8 +134,35 @@ class Compute:
             ) from None
 
 
-def free_memory() -> int | None:
-    """Bytes of main memory that can still be taken, or None where the system does not say."""
+def parse_memory(value: int | str | None) -> int | None:
+    """Bytes, from a number of bytes or from words such as ``2GB``, ``800 MB`` or ``1.5GiB``.
+
+    Raises:
+        SettingsError: not of this form, or under 500 MB, which the network alone needs.
+    """
+    if value is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?\s*", str(value).upper())
+    if match is None or match[2] not in _UNITS:
+        raise SettingsError(f"memory = {value!r}: must be bytes, or a size such as 2GB or 800MB")
+    size = int(float(match[1]) * _UNITS[match[2]])
+    if size < 500 * 1000**2:
+        raise SettingsError(f"memory = {value!r}: must be 500MB or more")
+    return size
+
+
+def free_memory(device: torch.device | None = None) -> int | None:
+    """Bytes that can still be taken, or None where the system does not say.
+
+    Args:
+        device: a graphics device; the computer's main memory if None.
+    """
+    if device is not None and device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return min((size for size in (_system_free(), _container_free()) if size), default=None)
+
+
+def _system_free() -> int | None:
     try:
         with Path("/proc/meminfo").open(encoding="ascii") as lines:
             for line in lines:
@@ -58,4 +170,69 @@ def free_memory() -> int | None:
                     return int(line.split()[1]) * 1024
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _container_free() -> int | None:
+    """What the container (control group) that the process runs in still allows."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = int((folder / "memory.max").read_text(encoding="ascii"))
+        return max(1, limit - int((folder / "memory.current").read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return None
+
+
+def _precision(asked: str, device: torch.device) -> tuple[Precision, str]:
+    if asked not in ("auto", *get_args(Precision)):
+        known = ", ".join(("auto", *get_args(Precision)))
+        raise SettingsError(f"precision = {asked!r}: must be one of {known}")
+    if asked == "tf32" and device.type != "cuda":
+        raise SettingsError(
+            f"precision = 'tf32' needs an NVIDIA device, not {device}; use float32 or auto"
+        )
+    fast = _fast_bfloat16(device)
+    if asked == "auto":
+        return ("bfloat16", fast) if fast else ("float32", "no instructions for bfloat16")
+    if asked == "bfloat16":
+        return "bfloat16", f"asked for; {fast or 'slow here, there are no instructions for it'}"
+    return ("tf32" if asked == "tf32" else "float32"), "asked for"
+
+
+def _fast_bfloat16(device: torch.device) -> str:
+    """The instructions that make bfloat16 fast on a device, or nothing."""
+    if device.type == "cuda":
+        major, _ = torch.cuda.get_device_capability(device)
+        return "tensor cores" if major >= 8 else ""
+    if device.type == "cpu":
+        checks = (("AMX", "_is_amx_tile_supported"), ("AVX512-BF16", "_is_avx512_bf16_supported"))
+        for name, check in checks:
+            if getattr(torch.cpu, check, lambda: False)():
+                return name
+    return ""
+
+
+def _keep_freed_memory() -> None:
+    """Has the C library keep large blocks that are freed, for the next step to use again.
+
+    It would give them back to the system, which clears and maps them anew at every step: a sixth
+    of a float32 step at 512 pixels. `release_memory` gives them back.
+    """
+    mallopt = getattr(_c_library(), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in ((-8, 1), (-4, 0), (-1, 2**31 - 1)):
+            mallopt(parameter, value)  # M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD
+
+
+def release_memory() -> None:
+    """Gives the memory of a finished run back to the system."""
+    trim = getattr(_c_library(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+def _c_library() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(None)
+    except (OSError, TypeError):  # Windows has no library of this process
         return None

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from impasto.compute import PRECISION, Compute, free_memory
+from impasto.compute import Compute, free_memory
 from impasto.errors import ImpastoError
 from impasto.version import __version__
 from impasto.weights import EMBEDDED_SHA256, describe_weights
@@ -34,8 +34,8 @@ def examine(device: str = "auto") -> dict[str, Any]:
         device: as for `Compute`.
 
     Returns:
-        ``versions`` by name, ``extras`` (what each one gives or how to get it), ``device``,
-        ``precision``, ``processor``, ``memory`` (bytes; None where the system does not say),
+        ``versions`` by name, ``extras`` (what each one gives or how to get it), ``device`` (with
+        its precision), ``processor``, ``memory`` (bytes; None where the system does not say),
         ``threads``, ``weights``, ``network`` and ``problems``: a line for each, empty if all is
         well.
     """
@@ -44,7 +44,6 @@ def examine(device: str = "auto") -> dict[str, Any]:
         "versions": _versions(problems),
         "extras": {name: _extra(name) for name in EXTRAS},
         "device": _device(device, problems),
-        "precision": PRECISION,
         "processor": {
             "name": _processor_name(),
             "kernels": torch.backends.cpu.get_cpu_capability(),
@@ -82,11 +81,17 @@ def _extra(name: str) -> str:
 
 def _device(name: str, problems: list[str]) -> dict[str, Any]:
     try:
-        device = Compute(name).torch_device()
+        machine = Compute(name).machine()
     except ImpastoError as error:
         problems.append(str(error))
         return {"asked": name, "used": None}
-    facts: dict[str, Any] = {"asked": name, "used": str(device)}
+    device = machine.device
+    facts: dict[str, Any] = {
+        "asked": name,
+        "used": str(device),
+        "precision": f"{machine.precision} ({machine.reason})",
+        "memory_for_a_run_bytes": machine.memory,
+    }
     if device.type != "cpu":
         module = torch.get_device_module(device)
         if hasattr(module, "get_device_properties"):

@@ -9,18 +9,22 @@ computed or kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.convolution import Convolution
 from impasto.errors import SettingsError
 from impasto.settings import Padding, Pooling, nearest
 from impasto.weights import Weights
 
 _aten = torch.ops.aten
+
+Contribution = Callable[[Tensor], object]
+"""Adds a layer's own gradient, in place, to the gradient (1, C, h, w) that it is given."""
 
 
 @dataclass(frozen=True)
@@ -29,29 +33,17 @@ class _Pool:
 
 
 @dataclass(frozen=True)
-class _Convolution:
-    name: str
-    kernel: Tensor  # (out, in, 3, 3)
-    flipped: Tensor  # (in, out, 3, 3): the same kernel for the way back
-    bias: Tensor  # (out,)
-
-    @property
-    def relu_name(self) -> str:
-        return self.name.replace("conv", "relu")
-
-
-@dataclass(frozen=True)
 class Features:
     """Feature maps of one picture, and what the pull-back needs of the way there.
 
     Attributes:
-        maps: (1, C, h, w) by layer name, for the layers that were asked for.
+        maps: (1, C, h, w) by layer name, for the layers that were asked for, in the encoder's
+            number format.
     """
 
-    maps: Mapping[str, Tensor]
-    _inputs: tuple[Tensor, ...]  # what went into each stage
-    _indices: Mapping[str, Tensor]  # the winners of each max pooling
-    _last: Tensor  # what came out of the last stage
+    maps: dict[str, Tensor]
+    _way: list[Tensor]  # the normalised picture, and what came out of each stage
+    _indices: dict[str, Tensor]  # the winners of each max pooling
 
     def __getitem__(self, layer: str) -> Tensor:
         return self.maps[layer]
@@ -70,6 +62,7 @@ class Encoder:
         padding: what every convolution sees beyond the border of its input: the edge repeated
             (``replicate``), or ``zeros``, as the network was trained, which draws a frame.
         device: where the network lies.
+        dtype: number format of the feature maps and of their gradients.
     """
 
     def __init__(
@@ -79,23 +72,25 @@ class Encoder:
         pooling: Pooling = "max",
         padding: Padding = "replicate",
         device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self._pooling = pooling
-        self._padding = padding
+        self._dtype = dtype
         convention = weights.convention
         self._reverse = convention.channels == "BGR"
         shape = (1, 3, 1, 1)
         mean = torch.tensor(convention.mean, dtype=torch.float32, device=device).view(shape)
         std = torch.tensor(convention.std, dtype=torch.float32, device=device).view(shape)
         self._scale, self._offset = convention.scale / std, mean / std
-        self._stages = _stages(weights, torch.device(device))
+        self._stages = _stages(weights, padding, torch.device(device), dtype)
 
-    def forward(self, picture: Tensor, layers: Iterable[str]) -> Features:
+    def forward(self, picture: Tensor, layers: Iterable[str], *, keep: bool = True) -> Features:
         """Feature maps of ``picture``.
 
         Args:
             picture: (1, 3, H, W), sRGB 0..1 (values beyond are fine).
             layers: names such as ``conv4_2`` (before the ReLU) and ``relu4_1`` (after it).
+            keep: whether what the pull-back needs is kept.
 
         Returns:
             (1, C, ceil(H / 2^b), ceil(W / 2^b)) for each layer, b poolings deep. The maps are the
@@ -105,53 +100,92 @@ class Encoder:
             SettingsError: a layer that this network does not have.
         """
         wanted = set(layers)
-        last = self._depth_of(wanted)
         maps: dict[str, Tensor] = {}
-        inputs: list[Tensor] = []
         indices: dict[str, Tensor] = {}
         x = self._normalized(picture)
-        for stage in self._stages[:last]:
-            inputs.append(x)
+        way = [x]
+        for stage in self._stages[: self._depth_of(wanted)]:
             if isinstance(stage, _Pool):
-                x = self._pool(x, stage.name, indices)
-                continue
-            x = self._convolve(x, stage)
-            if stage.name in wanted:
-                maps[stage.name] = x.clone(memory_format=torch.preserve_format)
-            x = x.relu_()
-            if stage.relu_name in wanted:
+                x = self._pool(x, stage.name, indices if keep else None)
+            elif stage.name in wanted:
+                maps[stage.name] = stage.forward(x, relu=False)
+                x = maps[stage.name].relu()
+            else:
+                x = stage.forward(x, relu=True)
+            if isinstance(stage, Convolution) and stage.relu_name in wanted:
                 maps[stage.relu_name] = x
-        return Features(maps, tuple(inputs), indices, x)
+            if keep:
+                way.append(x)
+        return Features(maps, way, indices)
 
-    def pullback(self, features: Features, gradients: Mapping[str, Tensor]) -> Tensor:
+    def pullback(self, features: Features, contributions: Mapping[str, Contribution]) -> Tensor:
         """Gradient of the picture, from the gradients at the layers.
 
         Args:
-            features: what ``forward`` returned for the picture.
-            gradients: (1, C, h, w) by layer name, for any of the layers in ``features.maps``.
+            features: what ``forward`` returned for the picture. They are used up: each map is
+                let go as soon as it has served.
+            contributions: by layer name, for any of the layers in ``features.maps``: what adds
+                the gradient of that layer. Gradients have the feature maps' number format.
 
         Returns:
-            (1, 3, H, W): the vector-Jacobian product, as autograd's backward would give it.
+            (1, 3, H, W), float32: the vector-Jacobian product, as autograd's backward would give
+            it.
         """
-        depth = len(features._inputs)
         gradient: Tensor | None = None
-        for position in reversed(range(depth)):
-            stage = self._stages[position]
-            output = features._inputs[position + 1] if position + 1 < depth else features._last
+        masked = False  # whether the next ReLU's mask was applied already
+        way = features._way
+        for stage in reversed(self._stages[: len(way) - 1]):
+            output = way.pop()
             if isinstance(stage, _Pool):
+                masked = self._pooling == "max"
                 if gradient is not None:
-                    gradient = self._unpool(gradient, features, position, stage.name)
+                    if masked:  # a winner is positive where the pooled value is: a quarter to do
+                        gradient = _aten.threshold_backward(gradient, output, 0)
+                    gradient = self._unpool(
+                        gradient, way[-1], features._indices.pop(stage.name, None)
+                    )
                 continue
-            gradient = _add(gradient, gradients.get(stage.relu_name))
-            if gradient is not None:
+            if stage.relu_name in contributions:
+                gradient, masked = _with(gradient, output, contributions[stage.relu_name]), False
+            if gradient is not None and not masked:
                 gradient = _aten.threshold_backward(gradient, output, 0)
-            gradient = _add(gradient, gradients.get(stage.name))
+            masked = False
+            if stage.name in contributions:
+                gradient = _with(gradient, output, contributions[stage.name])
+            for layer in (stage.relu_name, stage.name):
+                features.maps.pop(layer, None)
+            del output
             if gradient is not None:
-                gradient = self._convolve_back(gradient, stage)
+                gradient = stage.back(gradient)
         if gradient is None:
-            return torch.zeros_like(features._inputs[0])
-        gradient = gradient * self._scale
+            return torch.zeros_like(way[0], dtype=torch.float32)
+        wide = torch.promote_types(gradient.dtype, torch.float32)
+        gradient = gradient.to(wide) * self._scale
         return gradient.flip(1) if self._reverse else gradient
+
+    def halo(self, layers: Iterable[str]) -> int:
+        """How many pixels the layers see beyond the square of pixels that a position stands for."""
+        stages = self._stages[: self._depth_of(set(layers))]
+        return sum(stride(stage.name) for stage in stages if isinstance(stage, Convolution))
+
+    def values_per_pixel(self, layers: Iterable[str]) -> float:
+        """Values that the pull-back needs kept, per pixel of the picture."""
+        stages = self._stages[: self._depth_of(set(layers))]
+        channels, total = 3, 3.0
+        for stage in stages:
+            if isinstance(stage, Convolution):
+                channels = len(stage.bias)
+                total += channels / stride(stage.name) ** 2
+            else:
+                total += channels / (2 * stride(stage.name)) ** 2
+        return total
+
+    def values_in(self, layers: Iterable[str]) -> float:
+        """Values in the feature maps of some layers, per pixel of the picture."""
+        channels = {
+            stage.name: len(stage.bias) for stage in self._stages if isinstance(stage, Convolution)
+        }
+        return sum(channels[_convolution_of(layer)] / stride(layer) ** 2 for layer in layers)
 
     def _depth_of(self, wanted: set[str]) -> int:
         """How many stages it takes to reach every wanted layer."""
@@ -162,51 +196,39 @@ class Encoder:
     def _normalized(self, picture: Tensor) -> Tensor:
         x = picture.flip(1) if self._reverse else picture
         x = x * self._scale - self._offset
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.to(self._dtype).contiguous(memory_format=torch.channels_last)
 
-    def _convolve(self, x: Tensor, stage: _Convolution) -> Tensor:
-        if self._padding == "replicate":
-            x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
-            return functional.conv2d(x, stage.kernel, stage.bias)
-        return functional.conv2d(x, stage.kernel, stage.bias, padding=1)
-
-    def _convolve_back(self, gradient: Tensor, stage: _Convolution) -> Tensor:
-        """Gradient at a convolution's input: a convolution with the flipped kernel."""
-        if self._padding == "zeros":
-            return functional.conv2d(gradient, stage.flipped, padding=1)
-        # The rim that the forward pass repeated from the edge gives its gradient back to the edge.
-        rim = functional.conv2d(gradient, stage.flipped, padding=2)
-        rim[:, :, 1] += rim[:, :, 0]
-        rim[:, :, -2] += rim[:, :, -1]
-        rim[..., 1] += rim[..., 0]
-        rim[..., -2] += rim[..., -1]
-        return rim[:, :, 1:-1, 1:-1]
-
-    def _pool(self, x: Tensor, name: str, indices: dict[str, Tensor]) -> Tensor:
+    def _pool(self, x: Tensor, name: str, indices: dict[str, Tensor] | None) -> Tensor:
         if self._pooling == "avg":
             return functional.avg_pool2d(x, 2, ceil_mode=True)
-        x, indices[name] = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
+        x, winners = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
+        if indices is not None:
+            indices[name] = winners
         return x
 
-    def _unpool(self, gradient: Tensor, features: Features, position: int, name: str) -> Tensor:
-        x = features._inputs[position]
-        window, stride, none = [2, 2], [2, 2], [0, 0]
-        if self._pooling == "avg":
+    def _unpool(self, gradient: Tensor, x: Tensor, winners: Tensor | None) -> Tensor:
+        """Gradient at the input ``x`` of a pooling."""
+        two, none = [2, 2], [0, 0]
+        if winners is None:
             # The divisor of a window cut off by the border is the number of cells it has left.
             before: Tensor = _aten.avg_pool2d_backward(
-                gradient, x, window, stride, none, True, True, None
+                gradient, x, two, two, none, True, True, None
             )
             return before
-        winners = features._indices[name]
         before = _aten.max_pool2d_with_indices_backward(
-            gradient, x, window, stride, none, [1, 1], True, winners
+            gradient, x, two, two, none, [1, 1], True, winners
         )
         return before
 
 
+def stride(layer: str) -> int:
+    """Distance of a layer's positions in pixels of the picture."""
+    return 1 << (_block(layer) - 1)
+
+
 def min_size(layers: Iterable[str]) -> int:
     """Shortest side, in pixels, of a picture of which each layer still sees one full cell."""
-    return 1 << max((_block(layer) - 1 for layer in layers), default=0)
+    return max((stride(layer) for layer in layers), default=1)
 
 
 def check_layers(weights: Weights, layers: Iterable[str]) -> None:
@@ -226,20 +248,15 @@ def _convolution_of(layer: str) -> str:
     return layer.replace("relu", "conv")
 
 
-def _stages(weights: Weights, device: torch.device) -> tuple[_Convolution | _Pool, ...]:
-    stages: list[_Convolution | _Pool] = []
+def _stages(
+    weights: Weights, padding: Padding, device: torch.device, dtype: torch.dtype
+) -> tuple[Convolution | _Pool, ...]:
+    stages: list[Convolution | _Pool] = []
     for name, kernel in weights.kernels.items():
         if stages and _block(stages[-1].name) != _block(name):
             stages.append(_Pool(f"pool{_block(stages[-1].name)}_0"))
-        kernel = kernel.to(device)
-        stages.append(
-            _Convolution(
-                name,
-                kernel.contiguous(memory_format=torch.channels_last),
-                kernel.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last),
-                weights.biases[name].to(device),
-            )
-        )
+        bias = weights.biases[name].to(device, dtype)
+        stages.append(Convolution(name, kernel.to(device, dtype), bias, padding))
     return tuple(stages)
 
 
@@ -251,7 +268,9 @@ def _block(name: str) -> int:
     return int(digits[1])
 
 
-def _add(gradient: Tensor | None, more: Tensor | None) -> Tensor | None:
-    if gradient is None or more is None:
-        return more if gradient is None else gradient
-    return gradient.add_(more)
+def _with(gradient: Tensor | None, like: Tensor, contribution: Contribution) -> Tensor:
+    if gradient is None or not gradient.is_contiguous(memory_format=torch.channels_last):
+        whole = torch.zeros_like(like, memory_format=torch.channels_last)
+        gradient = whole if gradient is None else whole.copy_(gradient)
+    contribution(gradient)
+    return gradient

@@ -7,6 +7,7 @@
     ├── PictureError       a picture that cannot be read, or cannot be used for the task
     ├── OutputError        a result that cannot be written where it was asked for
     ├── WeightsError       a weights file that is damaged or not a VGG-19
+    ├── CheckpointError    a checkpoint that is damaged, or of another run
     ├── MissingExtraError  an optional part (``impasto[...]``) that is not installed
     └── DivergenceError    an optimisation that became NaN or infinite and could not be saved
 
@@ -36,6 +37,10 @@ class OutputError(ImpastoError):
 
 class WeightsError(ImpastoError):
     """A weights file that is damaged or not a VGG-19."""
+
+
+class CheckpointError(ImpastoError):
+    """A checkpoint that is damaged, or of another run."""
 
 
 class MissingExtraError(ImpastoError, ImportError):

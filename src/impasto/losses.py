@@ -35,6 +35,7 @@ from impasto.settings import Normalization, StyleLoss
 from impasto.statistics import Statistics
 
 _TINY = 1e-12
+_BAND = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -42,31 +43,51 @@ class ContentLoss:
     """Squared distance of one layer's feature map to the content's.
 
     Args:
-        target: (1, C, h, w), the content's feature map P.
         factor: what stands before |F - P|^2 in the table of this module; see `of`.
     """
 
-    target: Tensor
     factor: float
 
     @classmethod
-    def of(cls, target: Tensor, normalization: Normalization) -> ContentLoss:
-        """The loss with the factor that ``normalization`` gives it."""
-        size = target.numel()
+    def of(cls, squares: float, size: int, normalization: Normalization) -> ContentLoss:
+        """The loss with the factor that ``normalization`` gives it.
+
+        Args:
+            squares: |P|^2 of the whole content.
+            size: C M, the number of values in P.
+            normalization: see the table of this module.
+        """
         factors: Mapping[str, Callable[[], float]] = {
-            "scale-free": lambda: 1 / max(float(target.square().sum()), _TINY),
+            "scale-free": lambda: 1 / max(squares, _TINY),
             "gatys": lambda: 1 / 2,
             "course": lambda: 1 / (4 * size),
             "neural-style": lambda: 1 / size,
             "sums": lambda: 1 / 2,
         }
-        return cls(target, factors[normalization]())
+        return cls(factors[normalization]())
 
-    def __call__(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Value (a scalar) and gradient (1, C, h, w) at ``features`` (1, C, h, w)."""
-        difference = features - self.target
-        value = self.factor * difference.square().sum()
-        return value, difference.mul_(2 * self.factor)
+    def __call__(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Value (a float32 scalar) and gradient (1, C, h, w) at ``features`` (1, C, h, w).
+
+        Args:
+            features: F, or a part of it.
+            target: the same part of P.
+        """
+        difference = features - target
+        return self.factor * squares(difference), difference.mul_(2 * self.factor)
+
+
+def squares(x: Tensor, along: int = 1) -> Tensor:
+    """|x|^2, a scalar, at least float32.
+
+    Args:
+        x: (1, C, h, w).
+        along: the dimension that is summed first: the one whose values lie side by side. One long
+            sum in float32 would drift: by 2e-3 for a tile's map of 3 million values.
+    """
+    wide = torch.promote_types(x.dtype, torch.float32)
+    norms: Tensor = torch.linalg.vector_norm(x, dim=along, dtype=wide)
+    return norms.square().sum()
 
 
 class StyleLossFunction(Protocol):
@@ -76,7 +97,7 @@ class StyleLossFunction(Protocol):
         """Value, a scalar; differentiable by the picture's sums."""
 
 
-def _style_factor(style: Statistics, normalization: Normalization, positions: int) -> float:
+def _style_factor(style: Statistics, normalization: Normalization, positions: float) -> float:
     """The factor of |G/M - A/M|^2, for a picture with ``positions`` cells in this layer."""
     channels = style.channels
     factors: Mapping[str, float] = {
@@ -140,27 +161,34 @@ STYLE_LOSSES: Mapping[StyleLoss, Callable[[Statistics, Normalization], StyleLoss
 """By the names that `Settings.style_loss` allows: what makes the loss from a style's statistics."""
 
 
-def total_variation(picture: Tensor, normalization: Normalization) -> tuple[Tensor, Tensor]:
-    """Sum of squared differences of neighbouring pixels, and its gradient.
+def add_total_variation(
+    gradient: Tensor, picture: Tensor, normalization: Normalization, weight: float = 1.0
+) -> Tensor:
+    """Sum of squared differences of neighbouring pixels; adds its gradient in place.
 
     1/2 sum (x[i, j+1] - x[i, j])^2 + (x[i+1, j] - x[i, j])^2, with pixels 0..255 (the gradient
     that neural_style.lua applies, save that it leaves out the last row and column); ``scale-free``
     takes the sum of squares with pixels 0..1 and divides it by the number of values.
 
     Args:
+        gradient: (1, 3, H, W), added to.
         picture: (1, 3, H, W), sRGB 0..1.
         normalization: see the table of this module.
+        weight: factor of value and gradient.
 
     Returns:
-        Value (a scalar) and gradient (1, 3, H, W).
+        The weighted value, a scalar.
     """
-    factor = 1 / picture.numel() if normalization == "scale-free" else 255**2 / 2
-    right = picture[..., 1:] - picture[..., :-1]
-    down = picture[..., 1:, :] - picture[..., :-1, :]
-    value = factor * (right.square().sum() + down.square().sum())
-    gradient = torch.zeros_like(picture)
-    gradient[..., 1:] += right
-    gradient[..., :-1] -= right
-    gradient[..., 1:, :] += down
-    gradient[..., :-1, :] -= down
-    return value, gradient.mul_(2 * factor)
+    factor = weight * (1 / picture.numel() if normalization == "scale-free" else 255**2 / 2)
+    value = picture.new_zeros(())
+    rows = max(1, _BAND // picture.shape[3])  # a band at a time, to need little memory
+    for top in range(0, picture.shape[2], rows):
+        across, down = slice(top, top + rows), slice(top, top + rows + 1)
+        for band, dimension in ((across, 3), (down, 2)):
+            difference = picture[:, :, band].diff(dim=dimension)
+            value += factor * squares(difference, along=3)
+            difference.mul_(2 * factor)
+            part = gradient[:, :, band]
+            part.narrow(dimension, 1, difference.shape[dimension]).add_(difference)
+            part.narrow(dimension, 0, difference.shape[dimension]).sub_(difference)
+    return value

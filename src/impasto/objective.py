@@ -1,17 +1,31 @@
-"""Encoder and losses together: the value of a picture, and its gradient."""
+"""Encoder and losses together: the value of a picture, and its gradient, whole or tile by tile.
+
+Tiling is exact. The first pass adds up the statistics of all tiles and takes the derivative of the
+losses by these sums; the second pulls each tile back with that derivative and adds up the pixels'
+gradients where windows overlap. The memory for features depends on the tile alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from impasto.encoder import Encoder
-from impasto.losses import STYLE_LOSSES, ContentLoss, StyleLossFunction, total_variation
-from impasto.settings import Settings
-from impasto.statistics import Statistics, pull_back
+from impasto.encoder import Contribution, Encoder, Features, min_size, stride
+from impasto.losses import (
+    STYLE_LOSSES,
+    ContentLoss,
+    StyleLossFunction,
+    add_total_variation,
+    squares,
+)
+from impasto.settings import LARGEST_SIDE, Settings
+from impasto.statistics import Statistics, add_pull_back
+from impasto.tiles import Tile, tiles_of
 
 
 @dataclass(frozen=True)
@@ -33,27 +47,48 @@ class Evaluation:
         return torch.stack(list(self.terms.values())).sum()
 
 
+Sums = Mapping[str, Statistics]
+Derivatives = Mapping[str, tuple[Tensor, Tensor]]
+"""By style layer: the derivative of the loss by the picture's sum (C,) and product (C, C)."""
+
+
 @dataclass(frozen=True)
 class Objective:
-    """The function that the optimiser minimises, for one size of picture.
+    """The function that the optimiser minimises, for one size of picture. Made by `towards`.
 
     Attributes:
         encoder: describes the picture.
-        content: content loss and weight by layer.
+        settings: where weights and normalisation come from.
+        side: longest side in pixels of the part of a picture that is worked on at a time.
+        mask: (1, 1, H, W), 0..1: how much each pixel counts for the style; None for 1 everywhere.
         style: style loss and weight by layer.
-        total_variation_weight: weight of the total variation.
-        settings: where normalisation comes from.
+        content: content loss and weight by layer.
+        content_picture: (1, 3, H, W), of the picture's size.
+        content_maps: what each tile owns of the content's feature maps, by layer; empty to compute
+            them anew for every evaluation, which takes a quarter longer and less memory.
     """
 
     encoder: Encoder
     settings: Settings
-    content: Mapping[str, tuple[float, ContentLoss]] = field(default_factory=dict)
+    side: int = LARGEST_SIDE
+    mask: Tensor | None = None
     style: Mapping[str, tuple[float, StyleLossFunction]] = field(default_factory=dict)
+    content: Mapping[str, tuple[float, ContentLoss]] = field(default_factory=dict)
+    content_picture: Tensor | None = None
+    content_maps: tuple[Mapping[str, Tensor], ...] = ()
 
     @classmethod
     @torch.inference_mode(False)  # a caller's inference mode would forbid the gradients
     def towards(
-        cls, encoder: Encoder, settings: Settings, *, content: Tensor | None, style: Tensor | None
+        cls,
+        encoder: Encoder,
+        settings: Settings,
+        *,
+        content: Tensor | None,
+        style: Tensor | None,
+        mask: Tensor | None = None,
+        side: int = LARGEST_SIDE,
+        keep_content: bool = True,
     ) -> Objective:
         """The objective whose targets are the features of two pictures.
 
@@ -63,55 +98,149 @@ class Objective:
             content: (1, 3, H, W), sRGB 0..1, of the size that the result will have; None for a
                 texture.
             style: (1, 3, h, w), sRGB 0..1, of any size; None for a reconstruction.
+            mask: see the attribute.
+            side: see the attribute.
+            keep_content: whether to keep the content's feature maps.
         """
-        contents: dict[str, tuple[float, ContentLoss]] = {}
-        styles: dict[str, tuple[float, StyleLossFunction]] = {}
-        if content is not None and settings.content_weight:
-            layers = _weighted(settings.content_layers, settings.content_weight)
-            features = encoder.forward(content, layers)
-            for layer, weight in layers.items():
-                contents[layer] = (weight, ContentLoss.of(features[layer], settings.normalization))
+        objective = cls(encoder, settings, side, mask)
         if style is not None and settings.style_weight:
-            layers = _weighted(settings.style_layers, settings.style_weight)
-            features = encoder.forward(style, layers)
-            make = STYLE_LOSSES[settings.style_loss]
-            for layer, weight in layers.items():
-                target = Statistics.of(features[layer])
-                styles[layer] = (weight, make(target, settings.normalization))
-        return cls(encoder, settings, contents, styles)
+            objective = objective._with_style(style)
+        if content is not None and settings.content_weight:
+            objective = objective._with_content(content, keep=keep_content)
+        return objective
 
     @torch.inference_mode(False)
     def __call__(self, picture: Tensor) -> Evaluation:
         """Value and gradient at ``picture``, (1, 3, H, W), sRGB 0..1."""
-        features = self.encoder.forward(picture, {*self.content, *self.style})
-        terms: dict[str, Tensor] = {}
-        gradients: dict[str, Tensor] = {}
-        for layer, (weight, loss) in self.content.items():
-            value, gradient = loss(features[layer])
-            terms[f"content/{layer}"] = weight * value
-            gradients[layer] = gradient.mul_(weight)
-        for layer, (weight, style_loss) in self.style.items():
-            value, gradient = _style_gradient(style_loss, features[layer])
-            terms[f"style/{layer}"] = weight * value
-            gradient.mul_(weight)
-            gradients[layer] = gradients[layer].add_(gradient) if layer in gradients else gradient
-        total = self.encoder.pullback(features, gradients)
+        tiles = self._tiles(picture, {*self.content, *self.style})
+        first = self._features(picture, tiles[0]) if len(tiles) == 1 else None
+        terms = {f"content/{layer}": picture.new_zeros(()) for layer in self.content}
+        sums = self._sums(picture, self.style, tiles, first, self.mask)
+        derivatives = self._style_terms(sums, terms)
+        gradient = torch.zeros_like(picture)
+        for index, tile in enumerate(tiles):
+            features = first or self._features(picture, tile)
+            first = None
+            contributions = self._contributions(index, tile, features, derivatives, terms)
+            tile.window(gradient).add_(self.encoder.pullback(features, contributions))
         if weight := self.settings.total_variation_weight:
-            value, gradient = total_variation(picture, self.settings.normalization)
-            terms["total_variation"] = weight * value
-            total = total + weight * gradient
-        return Evaluation(terms, total)
+            terms["total_variation"] = add_total_variation(
+                gradient, picture, self.settings.normalization, weight
+            )
+        return Evaluation(terms, gradient)
+
+    def _with_style(self, style: Tensor) -> Objective:
+        layers = _weighted(self.settings.style_layers, self.settings.style_weight)
+        sums = self._sums(style, layers, self._tiles(style, layers))
+        make = STYLE_LOSSES[self.settings.style_loss]
+        losses = {
+            layer: (weight, make(sums[layer], self.settings.normalization))
+            for layer, weight in layers.items()
+        }
+        return replace(self, style=losses)
+
+    def _with_content(self, content: Tensor, *, keep: bool) -> Objective:
+        layers = _weighted(self.settings.content_layers, self.settings.content_weight)
+        sizes, norms, maps = dict.fromkeys(layers, 0), dict.fromkeys(layers, 0.0), []
+        for tile in self._tiles(content, {*layers, *self.style}):
+            owned = self._owned_content(content, tile, layers)
+            for layer in layers:
+                sizes[layer] += owned[layer].numel()
+                norms[layer] += float(squares(owned[layer]))
+            # A copy, because what a tile owns is a view of a map that is larger by the halo.
+            maps.append(
+                {layer: part if tile.whole else part.clone() for layer, part in owned.items()}
+            )
+        losses = {
+            layer: (weight, ContentLoss.of(norms[layer], sizes[layer], self.settings.normalization))
+            for layer, weight in layers.items()
+        }
+        return replace(
+            self, content=losses, content_picture=content, content_maps=tuple(maps) if keep else ()
+        )
+
+    def _tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:
+        size = (picture.shape[2], picture.shape[3])
+        halo = self.encoder.halo(layers)
+        return tiles_of(size, self.side, stride=min_size(layers), halo=halo)
+
+    def _features(self, picture: Tensor, tile: Tile) -> Features:
+        return self.encoder.forward(tile.window(picture), {*self.content, *self.style})
+
+    def _owned_content(
+        self, content: Tensor, tile: Tile, layers: Iterable[str]
+    ) -> dict[str, Tensor]:
+        features = self.encoder.forward(tile.window(content), layers, keep=False)
+        return {layer: tile.owned(features[layer], stride(layer)) for layer in layers}
+
+    def _sums(
+        self,
+        picture: Tensor,
+        layers: Iterable[str],
+        tiles: tuple[Tile, ...],
+        first: Features | None = None,
+        mask: Tensor | None = None,
+    ) -> Sums:
+        """Statistics of the whole picture; ``first`` are the features of the first tile."""
+        sums: dict[str, Statistics] = {}
+        for tile in tiles if layers else ():
+            features = first or self.encoder.forward(tile.window(picture), layers, keep=False)
+            for layer in layers:
+                owned = tile.owned(features[layer], stride(layer))
+                part = Statistics.of(owned, _counts(mask, tile, layer))
+                sums[layer] = sums[layer] + part if layer in sums else part
+        return sums
+
+    def _style_terms(self, sums: Sums, terms: dict[str, Tensor]) -> Derivatives:
+        """Adds the style's terms; returns the derivatives by the picture's sums."""
+        derivatives = {}
+        for layer, (weight, loss) in self.style.items():
+            picture = sums[layer]
+            with torch.enable_grad():  # autograd only sees the C x C sums
+                leaves = picture.sum.requires_grad_(), picture.product.requires_grad_()
+                value = weight * loss(Statistics(picture.count, *leaves))
+                d_sum, d_product = torch.autograd.grad(value, leaves, materialize_grads=True)
+            terms[f"style/{layer}"] = value.detach()
+            derivatives[layer] = d_sum, d_product
+        return derivatives
+
+    def _contributions(
+        self,
+        index: int,
+        tile: Tile,
+        features: Features,
+        derivatives: Derivatives,
+        terms: dict[str, Tensor],
+    ) -> dict[str, Contribution]:
+        """What adds each layer's own gradient, and the content's terms, for one tile."""
+        content = self._content_maps_of(index, tile)
+
+        def contribute(layer: str, gradient: Tensor) -> None:
+            part, own = (tile.owned(x, stride(layer)) for x in (gradient, features[layer]))
+            if layer in derivatives:
+                add_pull_back(part, own, *derivatives[layer], _counts(self.mask, tile, layer))
+            if layer in content:
+                weight, loss = self.content[layer]
+                value, by_features = loss(own, content[layer])
+                terms[f"content/{layer}"] += weight * value
+                part.add_(by_features, alpha=weight)
+
+        return {layer: partial(contribute, layer) for layer in {*content, *derivatives}}
+
+    def _content_maps_of(self, index: int, tile: Tile) -> Mapping[str, Tensor]:
+        if self.content_maps or self.content_picture is None:
+            return self.content_maps[index] if self.content_maps else {}
+        return self._owned_content(self.content_picture, tile, self.content)
+
+
+def _counts(mask: Tensor | None, tile: Tile, layer: str) -> Tensor | None:
+    """How much each position that a tile owns of a layer counts: the mean of its pixels' mask."""
+    if mask is None:
+        return None
+    pixels = stride(layer)
+    pooled = functional.avg_pool2d(tile.window(mask), pixels, ceil_mode=True)
+    return tile.owned(pooled, pixels)
 
 
 def _weighted(layers: Mapping[str, float], weight: float) -> dict[str, float]:
     return {layer: share * weight for layer, share in layers.items() if share}
-
-
-def _style_gradient(loss: StyleLossFunction, features: Tensor) -> tuple[Tensor, Tensor]:
-    """Value, and gradient at the feature map: autograd only sees the C x C sums."""
-    statistics = Statistics.of(features)
-    with torch.enable_grad():
-        sums = statistics.sum.requires_grad_(), statistics.product.requires_grad_()
-        value = loss(Statistics(statistics.count, *sums))
-        d_sum, d_product = torch.autograd.grad(value, sums, materialize_grads=True)
-    return value.detach(), pull_back(features, d_sum, d_product)

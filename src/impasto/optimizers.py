@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Protocol
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -24,6 +25,9 @@ from impasto.errors import DivergenceError
 from impasto.settings import Settings
 
 _RETREATS = 20
+
+SMOOTHING = (0.75, 0.5)
+"""Exponent of `smoothed` at the two coarsest levels; 0, plain L-BFGS, at all others."""
 
 
 class PixelOptimizer(Protocol):
@@ -43,6 +47,12 @@ class PixelOptimizer(Protocol):
         Raises:
             DivergenceError: the loss stays NaN or infinite however far the step is taken back.
         """
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on; numbers as float64 scalars."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Takes up where the optimiser left off whose `state` this is."""
 
 
 class Adam:
@@ -75,6 +85,24 @@ class Adam:
         root = (second / (1 - 0.999**self._count)).sqrt_().add_(1e-8)
         return pixels - self._step_size / (1 - 0.9**self._count) * first / root
 
+    def state(self) -> dict[str, Tensor]:
+        """See `PixelOptimizer.state`."""
+        first, second = self._moments or (None, None)
+        tensors = {"accepted": self.accepted, "first": first, "second": second}
+        numbers = {
+            "step_size": self._step_size,
+            "count": self._count,
+            "retreats": self._retreats,
+        }
+        return _packed(tensors, numbers)
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """See `PixelOptimizer.restore`."""
+        self.accepted = state.get("accepted")
+        self._moments = (state["first"], state["second"]) if "first" in state else None
+        self._step_size = float(state["step_size"])
+        self._count, self._retreats = int(state["count"]), int(state["retreats"])
+
     def _retreat(self) -> Tensor:
         """Forget the moments, halve the step and start again at the last good picture."""
         self._retreats += 1
@@ -93,16 +121,24 @@ class LBFGS:
     book: near a minimum of a style loss a full step is nearly always right, and an evaluation is
     all the cost.
 
+    The initial inverse Hessian is not a multiple of the identity but of `smoothed`: style losses
+    are stiff in fine detail and slack in large forms, which plain L-BFGS finds out one pair at a
+    time. At finer levels the large forms are there already, and this would hold the detail back.
+
     Args:
         step_size: factor of the quasi-Newton step, usually 1.
         history: how many past steps are remembered; each takes two pictures of memory.
+        smoothing: exponent of `smoothed`; 0 is plain L-BFGS.
     """
 
-    def __init__(self, step_size: float = 1.0, history: int = 20) -> None:
+    def __init__(
+        self, step_size: float = 1.0, history: int = 20, smoothing: float = SMOOTHING[0]
+    ) -> None:
+        self._smoothing = smoothing
         self.accepted: Tensor | None = None
         self.converged = False
         self._step_size = step_size
-        self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
+        self._pairs: deque[_Pair] = deque(maxlen=history)
         self._best = math.inf
         self._gradient: Tensor | None = None
         self._direction: Tensor | None = None
@@ -113,34 +149,59 @@ class LBFGS:
         finite = _is_finite(loss, gradient)
         if not finite or loss > 1.1 * self._best:
             return self._retreat(finite=finite)
+        self._direction = None
         if self.accepted is not None and self._gradient is not None:
             self._remember(pixels - self.accepted, gradient - self._gradient)
         self.accepted, self._gradient = pixels, gradient
         self._best = min(self._best, loss)
         self._retreats = 0
         self._direction = self._descent(gradient)
-        return pixels + self._step_size * self._direction
+        return torch.add(pixels, self._direction, alpha=self._step_size)
+
+    def state(self) -> dict[str, Tensor]:
+        """See `PixelOptimizer.state`."""
+        tensors = {
+            "accepted": self.accepted,
+            "gradient": self._gradient,
+            "direction": self._direction,
+        }
+        numbers = {"best": self._best, "retreats": self._retreats, "pairs": len(self._pairs)}
+        for index, pair in enumerate(self._pairs):
+            tensors |= {f"moved{index}": pair.moved, f"changed{index}": pair.changed}
+            numbers |= {f"inverse{index}": pair.inverse, f"scale{index}": pair.scale}
+        return _packed(tensors, numbers)
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """See `PixelOptimizer.restore`."""
+        self.accepted = state.get("accepted")
+        self._gradient, self._direction = state.get("gradient"), state.get("direction")
+        self._best, self._retreats = float(state["best"]), int(state["retreats"])
+        self._pairs.clear()
+        for index in range(int(state["pairs"])):
+            moved, changed = state[f"moved{index}"], state[f"changed{index}"]
+            numbers = float(state[f"inverse{index}"]), float(state[f"scale{index}"])
+            self._pairs.append(_Pair(moved, changed, *numbers))
 
     def _remember(self, moved: Tensor, changed: Tensor) -> None:
         curvature = _dot(moved, changed)
         # Only a pair with positive curvature keeps the approximate Hessian positive definite.
         if curvature > 1e-10 * _dot(changed, changed):
-            self._pairs.append((moved, changed, 1 / curvature))
+            scale = curvature / _dot(changed, smoothed(changed, self._smoothing))
+            self._pairs.append(_Pair(moved, changed, 1 / curvature, scale))
 
     def _descent(self, gradient: Tensor) -> Tensor:
         """Two-loop recursion; before there is any history, a step of 1 of 255 on average."""
         if not self._pairs:
-            return gradient * (-1 / 255 / gradient.abs().mean().clamp_min(1e-30))
+            direction = smoothed(gradient, self._smoothing)
+            return direction.mul_(-1 / 255 / direction.abs().mean().clamp_min(1e-30))
         direction = -gradient
         shares = []
-        for moved, changed, inverse in reversed(self._pairs):
-            share = inverse * _dot(moved, direction)
-            direction = direction.add(changed, alpha=-share)
-            shares.append(share)
-        _, changed, inverse = self._pairs[-1]
-        direction = direction / (inverse * _dot(changed, changed))
-        for (moved, changed, inverse), share in zip(self._pairs, reversed(shares), strict=True):
-            direction = direction.add(moved, alpha=share - inverse * _dot(changed, direction))
+        for pair in reversed(self._pairs):
+            shares.append(pair.inverse * _dot(pair.moved, direction))
+            direction.add_(pair.changed, alpha=-shares[-1])
+        direction = smoothed(direction, self._smoothing).mul_(self._pairs[-1].scale)
+        for pair, share in zip(self._pairs, reversed(shares), strict=True):
+            direction.add_(pair.moved, alpha=share - pair.inverse * _dot(pair.changed, direction))
         return direction
 
     def _retreat(self, *, finite: bool) -> Tensor:
@@ -158,15 +219,51 @@ class LBFGS:
             self._pairs.clear()
             self._direction = self._descent(self._gradient)
         else:
-            self._direction = self._direction / 2
-        return self.accepted + self._step_size * self._direction
+            self._direction.div_(2)
+        return torch.add(self.accepted, self._direction, alpha=self._step_size)
 
 
-def make_optimizer(settings: Settings) -> PixelOptimizer:
-    """A fresh optimiser as the settings ask for it."""
+class _Pair(NamedTuple):
+    """One past step."""
+
+    moved: Tensor
+    changed: Tensor  # of the gradient, over this step
+    inverse: float  # 1 / (moved . changed)
+    scale: float  # of the initial inverse Hessian that fits this step
+
+
+def smoothed(picture: Tensor, exponent: float) -> Tensor:
+    """A copy of ``picture`` (1, 3, H, W) with every frequency f divided by f^exponent.
+
+    A linear map, symmetric and positive. Frequencies are in periods per pixel, the mean has that
+    of one period per long side. ``benchmarks/schedule.py`` compares exponents.
+    """
+    if not exponent:
+        return picture.clone()
+    height, width = picture.shape[2:]
+    rows = torch.fft.fftfreq(height, dtype=picture.dtype, device=picture.device)
+    columns = torch.fft.rfftfreq(width, dtype=picture.dtype, device=picture.device)
+    frequency = torch.hypot(rows[:, None], columns).clamp_min_(1 / max(height, width))
+    factor = frequency.pow_(-exponent)
+    result = torch.empty_like(picture)
+    for channel in range(picture.shape[1]):  # one after the other, to need little memory
+        waves = torch.fft.rfft2(picture[0, channel]).mul_(factor)
+        result[0, channel] = torch.fft.irfft2(waves, s=(height, width))
+    return result
+
+
+def make_optimizer(settings: Settings, history: int, level: int = 0) -> PixelOptimizer:
+    """A fresh optimiser as the settings ask for it.
+
+    Args:
+        settings: which one, and its step.
+        history: how many past steps L-BFGS remembers.
+        level: of the pyramid, 0 is the coarsest.
+    """
     if settings.optimizer == "adam":
         return Adam(settings.step_size)
-    return LBFGS(settings.step_size, settings.history)
+    smoothing = SMOOTHING[level] if level < len(SMOOTHING) else 0.0
+    return LBFGS(settings.step_size, history, smoothing)
 
 
 _DIVERGED = (
@@ -175,9 +272,19 @@ _DIVERGED = (
 )
 
 
+def _packed(
+    tensors: Mapping[str, Tensor | None], numbers: Mapping[str, float]
+) -> dict[str, Tensor]:
+    present = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    return present | {
+        name: torch.tensor(number, dtype=torch.float64) for name, number in numbers.items()
+    }
+
+
 def _dot(a: Tensor, b: Tensor) -> float:
-    return float(torch.dot(a.flatten(), b.flatten()))
+    # Row by row: one long sum in float32 would drift.
+    return float(torch.linalg.vecdot(a, b).sum())
 
 
 def _is_finite(loss: float, gradient: Tensor) -> bool:
-    return math.isfinite(loss) and bool(torch.isfinite(gradient).all())
+    return math.isfinite(loss) and math.isfinite(_dot(gradient, gradient))

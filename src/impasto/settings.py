@@ -168,14 +168,14 @@ class Settings(BaseModel):
     step_size: float = Field(1.0, gt=0, le=100, allow_inf_nan=False)
     """Step of the optimiser: for Adam in pixel values of 0..255, for L-BFGS a factor, usually 1."""
 
-    history: int = Field(20, ge=1, le=200)
+    history: int = Field(10, ge=1, le=200)
     """Number of past steps that L-BFGS remembers."""
 
     levels: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = "auto"
     """Levels of the coarse-to-fine pyramid, each twice the size of the one before; 1 means none.
     Those whose short side would be under 32 pixels are left out."""
 
-    iterations: Iterations = (100, 40, 16)
+    iterations: Iterations = (60, 30, 16, 8, 4)
     """Iterations (evaluations, the start's included) of each level, coarse to fine; the last number
     serves all further levels."""
 

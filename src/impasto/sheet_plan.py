@@ -13,7 +13,7 @@ from impasto.errors import OutputError
 from impasto.images import Image, ImageSource, check_output
 from impasto.layout import Cell
 from impasto.pyramid import Size
-from impasto.synthesis import Step
+from impasto.run import Step
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from impasto.errors import SettingsError
 from impasto.images import Image, ImageSource, open_image
 from impasto.layout import Cell, compose
 from impasto.pyramid import Size, fit
+from impasto.run import Step
 from impasto.settings import STARTS, Settings
 from impasto.sheet_plan import Part, Plan, Steps, completed
 from impasto.synthesis import (
-    Step,
     WeightsSource,
     iterate,
     iterate_reconstruct,
@@ -93,7 +93,7 @@ def _explain_parts(
         return iterate_reconstruct(content, layer, settings, weights=network, compute=compute)
 
     def painted(layers: Sequence[str]) -> Iterator[Step]:
-        equal = {"style_layers": dict.fromkeys(layers, 1 / len(layers))}
+        equal: dict[str, Any] = {"style_layers": dict.fromkeys(layers, 1 / len(layers))}
         return iterate_texture(style, None, settings, weights=network, compute=compute, **equal)
 
     parts = [

@@ -2,7 +2,8 @@
 
 For features F with N positions and C channels these are N, the sum of F over positions, and
 F^T F. They add: the sums of two tiles are the sums of the whole, and the sums of two pictures
-describe both together.
+describe both together. A region is described by the same sums with a weight at each position. Sums
+are float32 whatever the features are.
 """
 
 from __future__ import annotations
@@ -13,26 +14,37 @@ from typing import Self
 import torch
 from torch import Tensor
 
+_FEWEST_ROWS, _MOST_PARTS = 512, 64
+
 
 @dataclass(frozen=True)
 class Statistics:
     """Sums over the positions of one layer's feature map.
 
     Attributes:
-        count: N, the number of positions.
-        sum: (C,), the sum of the features.
-        product: (C, C), F^T F, the sum of their outer products.
+        count: N, the number of positions, or the sum of their weights.
+        sum: (C,), float32, the sum of the features.
+        product: (C, C), float32, F^T F, the sum of their outer products.
     """
 
-    count: int
+    count: float
     sum: Tensor
     product: Tensor
 
     @classmethod
-    def of(cls, features: Tensor) -> Self:
-        """Statistics of a feature map (1, C, h, w)."""
+    def of(cls, features: Tensor, weights: Tensor | None = None) -> Self:
+        """Statistics of a feature map.
+
+        Args:
+            features: (1, C, h, w).
+            weights: (1, 1, h, w), 0..1, float32: how much each position counts; None for 1
+                everywhere.
+        """
         matrix = as_matrix(features)
-        return cls(matrix.shape[0], matrix.sum(0), matrix.t() @ matrix)
+        if weights is None:
+            return cls(matrix.shape[0], *_sums(matrix, matrix))
+        weighted = matrix * weights.reshape(-1, 1).to(matrix.dtype)
+        return cls(float(weights.sum()), *_sums(weighted, matrix))
 
     def __add__(self, other: Statistics) -> Statistics:
         return Statistics(
@@ -65,19 +77,52 @@ def as_matrix(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
-def pull_back(features: Tensor, d_sum: Tensor, d_product: Tensor) -> Tensor:
-    """Gradient at a feature map, from the gradients at its sums.
+def add_pull_back(
+    gradient: Tensor,
+    features: Tensor,
+    d_sum: Tensor,
+    d_product: Tensor,
+    weights: Tensor | None = None,
+) -> None:
+    """Adds the gradient at a feature map that follows from the gradients at its sums.
 
-    With L a function of s = sum F and P = F^T F: dL/dF = F (dL/dP + dL/dP^T) + dL/ds.
+    With L a function of s = sum w F and P = F^T w F: dL/dF = w (F (dL/dP + dL/dP^T) + dL/ds).
 
     Args:
+        gradient: (1, C, h, w), added to in place.
         features: (1, C, h, w).
         d_sum: (C,), the derivative by the sum.
         d_product: (C, C), the derivative by the product.
-
-    Returns:
-        (1, C, h, w), channels-last.
+        weights: as for `Statistics.of`.
     """
-    _, channels, height, width = features.shape
-    matrix = torch.addmm(d_sum, as_matrix(features), d_product + d_product.t())
-    return matrix.view(1, height, width, channels).permute(0, 3, 1, 2)
+    rows = features.permute(0, 2, 3, 1)
+    both = (d_product + d_product.t()).to(features.dtype)
+    target = gradient.permute(0, 2, 3, 1)
+    if weights is None and rows.is_contiguous() and target.is_contiguous():
+        target.view(-1, rows.shape[3]).addmm_(rows.view(-1, rows.shape[3]), both)
+        target.add_(d_sum.to(gradient.dtype))
+        return
+    own = torch.addmm(d_sum.to(features.dtype), as_matrix(features), both).view(rows.shape)
+    target.add_(own if weights is None else own * weights.permute(0, 2, 3, 1).to(own.dtype))
+
+
+def _sums(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum of the rows of ``left`` (N, C), and left^T right, in float32."""
+    if left.dtype in (torch.float32, torch.float64):
+        return left.sum(0), left.t() @ right
+    if left.device.type == "cuda":
+        return left.sum(0, dtype=torch.float32), torch.mm(left.t(), right, out_dtype=torch.float32)
+    # Processors round every product of bfloat16 to bfloat16. The rounding of many short sums,
+    # added up in float32, mostly cancels.
+    parts = max(1, min(_MOST_PARTS, len(left) // _FEWEST_ROWS))
+    whole = len(left) // parts * parts
+    shape = (parts, -1, left.shape[1])
+    first, second = left[:whole].view(shape), right[:whole].view(shape)
+    ones = left.new_ones(parts, 1, whole // parts)
+    total = torch.bmm(ones, first).float().sum(0)[0]
+    product = torch.bmm(first.transpose(1, 2), second).float().sum(0)
+    if whole < len(left):
+        rest = left[whole:].float()
+        total = total + rest.sum(0)
+        product = product + rest.t() @ right[whole:].float()
+    return total, product

@@ -7,22 +7,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from impasto.checkpoint import Checkpoint, CheckpointSource, load_checkpoint
 from impasto.compute import Compute
-from impasto.encoder import Encoder, check_layers
+from impasto.encoder import check_layers
 from impasto.errors import SettingsError
 from impasto.images import Image, ImageSource, open_image
-from impasto.objective import Objective
-from impasto.optimizers import make_optimizer
-from impasto.pyramid import Size, level_iterations, level_sizes, resize
+from impasto.keeper import CheckpointTarget, Keeper
+from impasto.pyramid import Size
+from impasto.run import Run, RunState, Step
 from impasto.settings import LARGEST_SIDE, LayerWeights, Settings, command_defaults
 from impasto.task import Task
 from impasto.weights import Weights, load_weights
@@ -30,55 +27,8 @@ from impasto.weights import Weights, load_weights
 WeightsSource = str | os.PathLike[str] | Weights | None
 """A weights file, weights already loaded, or None for the embedded VGG-19."""
 
-
-@dataclass(frozen=True)
-class Step:
-    """One evaluation of the objective, as `iterate` yields it.
-
-    Losses and image are converted only when asked for, so watching costs nothing to those who do
-    not watch.
-
-    Attributes:
-        level: level of the pyramid, 0 is the coarsest.
-        levels: number of levels.
-        iteration: 1 for the first evaluation of the level.
-        iterations: how many the level will have at most.
-        progress: share of the whole run's work that is done, 0..1.
-        taken_back: how many steps of the run were taken back so far, because the loss jumped or
-            became NaN.
-        pixels: (1, 3, h, w), sRGB, mostly in 0..1: the last picture that the optimiser accepted.
-        terms: that picture's weighted loss terms by name.
-    """
-
-    level: int
-    levels: int
-    iteration: int
-    iterations: int
-    progress: float
-    taken_back: int
-    pixels: Tensor = field(repr=False)
-    terms: Mapping[str, Tensor] = field(repr=False)
-    _task: Task = field(repr=False)
-
-    @property
-    def size(self) -> Size:
-        """Height and width of this level in pixels."""
-        return self.pixels.shape[2], self.pixels.shape[3]
-
-    @cached_property
-    def losses(self) -> dict[str, float]:
-        """Weighted loss terms by name: ``content/relu4_2``, ``style/relu1_1``..."""
-        return {name: float(value) for name, value in self.terms.items()}
-
-    @property
-    def loss(self) -> float:
-        """The total loss."""
-        return sum(self.losses.values())
-
-    @cached_property
-    def image(self) -> Image:
-        """The picture so far, at this level's size, with alpha and recipe."""
-        return self._task.image(self.pixels, self.progress)
+Steps = Generator[Step, None, None]
+"""The steps of a run; `close` breaks it off."""
 
 
 def iterate(
@@ -88,8 +38,10 @@ def iterate(
     *,
     weights: WeightsSource = None,
     compute: Compute | None = None,
+    checkpoint: CheckpointTarget = None,
+    resume: CheckpointSource = None,
     **overrides: Any,
-) -> Iterator[Step]:
+) -> Steps:
     """Repaints ``content`` in the style of ``style``; yields every step, coarse to fine.
 
     Pictures, settings and weights are checked when this is called, the work is done when the
@@ -101,17 +53,30 @@ def iterate(
         settings: how the picture looks; defaults to ``Settings()``.
         weights: see `WeightsSource`.
         compute: where it runs.
+        checkpoint: a file that keeps the run's state: it is written at the end of every level,
+            every half minute or so, and where the run is broken off (`close`, Ctrl-C).
+        resume: a checkpoint to go on from, with the same pictures and weights. Settings are those
+            of its run and need not be given. The first step is the one at which it was left.
         **overrides: single settings by name: ``size=512``, ``preset="gatys"``...
 
     Raises:
-        SettingsError: an unknown setting or layer, or a value out of range.
+        SettingsError: an unknown setting or layer, a value out of range, or one that the run to
+            resume does not have.
         PictureError: a picture that cannot be read or is too small.
         WeightsError: a weights file that cannot be used.
+        CheckpointError: a checkpoint that is damaged, or of another run.
+        OutputError: a checkpoint that would replace another file, or (while iterating) cannot be
+            written.
         DivergenceError: (while iterating) a loss that stays NaN or infinite.
     """
-    chosen = settled(settings, overrides)
+    saved = _opened(resume)
+    chosen = (
+        settled(settings, overrides)
+        if saved is None
+        else saved.settled("stylize", settings, overrides)
+    )
     task = Task("stylize", chosen, open_image(content), open_image(style))
-    return _run(task, weights, compute)
+    return _run(task, weights, compute, checkpoint, saved)
 
 
 def stylize(
@@ -121,6 +86,8 @@ def stylize(
     *,
     weights: WeightsSource = None,
     compute: Compute | None = None,
+    checkpoint: CheckpointTarget = None,
+    resume: CheckpointSource = None,
     **overrides: Any,
 ) -> Image:
     """Repaints ``content`` in the style of ``style``. Arguments and errors as for `iterate`.
@@ -128,7 +95,16 @@ def stylize(
     >>> stylize("photo.jpg", "painting.jpg", size=512, preset="gatys").save("out.png")
     """
     return last(
-        iterate(content, style, settings, weights=weights, compute=compute, **overrides)
+        iterate(
+            content,
+            style,
+            settings,
+            weights=weights,
+            compute=compute,
+            checkpoint=checkpoint,
+            resume=resume,
+            **overrides,
+        )
     ).image
 
 
@@ -139,8 +115,10 @@ def iterate_texture(
     *,
     weights: WeightsSource = None,
     compute: Compute | None = None,
+    checkpoint: CheckpointTarget = None,
+    resume: CheckpointSource = None,
     **overrides: Any,
-) -> Iterator[Step]:
+) -> Steps:
     """Paints the style alone, from noise. Yields every step.
 
     Source: Gatys, Ecker, Bethge: Texture Synthesis Using Convolutional Neural Networks, 2015.
@@ -152,19 +130,27 @@ def iterate_texture(
         settings: as for `iterate`; without them, from noise.
         weights: see `WeightsSource`.
         compute: where it runs.
+        checkpoint: as for `iterate`.
+        resume: as for `iterate`.
         **overrides: single settings by name.
 
     Raises:
         As `iterate`.
     """
-    given = with_defaults("texture", settings, overrides)
     shape = None
     if isinstance(size, Sequence):
         shape = _height_and_width(size)
     elif size is not None:
-        given = {**given, "size": size}
-    chosen = settled(settings, given, content_weight=0.0)
-    return _run(Task("texture", chosen, None, open_image(style), shape), weights, compute)
+        overrides = {**overrides, "size": size}
+    saved = _opened(resume)
+    if saved is None:
+        given = with_defaults("texture", settings, overrides)
+        chosen = settled(settings, given, content_weight=0.0)
+    else:
+        chosen = saved.settled("texture", settings, overrides, content_weight=0.0)
+        shape = saved.facts.shape if size is None else shape
+    task = Task("texture", chosen, None, open_image(style), shape)
+    return _run(task, weights, compute, checkpoint, saved)
 
 
 def _height_and_width(size: Sequence[int]) -> Size:
@@ -183,11 +169,22 @@ def texture(
     *,
     weights: WeightsSource = None,
     compute: Compute | None = None,
+    checkpoint: CheckpointTarget = None,
+    resume: CheckpointSource = None,
     **overrides: Any,
 ) -> Image:
     """Paints the style alone, from noise. Arguments and errors as for `iterate_texture`."""
     return last(
-        iterate_texture(style, size, settings, weights=weights, compute=compute, **overrides)
+        iterate_texture(
+            style,
+            size,
+            settings,
+            weights=weights,
+            compute=compute,
+            checkpoint=checkpoint,
+            resume=resume,
+            **overrides,
+        )
     ).image
 
 
@@ -198,8 +195,10 @@ def iterate_reconstruct(
     *,
     weights: WeightsSource = None,
     compute: Compute | None = None,
+    checkpoint: CheckpointTarget = None,
+    resume: CheckpointSource = None,
     **overrides: Any,
-) -> Iterator[Step]:
+) -> Steps:
     """Rebuilds the content from what single layers keep of it, from noise. Yields every step.
 
     Source: Mahendran and Vedaldi: Understanding Deep Image Representations by Inverting Them,
@@ -212,16 +211,23 @@ def iterate_reconstruct(
         settings: as for `iterate`; without them, `COMMAND_DEFAULTS` of `impasto.settings`.
         weights: see `WeightsSource`.
         compute: where it runs.
+        checkpoint: as for `iterate`.
+        resume: as for `iterate`.
         **overrides: single settings by name.
 
     Raises:
         As `iterate`.
     """
-    given = with_defaults("reconstruct", settings, overrides)
     if layers is not None:
-        given = {**given, "content_layers": layers}
-    chosen = settled(settings, given, style_weight=0.0)
-    return _run(Task("reconstruct", chosen, open_image(content), None), weights, compute)
+        overrides = {**overrides, "content_layers": layers}
+    saved = _opened(resume)
+    if saved is None:
+        given = with_defaults("reconstruct", settings, overrides)
+        chosen = settled(settings, given, style_weight=0.0)
+    else:
+        chosen = saved.settled("reconstruct", settings, overrides, style_weight=0.0)
+    task = Task("reconstruct", chosen, open_image(content), None)
+    return _run(task, weights, compute, checkpoint, saved)
 
 
 def reconstruct(
@@ -231,12 +237,21 @@ def reconstruct(
     *,
     weights: WeightsSource = None,
     compute: Compute | None = None,
+    checkpoint: CheckpointTarget = None,
+    resume: CheckpointSource = None,
     **overrides: Any,
 ) -> Image:
     """Rebuilds the content from single layers. Arguments and errors as `iterate_reconstruct`."""
     return last(
         iterate_reconstruct(
-            content, layers, settings, weights=weights, compute=compute, **overrides
+            content,
+            layers,
+            settings,
+            weights=weights,
+            compute=compute,
+            checkpoint=checkpoint,
+            resume=resume,
+            **overrides,
         )
     ).image
 
@@ -275,49 +290,32 @@ def settled(settings: Settings | None, overrides: dict[str, Any], **fixed: float
     return settings.replace(**{**overrides, **fixed})
 
 
-def _run(task: Task, weights: WeightsSource, compute: Compute | None) -> Iterator[Step]:
+def _opened(resume: CheckpointSource) -> Checkpoint | None:
+    return resume if resume is None or isinstance(resume, Checkpoint) else load_checkpoint(resume)
+
+
+def _run(
+    task: Task,
+    weights: WeightsSource,
+    compute: Compute | None,
+    checkpoint: CheckpointTarget,
+    saved: Checkpoint | None,
+) -> Steps:
     """Checks everything that can be checked, then returns the generator that does the work."""
-    device = (compute or Compute()).torch_device()
+    machine = (compute or Compute()).machine()
     network = weights if isinstance(weights, Weights) else load_weights(weights)
     check_layers(network, task.layers)
     task.check()
-    start = task.start(network.convention.mean_color)
-    return _climb(replace(task, weights=network.sha256), network, start, device)
-
-
-def _climb(task: Task, network: Weights, start: Tensor, device: torch.device) -> Iterator[Step]:
-    """Level by level: targets, then evaluate, yield, step; the result starts the next level."""
-    settings = task.settings
-    encoder = Encoder(network, pooling=settings.pooling, padding=settings.padding, device=device)
-    sizes = level_sizes(task.final_size, settings)
-    counts = level_iterations(len(sizes), settings)
-    work = [count * height * width for count, (height, width) in zip(counts, sizes, strict=True)]
-    pixels, taken_back = start, 0
-    for level, size in enumerate(sizes):
-        pixels = resize(pixels, size).to(device)
-        content, style = task.content_at(size), task.style_at(size)
-        objective = Objective.towards(
-            encoder,
-            settings,
-            content=None if content is None else content.to(device),
-            style=None if style is None else style.to(device),
-        )
-        optimizer = make_optimizer(settings)
-        for iteration in range(1, counts[level] + 1):
-            evaluation = objective(pixels)
-            proposal = optimizer.step(pixels, float(evaluation.loss), evaluation.gradient)
-            if optimizer.accepted is pixels:
-                accepted, terms = pixels, evaluation.terms
-            else:
-                taken_back += 1
-            done = sum(work[:level]) + work[level] * iteration / counts[level]
-            step = Step(
-                level, len(sizes), iteration, counts[level], done / sum(work), taken_back,
-                accepted, terms, task,
-            )  # fmt: skip
-            yield step
-            enough = settings.stop_loss is not None and step.loss <= settings.stop_loss
-            if optimizer.converged or (enough and level == len(sizes) - 1):
-                break
-            pixels = proposal
-        pixels = accepted
+    task = replace(task, weights=network.sha256)
+    if saved is not None:
+        saved.check(task)
+    if checkpoint is not None:
+        checkpoint = checkpoint if isinstance(checkpoint, Keeper) else Keeper(checkpoint)
+        checkpoint.check(task, resumed=saved is not None)
+    run = Run.of(task, network, machine)
+    if saved is None:
+        steps = run.climb(RunState(0, 0, 0, task.start(network.convention.mean_color)))
+    else:
+        run = saved.planned(run)
+        steps = run.climb(saved.state(run))
+    return steps if checkpoint is None else checkpoint.watch(steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -51,14 +52,17 @@ class Task:
         return fit((self.source.height, self.source.width), self.settings.size)
 
     @property
+    def content_layers(self) -> set[str]:
+        """The layers that describe the content."""
+        used = self.content is not None and self.settings.content_weight
+        return _with_weight(self.settings.content_layers) if used else set()
+
+    @property
     def layers(self) -> set[str]:
         """The layers in use."""
-        chosen: dict[str, float] = {}
-        if self.content is not None and self.settings.content_weight:
-            chosen |= self.settings.content_layers
-        if self.style is not None and self.settings.style_weight:
-            chosen |= self.settings.style_layers
-        return {layer for layer, weight in chosen.items() if weight}
+        used = self.style is not None and self.settings.style_weight
+        style = _with_weight(self.settings.style_layers) if used else set()
+        return self.content_layers | style
 
     def content_at(self, size: Size) -> Tensor | None:
         """The content, (1, 3, height, width) of ``size``."""
@@ -134,6 +138,10 @@ class Task:
             pixels = _without_margin(pixels, self.settings.style_margin)
         own = (pixels.shape[2], pixels.shape[3])
         return own, fit(own, max(self.final_size)) if min(own) else own
+
+
+def _with_weight(layers: Mapping[str, float]) -> set[str]:
+    return {layer for layer, weight in layers.items() if weight}
 
 
 def _without_margin(picture: Tensor, share: float) -> Tensor:

@@ -38,7 +38,7 @@ def show(
     given, name = read_recipe(picture), picture_name(picture)
     if json:
         try:
-            _print_json(given)
+            print_json(given)
         except RecursionError as error:
             raise PictureError(f"{name}: its recipe is nested too deeply to print") from error
         return
@@ -46,7 +46,7 @@ def show(
     size = f", {recipe.size[0]} x {recipe.size[1]}" if recipe.size else ""
     version = recipe.version or "of an unknown version"
     print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}") + "\n")
-    _print_table([(key, setting_text(value)) for key, value in recipe.settings.items()])
+    print_table([(key, setting_text(value)) for key, value in recipe.settings.items()])
     progress = given.get("progress")
     if isinstance(progress, float) and 0 <= progress < 1:
         print(f"\nThe run was {progress:.0%} done when this was taken from it.")
@@ -117,14 +117,14 @@ def presets(
     """Behind ``impasto presets``; see `COMMANDS`."""
     if name is None:
         if json:
-            _print_json({key: {**preset.model_dump()} for key, preset in PRESETS.items()})
+            print_json({key: {**preset.model_dump()} for key, preset in PRESETS.items()})
             return
         for key, preset in PRESETS.items():
             print(f"{key:14}{preset.summary}\n{'':14}source: {preset.source}")
         return
     settings = Settings(preset=name).model_dump(mode="json")
     if json:
-        _print_json(settings)
+        print_json(settings)
         return
     default = Settings().model_dump(mode="json")
     print(f"{name}: {PRESETS[name].summary}\nsource: {PRESETS[name].source}\n")
@@ -133,18 +133,18 @@ def presets(
         if key != "preset":
             differs = setting_text(default[key]) if value != default[key] else ""
             rows.append((key, setting_text(value), differs))
-    _print_table(rows)
+    print_table(rows)
 
 
 def layers(*, json: AsJson = False) -> None:
     """Behind ``impasto layers``; see `COMMANDS`."""
     facts = layer_facts()
     if json:
-        _print_json([asdict(fact) for fact in facts])
+        print_json([asdict(fact) for fact in facts])
         return
     heads = ("before ReLU", "after ReLU", "channels", "pixels a cell", "sees pixels", "least side")
     rows = [tuple(str(value) for value in asdict(fact).values()) for fact in facts]
-    _print_table([heads, *rows])
+    print_table([heads, *rows])
 
 
 def weights(
@@ -158,9 +158,9 @@ def weights(
 
     facts = describe_weights(file)
     if json:
-        _print_json(facts)
+        print_json(facts)
     else:
-        _print_table(_flat(facts))
+        print_table(_flat(facts))
 
 
 def doctor(*, json: AsJson = False) -> int:
@@ -169,9 +169,9 @@ def doctor(*, json: AsJson = False) -> int:
 
     facts = examine()
     if json:
-        _print_json(facts)
+        print_json(facts)
     else:
-        _print_table(_flat(facts))
+        print_table(_flat(facts))
     return 1 if facts["problems"] else 0
 
 
@@ -183,11 +183,12 @@ def printable(text: str) -> str:
     )
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
+    """What every ``--json`` of a command that tells prints."""
     print(json_format.dumps(value, indent=2))
 
 
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
+def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Columns, each as wide as its longest entry."""
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]

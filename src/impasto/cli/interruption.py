@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -34,6 +36,7 @@ class Interruption:
     def __init__(self) -> None:
         self.requested = False
         self._latest = int(signal.SIGINT)
+        self._waits: Callable[[], bool] = _never
         self._handlers: dict[signal.Signals, Any] = {}
         self._hook = sys.unraisablehook
 
@@ -58,10 +61,20 @@ class Interruption:
         self._handlers.clear()
         sys.unraisablehook = self._hook
 
+    @contextmanager
+    def waiting(self, condition: Callable[[], bool]) -> Iterator[None]:
+        """While ``condition`` holds, a signal raises nothing: whoever asks sees `requested`."""
+        self._waits = condition
+        try:
+            yield
+        finally:
+            self._waits = _never
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         self._latest = number
-        raise Interrupted
+        if not self._waits():
+            raise Interrupted
 
     def _dropped(self, dropped: sys.UnraisableHookArgs) -> None:
         if isinstance(dropped.exc_value, Interrupted):
@@ -78,6 +91,10 @@ class Interruption:
             signal.pthread_kill(identity, self._latest)
         else:
             signal.raise_signal(self._latest)
+
+
+def _never() -> bool:
+    return False
 
 
 interruption = Interruption()

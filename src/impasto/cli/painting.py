@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from impasto.cli.app import FLAGS
+from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import interruption
 from impasto.cli.progress import Position
 from impasto.cli.run_flags import (
+    STANDARD_STREAM,
     MachineFlags,
     OutputFlags,
     TraceFlags,
@@ -24,7 +26,8 @@ from impasto.errors import SettingsError
 from impasto.settings import LARGEST_SIDE, STARTS, Settings, command_defaults
 
 if TYPE_CHECKING:
-    from impasto.synthesis import Step
+    from impasto.run import Step
+    from impasto.synthesis import Steps
 
 FORMATS = "JPEG, PNG, WebP, TIFF, GIF, BMP or HEIC; - is standard input."
 
@@ -43,18 +46,20 @@ def stylize(
     settings: GivenSettings,
     output: OutputFlags,
     traces: TraceFlags,
+    checkpoints: CheckpointFlags,
     machine: MachineFlags,
 ) -> int:
     """Behind ``impasto stylize``; see `COMMANDS`."""
     given = settings.given()
+    chosen = checkpoints.settings("stylize", given)
 
-    def begin() -> Iterator[Step]:
+    def begin(**keywords: Any) -> Steps:
         from impasto.synthesis import iterate
 
-        return iterate(machine.open(content), machine.open(style), **machine.prepare(), **given)
+        return iterate(machine.open(content), machine.open(style), **keywords, **given)
 
     name = f"{stem(content)}-in-{stem(style)}.png"
-    return _paint(begin, [content, style], given, name, output, traces, machine)
+    return _paint(begin, [content, style], chosen, name, output, traces, checkpoints, machine)
 
 
 @takes_flags("content_", "size")
@@ -75,6 +80,7 @@ def texture(
     settings: GivenSettings,
     output: OutputFlags,
     traces: TraceFlags,
+    checkpoints: CheckpointFlags,
     machine: MachineFlags,
 ) -> int:
     """Behind ``impasto texture``; see `COMMANDS`."""
@@ -82,17 +88,18 @@ def texture(
     shape = settings.shape() if size is None else _texture_size(size)
     if isinstance(shape, str):
         given["size"] = shape
-    chosen = Settings(**given)
+    chosen = checkpoints.settings("texture", given)
 
-    def begin() -> Iterator[Step]:
+    def begin(**keywords: Any) -> Steps:
         from impasto.synthesis import iterate_texture
 
         others = {key: value for key, value in given.items() if key != "size"}
-        wanted = shape if isinstance(shape, tuple) else chosen.size
-        return iterate_texture(machine.open(style), wanted, **machine.prepare(), **others)
+        side = chosen.size if "size" in given else None
+        wanted = shape if isinstance(shape, tuple) else side
+        return iterate_texture(machine.open(style), wanted, **keywords, **others)
 
     name = f"{stem(style)}-texture.png"
-    return _paint(begin, [style], given, name, output, traces, machine)
+    return _paint(begin, [style], chosen, name, output, traces, checkpoints, machine)
 
 
 @takes_flags("style_", "content_layers")
@@ -114,45 +121,51 @@ def reconstruct(
     settings: GivenSettings,
     output: OutputFlags,
     traces: TraceFlags,
+    checkpoints: CheckpointFlags,
     machine: MachineFlags,
 ) -> int:
     """Behind ``impasto reconstruct``; see `COMMANDS`."""
     given = settings.given()
     if layer is not None:
         given["content_layers"] = layer
-    chosen = Settings(**given)
+    chosen = checkpoints.settings("reconstruct", given)
 
-    def begin() -> Iterator[Step]:
+    def begin(**keywords: Any) -> Steps:
         from impasto.synthesis import iterate_reconstruct
 
-        return iterate_reconstruct(machine.open(content), **machine.prepare(), **given)
+        return iterate_reconstruct(machine.open(content), **keywords, **given)
 
     name = f"{stem(content)}-from-{'-'.join(chosen.content_layers)}.png"
-    return _paint(begin, [content], given, name, output, traces, machine)
+    return _paint(begin, [content], chosen, name, output, traces, checkpoints, machine)
 
 
 def _paint(
-    begin: Callable[[], Iterator[Step]],
+    begin: Callable[..., Steps],
     inputs: Sequence[str],
-    given: dict[str, Any],
+    chosen: Settings,
     default_name: str,
     output: OutputFlags,
     traces: TraceFlags,
+    checkpoints: CheckpointFlags,
     machine: MachineFlags,
 ) -> int:
     """Checks what can be checked without torch, then does the work."""
-    chosen = Settings(**given)
     machine.check()
-    sources = [*inputs, *([] if chosen.start in STARTS else [chosen.start])]
+    # A run that goes on does not need the picture that it started from.
+    started = chosen.start in STARTS or checkpoints.resume is not None
+    sources = [*inputs, *([] if started else [chosen.start])]
     check_inputs(sources)
-    target = output.target(default_name, sources)
+    written = checkpoints.over_its_own(output, default_name)
+    target = written.target(default_name, sources)
     traces.check(target, sources, overwrite=output.overwrite)
-    job = Job(
-        begin=begin,
+    checkpoints.check(target, traces, [*sources, str(machine.weights or STANDARD_STREAM)])
+    job: Job[Step] = Job(
+        begin=lambda: begin(**machine.prepare(), **checkpoints.prepare(overwrite=output.overwrite)),
         position=lambda step: Position(step, step.progress),
         target=target,
-        flags=output,
+        flags=written,
         traces=traces,
+        checkpoints=checkpoints,
     )
     return perform(job, interruption)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from impasto.synthesis import Step
+    from impasto.run import Step
 
 SECONDS_BETWEEN_LINES = 10.0
 

@@ -115,8 +115,14 @@ class MachineFlags:
     device: Annotated[str, Parameter(group=_MACHINE, metavar="NAME")] = "auto"
     """Where it runs: auto, cpu, cuda, cuda:1, mps..."""
 
+    precision: Annotated[str, Parameter(group=_MACHINE, metavar="NAME")] = "auto"
+    """How exactly the network computes: auto, float32, bfloat16, or tf32 on NVIDIA devices."""
+
     threads: Annotated[int | None, Parameter(group=_MACHINE, metavar="N"), _NOT_SHOWN] = None
     """Threads of the processor to use; all cores if not given."""
+
+    memory: Annotated[str | None, Parameter(group=_MACHINE, metavar="SIZE"), _NOT_SHOWN] = None
+    """How much memory a run may take, such as 2GB; a third of what is free if not given."""
 
     max_pixels: Annotated[int, Parameter(group=_MACHINE, metavar="N")] = 200_000_000
     """Largest input picture to accept, in pixels."""
@@ -134,14 +140,12 @@ class MachineFlags:
 
     def prepare(self) -> dict[str, Any]:
         """Sets the process up. Returns the keywords ``weights`` and ``compute`` of every run."""
-        import torch
-
         from impasto.compute import Compute
         from impasto.weights import load_weights
 
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        return {"weights": load_weights(self.weights), "compute": Compute(self.device)}
+        compute = Compute(self.device, self.precision, self.threads, self.memory)
+        compute.machine()  # raises before pictures are opened
+        return {"weights": load_weights(self.weights), "compute": compute}
 
     def open(self, source: str) -> Image:
         """An input picture.

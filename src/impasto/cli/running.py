@@ -8,19 +8,20 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import Interrupted, Interruption
 from impasto.cli.progress import Position, choose_display, duration
 from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
-from impasto.errors import DivergenceError
+from impasto.errors import DivergenceError, OutputError
 
 if TYPE_CHECKING:
     from impasto.images import Image
-    from impasto.synthesis import Step
+    from impasto.run import Step
 
 
 class HasImage(Protocol):
@@ -47,13 +48,19 @@ class Job(Generic[S]):
         target: the file to write; ``-`` for standard output.
         flags: what the user wants to hear.
         traces: what else is kept of the run.
+        checkpoints: what it goes on from, and where its state is kept.
     """
 
-    begin: Callable[[], Iterator[S]]
+    begin: Callable[[], Generator[S, None, Any]]
     position: Callable[[S], Position]
     target: str
     flags: OutputFlags
     traces: TraceFlags = dataclasses.field(default_factory=TraceFlags)
+    checkpoints: CheckpointFlags = dataclasses.field(default_factory=CheckpointFlags)
+
+    def files(self) -> dict[str, str]:
+        """The files by flag name that are written beside the picture."""
+        return {**self.traces.files(), **self.checkpoints.files()}
 
 
 @dataclass
@@ -62,7 +69,7 @@ class _Run(Generic[S]):
 
     last: S | None = None
     interrupted: bool = False
-    failure: DivergenceError | None = None
+    failure: DivergenceError | OutputError | None = None
 
 
 def perform(job: Job[S], interruption: Interruption) -> int:
@@ -77,19 +84,15 @@ def perform(job: Job[S], interruption: Interruption) -> int:
     with contextlib.ExitStack() as traces:
         with choose_display(quiet=job.flags.quiet, json=job.flags.json) as display:
             watchers = _open_traces(job.traces, traces)
-            try:
-                for step in job.begin():
-                    run.last = step
-                    position = job.position(step)
-                    display.show(position)
-                    for watch in watchers:
-                        watch(position.step)
-                    if interruption.requested:
-                        raise Interrupted
-            except KeyboardInterrupt:
-                run.interrupted = True
-            except DivergenceError as error:
-                run.failure = error
+
+            def see(step: S) -> None:
+                run.last = step
+                position = job.position(step)
+                display.show(position)
+                for watch in watchers:
+                    watch(position.step)
+
+            _follow(job, run, see, interruption)
         if run.last is None:
             raise run.failure or Interrupted(
                 "interrupted before the first step; nothing was written"
@@ -98,9 +101,31 @@ def perform(job: Job[S], interruption: Interruption) -> int:
         picture = run.last.image
         picture.save(job.target, overwrite=job.flags.overwrite)
     if run.failure is not None:
-        raise DivergenceError(f"{run.failure}; the picture so far is in {job.target}")
+        kind = type(run.failure)
+        raise kind(f"{run.failure}; the picture so far is in {job.target}") from run.failure
     _report(job, run, job.position(run.last), picture, time.monotonic() - began)
     return INTERRUPTED if run.interrupted else 0
+
+
+def _follow(
+    job: Job[S], run: _Run[S], see: Callable[[S], None], interruption: Interruption
+) -> None:
+    """Takes all steps, unless something comes between; notes what it was."""
+
+    def between_steps() -> bool:
+        """Whether what can be saved is incomplete; never for long."""
+        return run.last is not None and not job.position(run.last).step.latest
+
+    try:
+        with interruption.waiting(between_steps), contextlib.closing(job.begin()) as steps:
+            for step in steps:
+                see(step)
+                if interruption.requested:
+                    raise Interrupted
+    except KeyboardInterrupt:
+        run.interrupted = True
+    except (DivergenceError, OutputError) as error:
+        run.failure = error
 
 
 def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callable[[Step], None]]:
@@ -126,16 +151,20 @@ def _report(job: Job[S], run: _Run[S], position: Position, picture: Image, secon
     elif run.interrupted:
         print(
             f"impasto: interrupted at {position.place()} ({position.progress:.0%} done); "
-            f"the picture so far ({size}) is in {target}",
+            f"the picture so far ({size}) is in {target}{job.checkpoints.how_to_go_on()}",
             file=sys.stderr,
         )
     elif not job.flags.quiet:
-        also = "".join(f", {name} in {path}" for name, path in job.traces.files().items())
+        also = "".join(f", {name} in {path}" for name, path in job.files().items())
         # Standard output belongs to the picture where it is written there.
         stream = sys.stderr if job.target == STANDARD_STREAM else sys.stdout
         back = position.step.taken_back
         also += f"; {back} steps taken back because the loss jumped or became NaN" if back else ""
-        print(f"wrote {target} ({size}) in {duration(seconds)}{also}", file=stream, flush=True)
+        also += job.checkpoints.caveat(position.step.machine)
+        where = f"on {position.step.machine}"
+        print(
+            f"wrote {target} ({size}) in {duration(seconds)} {where}{also}", file=stream, flush=True
+        )
 
 
 def _facts(
@@ -149,12 +178,13 @@ def _facts(
         "width": picture.width,
         "height": picture.height,
         "seconds": round(seconds, 3),
+        "machine": str(position.step.machine),
         "interrupted": run.interrupted,
         "progress": round(position.progress, 6),
         "taken_back": position.step.taken_back,
         "loss": _number(position.step.loss),
         "losses": {name: _number(value) for name, value in losses.items()},
-        **job.traces.files(),
+        **job.files(),
         "settings": recipe.get("settings"),
     }
 

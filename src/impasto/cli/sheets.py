@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +23,7 @@ from impasto.cli.settings_flags import GivenSettings, takes_flags
 from impasto.settings import STARTS, Settings
 
 if TYPE_CHECKING:
-    from impasto.sheet_plan import PartStep
+    from impasto.sheet_plan import Steps
 
 
 def _pictures(what: str) -> Parameter:
@@ -47,7 +47,7 @@ def explain(
         f"{stem(content)}-and-{stem(style)}-explained.png", [content, style], given, output, machine
     )
 
-    def begin() -> Iterator[PartStep]:
+    def begin() -> Steps:
         from impasto.sheets import iterate_explain
 
         return iterate_explain(
@@ -79,7 +79,7 @@ def sheet(
     given = settings.given()
     target = _target("sheet.png", [*content, *style], given, output, machine)
 
-    def begin() -> Iterator[PartStep]:
+    def begin() -> Steps:
         from impasto.sheets import file_names, iterate_sheet
 
         contents = [machine.open(source) for source in content]
@@ -109,7 +109,7 @@ def _target(
     return output.target(default_name, sources)
 
 
-def _compose(begin: Callable[[], Iterator[PartStep]], target: str, output: OutputFlags) -> int:
+def _compose(begin: Callable[[], Steps], target: str, output: OutputFlags) -> int:
     """Does the work."""
     job = Job(
         begin=begin,

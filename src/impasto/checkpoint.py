@@ -1,0 +1,376 @@
+"""Checkpoints: a run's state in a file, so that a long run outlives its process.
+
+A checkpoint is one safetensors file: the picture, the optimiser's tensors and the loss terms, and
+as JSON in its metadata everything that says which run it is of and where that run stands. It is
+written whole or not at all. Resumed on the same machine, with as many threads and at the same
+precision, a run ends at the very pixels at which it would have ended unbroken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from impasto.compute import Machine
+from impasto.errors import CheckpointError, OutputError, SettingsError
+from impasto.files import reason_of, replacing
+from impasto.images import Image
+from impasto.memory import Plan
+from impasto.pyramid import Size
+from impasto.run import Run, RunState, Step
+from impasto.settings import Settings
+from impasto.task import Task
+from impasto.version import __version__
+
+FORMAT = 1
+"""Goes up when a reader of today could not make sense of the files of tomorrow."""
+
+_KEY = "impasto.checkpoint"
+_TERM, _OPTIMIZER = "term/", "optimizer/"
+
+
+class Facts(BaseModel):
+    """What a checkpoint says of its run, beside the tensors.
+
+    Attributes:
+        format: see `FORMAT`.
+        impasto: the version that wrote it.
+        command: the name of the function.
+        settings: all of them by name.
+        shape: height and width of the result, where the caller chose them.
+        content: SHA-256 of the content's pixels, None where there is none.
+        style: that of the style's.
+        weights: that of the network's file.
+        device: where the run was, such as ``cpu``.
+        precision: of the network.
+        threads: of the processor.
+        plans: how each level was worked on, as the last bits of a sum depend on it.
+        level: as in `RunState`.
+        iteration: as in `RunState`.
+        taken_back: as in `RunState`.
+        level_done: as in `RunState`.
+        progress: share of the work that was done, 0..1.
+        finished: whether nothing was left to do.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int
+    impasto: str
+    command: str
+    settings: dict[str, Any]
+    shape: tuple[int, int] | None
+    content: str | None
+    style: str | None
+    weights: str
+    device: str
+    precision: str
+    threads: int
+    plans: tuple[Plan, ...]
+    level: int
+    iteration: int
+    taken_back: int
+    level_done: bool
+    progress: float
+    finished: bool
+
+    @classmethod
+    def of(cls, step: Step, state: RunState) -> Facts:
+        """The facts about a run at one of its steps."""
+        task, machine = step.run.task, step.run.machine
+        return cls(
+            format=FORMAT,
+            impasto=__version__,
+            command=task.command,
+            settings=task.settings.model_dump(mode="json"),
+            shape=task.shape,
+            content=_fingerprint(task.content),
+            style=_fingerprint(task.style),
+            weights=task.weights,
+            device=str(machine.device),
+            precision=machine.precision,
+            threads=machine.threads,
+            plans=tuple(step.run.plans),
+            level=state.level,
+            iteration=state.iteration,
+            taken_back=state.taken_back,
+            level_done=state.level_done,
+            progress=step.progress,
+            finished=state.level_done and step.level == step.levels - 1,
+        )
+
+    def difference(self, task: Task) -> str | None:
+        """What is another in ``task`` than in this run, in words; None if it is the same job."""
+        if task.command != self.command:
+            return f"it is of impasto {self.command}, not {task.command}"
+        for name, picture, known in (
+            ("content", task.content, self.content),
+            ("style", task.style, self.style),
+        ):
+            if _fingerprint(picture) != known:
+                return f"its {name} picture is another one"
+        settings = task.settings.model_dump(mode="json")
+        for name in sorted({*settings, *self.settings}):
+            if settings.get(name) != self.settings.get(name):
+                return f"its {name} is {self.settings.get(name)!r}, not {settings.get(name)!r}"
+        if task.shape != self.shape:
+            return f"its size is {_words(self.shape)}, not {_words(task.shape)}"
+        return "its weights are others" if task.weights != self.weights else None
+
+    def elsewhere(self, machine: Machine) -> str | None:
+        """Where the run was, in words, if the last bits of a picture may differ on ``machine``."""
+        was = _machine_words(self.device, self.precision, self.threads)
+        now = _machine_words(str(machine.device), machine.precision, machine.threads)
+        return None if was == now else was
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was opened; its tensors are read by `state`.
+
+    Attributes:
+        path: the file.
+        facts: what it says of its run.
+        settings: the run's settings.
+    """
+
+    path: Path
+    facts: Facts
+    settings: Settings
+
+    def settled(
+        self,
+        command: str,
+        given: Settings | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        **fixed: float,
+    ) -> Settings:
+        """The run's settings, which a caller may repeat, and not change.
+
+        Args:
+            command: the function that resumes.
+            given: a `Settings` object, of which all count, or None.
+            overrides: single settings by name.
+            **fixed: those that the function sets itself.
+
+        Raises:
+            CheckpointError: the run is another function's.
+            SettingsError: a setting is given that the run does not have.
+        """
+        if command != self.facts.command:
+            raise CheckpointError(
+                f"{self.path}: is a checkpoint of impasto {self.facts.command}, and impasto "
+                f"{command} cannot resume it"
+            )
+        base = (given or self.settings).model_dump()
+        wanted = Settings(**{**base, **(overrides or {}), **fixed})
+        for name in Settings.model_fields:
+            own, other = getattr(self.settings, name), getattr(wanted, name)
+            if own != other:
+                raise SettingsError(
+                    f"{name} = {other!r}: the run of {self.path} has {own!r}; leave it out to "
+                    "resume that run, or begin a new one without it"
+                )
+        return self.settings
+
+    def check(self, task: Task) -> None:
+        """Checks that a task is the one of this run.
+
+        Raises:
+            CheckpointError: a picture, a size or the weights are others.
+        """
+        difference = self.facts.difference(task)
+        if difference is not None:
+            raise CheckpointError(
+                f"{self.path}: cannot be resumed with this: {difference}; give what the run began "
+                "with, or begin a new one without this checkpoint"
+            )
+
+    def planned(self, run: Run) -> Run:
+        """``run`` worked on as it was before, where memory still allows it.
+
+        Raises:
+            CheckpointError: the checkpoint does not fit the run's levels.
+        """
+        facts, machine = self.facts, run.machine
+        if not (0 <= facts.level < len(run.sizes) == len(facts.plans)):
+            raise self._unfitting()
+        same = (facts.device, facts.precision) == (str(machine.device), machine.precision)
+        peak = max(plan.peak for plan in facts.plans[facts.level :])
+        return replace(run, plans=facts.plans) if same and peak <= machine.most_memory else run
+
+    def state(self, run: Run) -> RunState:
+        """Where the run stood.
+
+        Raises:
+            CheckpointError: the file cannot be read any more, or does not fit the run's levels.
+        """
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                # A copy: a file's own bytes lie at any address, and sums depend on the alignment.
+                tensors = {
+                    name: file.get_tensor(name).clone().to(run.machine.device)
+                    for name in file.keys()  # noqa: SIM118 - it is no mapping
+                }
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(_damaged(self.path, error)) from error
+        pixels = tensors.pop("pixels", None)
+        if pixels is None or tuple(pixels.shape) != (1, 3, *run.sizes[self.facts.level]):
+            raise self._unfitting()
+        return RunState(
+            level=self.facts.level,
+            iteration=self.facts.iteration,
+            taken_back=self.facts.taken_back,
+            pixels=pixels,
+            level_done=self.facts.level_done,
+            terms=_below(_TERM, tensors),
+            optimizer=_below(_OPTIMIZER, tensors),
+        )
+
+    def _unfitting(self) -> CheckpointError:
+        return CheckpointError(
+            f"{self.path}: impasto {self.facts.impasto} wrote it, and divides the run into other "
+            f"levels than impasto {__version__}; finish it with that version"
+        )
+
+
+CheckpointSource = str | os.PathLike[str] | Checkpoint | None
+"""A checkpoint to go on from: a file, one that is open already, or None."""
+
+
+def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
+    """Write where a run stands, whole or not at all; an existing file is replaced.
+
+    Args:
+        path: the file, usually ``.safetensors``.
+        step: the run's latest step.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        CheckpointError: the run has gone on since that step.
+        OutputError: the file cannot be written.
+    """
+    state = step.state()
+    tensors = {
+        "pixels": state.pixels,
+        **{_TERM + name: value for name, value in state.terms.items()},
+        **{_OPTIMIZER + name: value for name, value in state.optimizer.items()},
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {_KEY: json.dumps(Facts.of(step, state).model_dump(mode="json"))}
+    try:
+        with replacing(Path(os.path.realpath(path))) as temporary:
+            save_file(tensors, temporary, metadata)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise OutputError(f"checkpoint {path}: cannot be written ({reason_of(error)})") from error
+    return Path(path)
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Open a checkpoint and read all but its tensors.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, no checkpoint, or of a newer impasto.
+    """
+    path = Path(path)
+    facts = _read_facts(path)
+    try:
+        return Checkpoint(path, facts, Settings(**facts.settings))
+    except SettingsError as error:
+        raise CheckpointError(
+            f"{path}: impasto {facts.impasto} wrote it, and impasto {__version__} does not take "
+            f"its settings ({error}); finish it with that version"
+        ) from error
+
+
+def _read_facts(path: Path) -> Facts:
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+        with safe_open(path, framework="pt") as opened:
+            text = (opened.metadata() or {}).get(_KEY)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path}: no such checkpoint; begin the run without resuming one"
+        ) from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({reason_of(error)})") from error
+    except SafetensorError as error:
+        # Eight bytes of length, then JSON: whatever else the file is, it is none of ours.
+        raise CheckpointError(
+            _damaged(path, error) if start[8:] == b"{" else _foreign(path)
+        ) from error
+    if text is None:
+        raise CheckpointError(_foreign(path))
+    try:
+        facts = json.loads(text)
+        if isinstance(facts, dict) and isinstance(facts.get("format"), int):
+            _check_format(path, facts)
+        return Facts.model_validate(facts)
+    except (ValueError, ValidationError) as error:
+        raise CheckpointError(_damaged(path, error)) from error
+
+
+def _check_format(path: Path, facts: Mapping[str, Any]) -> None:
+    if facts["format"] > FORMAT:
+        raise CheckpointError(
+            f"{path}: has the checkpoint format {facts['format']} of impasto "
+            f"{facts.get('impasto')}, and impasto {__version__} knows formats up to {FORMAT}; "
+            "resume it with that version"
+        )
+
+
+_fingerprints: WeakKeyDictionary[Image, str] = WeakKeyDictionary()
+
+
+def _fingerprint(picture: Image | None) -> str | None:
+    """SHA-256 of shape, pixels and alpha."""
+    if picture is None:
+        return None
+    if picture not in _fingerprints:
+        digest = hashlib.sha256()
+        for tensor in (picture.pixels, picture.alpha):
+            digest.update(repr(None if tensor is None else tuple(tensor.shape)).encode())
+            if tensor is not None:
+                digest.update(np.ascontiguousarray(tensor.detach().numpy()).data)
+        _fingerprints[picture] = digest.hexdigest()
+    return _fingerprints[picture]
+
+
+def _machine_words(device: str, precision: str, threads: int) -> str:
+    return f"{device}, {precision}" + (f", {threads} threads" if device == "cpu" else "")
+
+
+def _below(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(start): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(start)
+    }
+
+
+def _words(shape: Size | None) -> str:
+    return "the pictures' own" if shape is None else f"{shape[1]}x{shape[0]}"
+
+
+def _foreign(path: Path) -> str:
+    return f"{path}: is no checkpoint of impasto; give a file that --checkpoint wrote"
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"{path}: is a damaged or cut-short checkpoint ({reason}); begin the run anew"

@@ -1,0 +1,124 @@
+"""Flags of runs that go on where another one was left."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from impasto.cli.app import FLAGS
+from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
+from impasto.errors import OutputError, PictureError
+from impasto.settings import Settings, command_defaults
+
+if TYPE_CHECKING:
+    from impasto.checkpoint import Checkpoint
+    from impasto.compute import Machine
+
+_FILE = Parameter(group=FLAGS["Output"], metavar="FILE", show_default=False, negative=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointFlags:
+    """How a run outlives its process."""
+
+    checkpoint: Annotated[Path | None, _FILE] = None
+    """Keep the run's state in this file every half minute or so, for --resume."""
+
+    resume: Annotated[Path | None, _FILE] = None
+    """Go on from this checkpoint, with its settings; it may be that of --checkpoint too."""
+
+    @functools.cached_property
+    def _saved(self) -> Checkpoint | None:
+        if self.resume is None:
+            return None
+        from impasto.checkpoint import load_checkpoint
+
+        return load_checkpoint(self.resume)
+
+    def settings(self, command: str, given: Mapping[str, Any]) -> Settings:
+        """All settings of the run: those given, or those of the run that is resumed.
+
+        Args:
+            command: the command they were given to.
+            given: settings by name.
+
+        Raises:
+            SettingsError: a bad setting, or one that the run to resume does not have.
+            CheckpointError: no checkpoint, or that of another command.
+        """
+        if self._saved is not None:
+            return self._saved.settled(command, None, given)
+        preset = str(given.get("preset", "default"))
+        return Settings(**{**command_defaults(command, preset), **given})
+
+    def check(self, target: str, traces: TraceFlags, inputs: Iterable[str]) -> None:
+        """Checks that the checkpoint would not replace another file of this run.
+
+        Raises:
+            OutputError: it would.
+        """
+        if self.checkpoint is None:
+            return
+        written = {f"--{name}": path for name, path in traces.files().items()}
+        if target != STANDARD_STREAM:
+            written["-o"] = target
+        place = self.checkpoint.resolve()
+        for flag, path in written.items():
+            if Path(path).resolve() == place:
+                raise OutputError(f"{self.checkpoint}: {flag} and --checkpoint name the same file")
+        if any(Path(name).resolve() == place for name in inputs if name != STANDARD_STREAM):
+            raise OutputError(
+                f"{self.checkpoint}: --checkpoint would replace an input; choose another"
+            )
+
+    def over_its_own(self, output: OutputFlags, default: str) -> OutputFlags:
+        """``output``, allowed to replace the picture that the run to resume left unfinished.
+
+        Args:
+            output: as given.
+            default: the picture's name where ``-o`` is not given.
+        """
+        name = default if output.output is None else output.output
+        if self._saved is None or name == STANDARD_STREAM or not Path(name).is_file():
+            return output
+        from impasto.picture_reading import read_recipe
+
+        try:
+            recipe = read_recipe(name)
+        except PictureError:
+            return output
+        facts = self._saved.facts
+        own = (facts.command, facts.settings, facts.weights) == tuple(
+            recipe.get(key) for key in ("command", "settings", "weights")
+        )
+        return replace(output, overwrite=True) if own and "progress" in recipe else output
+
+    def prepare(self, *, overwrite: bool) -> dict[str, Any]:
+        """The keywords ``checkpoint`` and ``resume`` of a run.
+
+        Raises:
+            OutputError: the checkpoint cannot be written there.
+        """
+        from impasto.keeper import Keeper
+
+        kept = self.checkpoint and Keeper(self.checkpoint, overwrite=overwrite)
+        return {"checkpoint": kept, "resume": self._saved}
+
+    def files(self) -> dict[str, str]:
+        """The file by flag name, if it was asked for."""
+        return {} if self.checkpoint is None else {"checkpoint": str(self.checkpoint)}
+
+    def how_to_go_on(self) -> str:
+        """What to tell after an interruption."""
+        kept = self.checkpoint is not None and self.checkpoint.is_file()
+        return f"; go on with --resume {self.checkpoint}" if kept else ""
+
+    def caveat(self, machine: Machine) -> str:
+        """What to tell where a run was resumed on another machine, or with other threads."""
+        where = self._saved and self._saved.facts.elsewhere(machine)
+        return f"; begun on {where}: not to the last bit what it had been there" if where else ""

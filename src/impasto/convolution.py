@@ -1,0 +1,133 @@
+"""One 3x3 convolution of the network, forward and back, by the fastest way that its place allows.
+
+=====================  ===========================================================
+float32 on processors  Winograd's algorithm for all but the first and small maps
+bfloat16 on processors oneDNN, weights laid out once, bias and ReLU in the same pass
+everything else        the library that PyTorch calls (cuDNN, MPS)
+=====================  ===========================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from impasto import winograd
+from impasto.settings import Padding
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A 3x3 convolution that keeps the size of its input.
+
+    Attributes:
+        name: such as ``conv4_2``.
+        kernel: (out, in, 3, 3), for cross-correlation.
+        bias: (out,).
+        padding: what lies beyond the border of the input: its edge (``replicate``) or ``zeros``.
+    """
+
+    name: str
+    kernel: Tensor
+    bias: Tensor
+    padding: Padding
+
+    @property
+    def relu_name(self) -> str:
+        """The layer after this one's ReLU."""
+        return self.name.replace("conv", "relu")
+
+    def forward(self, x: Tensor, *, relu: bool) -> Tensor:
+        """(1, in, h, w) to (1, out, h, w), channels-last, with the bias and, if asked, the ReLU."""
+        around = 1
+        if self.padding == "replicate":
+            x, around = functional.pad(x, (1, 1, 1, 1), mode="replicate"), 0
+        if self._by_winograd(x.shape[2] - 2 + 2 * around, x.shape[3] - 2 + 2 * around):
+            padded = functional.pad(x, (1, 1, 1, 1)) if around else x
+            y = winograd.convolve(padded, self._transformed, self.bias)
+        elif self._by_onednn:
+            return _onednn(x, self._packed, self.bias, around, "relu" if relu else "none")
+        else:
+            y = functional.conv2d(x, self._laid_out, self.bias, padding=around)
+        return y.relu_() if relu else y
+
+    def back(self, gradient: Tensor) -> Tensor:
+        """Gradient at the input (1, in, h, w), from that at the output before the ReLU."""
+        if self._by_winograd(*gradient.shape[2:]):
+            rim = winograd.convolve_back(gradient, self._transformed)
+        else:
+            around = 2 if self.padding == "replicate" else 1
+            if self._by_onednn:
+                rim = _onednn(gradient, self._packed_flipped, None, around, "none")
+            else:
+                rim = functional.conv2d(gradient, self._flipped, padding=around)
+            if around == 1:
+                return rim
+        if self.padding == "replicate":
+            # The rim that was repeated from the edge gives its gradient back to the edge.
+            rim[:, :, 1] += rim[:, :, 0]
+            rim[:, :, -2] += rim[:, :, -1]
+            rim[..., 1] += rim[..., 0]
+            rim[..., -2] += rim[..., -1]
+        return rim[:, :, 1:-1, 1:-1]
+
+    def _by_winograd(self, height: int, width: int) -> bool:
+        plain = self.kernel.dtype == torch.float32 and self.kernel.device.type == "cpu"
+        return plain and winograd.pays(self.kernel, height, width)
+
+    @cached_property
+    def _by_onednn(self) -> bool:
+        """Whether PyTorch's entrance to oneDNN, made for its compiler, is there and works."""
+        if self.kernel.dtype != torch.bfloat16 or self.kernel.device.type != "cpu":
+            return False
+        trial = torch.linspace(-1, 1, 16 * self.kernel.shape[1]).to(self.kernel.dtype)
+        trial = trial.view(1, 4, 4, -1).permute(0, 3, 1, 2)
+        wanted = functional.conv2d(trial, self.kernel, self.bias, padding=1).relu_().float()
+        try:
+            found = _onednn(trial, self._packed, self.bias, 1, "relu").float()
+        except (RuntimeError, AttributeError, TypeError):
+            return False
+        return bool((found - wanted).norm() <= 0.02 * wanted.norm())
+
+    @cached_property
+    def _transformed(self) -> Tensor:
+        return winograd.transformed(self.kernel)
+
+    @cached_property
+    def _laid_out(self) -> Tensor:
+        return self.kernel.contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def _flipped(self) -> Tensor:
+        """(in, out, 3, 3): the kernel of the way back."""
+        flipped = self.kernel.flip(2, 3).transpose(0, 1)
+        return flipped.contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def _packed(self) -> Tensor:
+        return _packed(self.kernel)
+
+    @cached_property
+    def _packed_flipped(self) -> Tensor:
+        return _packed(self._flipped)
+
+
+def _packed(kernel: Tensor) -> Tensor:
+    """The kernel laid out as oneDNN wants it for maps of a usual size."""
+    size = [1, kernel.shape[1], 96, 128]
+    packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+        kernel, [1, 1], [1, 1], [1, 1], 1, size
+    )
+    return packed
+
+
+def _onednn(x: Tensor, packed: Tensor, bias: Tensor | None, around: int, then: str) -> Tensor:
+    around_both = [around, around]
+    result: Tensor = torch.ops.mkldnn._convolution_pointwise(
+        x, packed, bias, around_both, [1, 1], [1, 1], 1, then, [], ""
+    )
+    return result
