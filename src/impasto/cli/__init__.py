@@ -18,8 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 the run failed, 2 asked for something impossible, 130 interrupted.
     """
-    # Threads that wait for each other spin for milliseconds; beside another busy process this made a
-    # step three times slower. It counts only before torch is imported.
+    # Waiting threads spin for milliseconds; beside another busy process that made a step three
+    # times slower. Only counts before torch is imported; see docs/decisions/0006-engine.md.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     # Even the imports below take a moment in which Ctrl-C must not print a traceback.
     with interruption:
