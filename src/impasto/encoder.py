@@ -42,8 +42,8 @@ class Features:
     """
 
     maps: dict[str, Tensor]
-    _way: list[Tensor]  # the normalised picture, and what came out of each stage
-    _indices: dict[str, Tensor]  # the winners of each max pooling
+    _way: list[Tensor]  # the normalised picture, and what came out of each stage, where needed
+    _winners: dict[str, tuple[Tensor, list[int]]]  # of each max pooling, and its input's size
 
     def __getitem__(self, layer: str) -> Tensor:
         return self.maps[layer]
@@ -101,22 +101,26 @@ class Encoder:
         """
         wanted = set(layers)
         maps: dict[str, Tensor] = {}
-        indices: dict[str, Tensor] = {}
+        winners: dict[str, tuple[Tensor, list[int]]] = {}
         x = self._normalized(picture)
         way = [x]
+        before = ""
         for stage in self._stages[: self._depth_of(wanted)]:
             if isinstance(stage, _Pool):
-                x = self._pool(x, stage.name, indices if keep else None)
+                if keep and self._pooling == "max" and not {before, _relu(before)} & wanted:
+                    way[-1] = x.new_empty(0)  # the winners say all that the way back needs
+                x = self._pool(x, stage.name, winners if keep else None)
             elif stage.name in wanted:
                 maps[stage.name] = stage.forward(x, relu=False)
                 x = maps[stage.name].relu()
             else:
                 x = stage.forward(x, relu=True)
-            if isinstance(stage, Convolution) and stage.relu_name in wanted:
-                maps[stage.relu_name] = x
+            if _relu(stage.name) in wanted:
+                maps[_relu(stage.name)] = x
             if keep:
                 way.append(x)
-        return Features(maps, way, indices)
+            before = stage.name
+        return Features(maps, way, winners)
 
     def pullback(self, features: Features, contributions: Mapping[str, Contribution]) -> Tensor:
         """Gradient of the picture, from the gradients at the layers.
@@ -142,7 +146,7 @@ class Encoder:
                     if masked:  # a winner is positive where the pooled value is: a quarter to do
                         gradient = _aten.threshold_backward(gradient, output, 0)
                     gradient = self._unpool(
-                        gradient, way[-1], features._indices.pop(stage.name, None)
+                        gradient, way[-1], features._winners.pop(stage.name, None)
                     )
                 continue
             if stage.relu_name in contributions:
@@ -170,14 +174,16 @@ class Encoder:
 
     def values_per_pixel(self, layers: Iterable[str]) -> float:
         """Values that the pull-back needs kept, per pixel of the picture."""
-        stages = self._stages[: self._depth_of(set(layers))]
-        channels, total = 3, 3.0
-        for stage in stages:
+        wanted = set(layers)
+        total, before, size = 3.0, "", 0.0
+        for stage in self._stages[: self._depth_of(wanted)]:
             if isinstance(stage, Convolution):
-                channels = len(stage.bias)
-                total += channels / stride(stage.name) ** 2
+                before, size = stage.name, len(stage.bias) / stride(stage.name) ** 2
             else:
-                total += channels / (2 * stride(stage.name)) ** 2
+                if self._pooling == "max" and not {before, _relu(before)} & wanted:
+                    total -= size
+                size /= 4
+            total += size
         return total
 
     def values_in(self, layers: Iterable[str]) -> float:
@@ -198,26 +204,26 @@ class Encoder:
         x = x * self._scale - self._offset
         return x.to(self._dtype).contiguous(memory_format=torch.channels_last)
 
-    def _pool(self, x: Tensor, name: str, indices: dict[str, Tensor] | None) -> Tensor:
+    def _pool(
+        self, x: Tensor, name: str, winners: dict[str, tuple[Tensor, list[int]]] | None
+    ) -> Tensor:
         if self._pooling == "avg":
             return functional.avg_pool2d(x, 2, ceil_mode=True)
-        x, winners = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
-        if indices is not None:
-            indices[name] = winners
+        size = list(x.shape[2:])
+        x, indices = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
+        if winners is not None:
+            winners[name] = indices, size
         return x
 
-    def _unpool(self, gradient: Tensor, x: Tensor, winners: Tensor | None) -> Tensor:
+    def _unpool(
+        self, gradient: Tensor, x: Tensor, winners: tuple[Tensor, list[int]] | None
+    ) -> Tensor:
         """Gradient at the input ``x`` of a pooling."""
-        two, none = [2, 2], [0, 0]
-        if winners is None:
-            # The divisor of a window cut off by the border is the number of cells it has left.
-            before: Tensor = _aten.avg_pool2d_backward(
-                gradient, x, two, two, none, True, True, None
-            )
+        if winners is not None:
+            before: Tensor = _aten.max_unpool2d(gradient, *winners)
             return before
-        before = _aten.max_pool2d_with_indices_backward(
-            gradient, x, two, two, none, [1, 1], True, winners
-        )
+        # The divisor of a window cut off by the border is the number of cells it has left.
+        before = _aten.avg_pool2d_backward(gradient, x, [2, 2], [2, 2], [0, 0], True, True, None)
         return before
 
 
@@ -242,6 +248,10 @@ def _check_names(convolutions: Iterable[str], layers: Iterable[str]) -> None:
         if _convolution_of(layer) not in known:
             names = [*known, *(name.replace("conv", "relu") for name in known)]
             raise SettingsError(f"unknown layer {layer!r}; {nearest(layer, names)}")
+
+
+def _relu(convolution: str) -> str:
+    return convolution.replace("conv", "relu")
 
 
 def _convolution_of(layer: str) -> str:

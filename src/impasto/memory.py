@@ -15,7 +15,7 @@ from impasto.errors import SettingsError
 from impasto.pyramid import Size
 from impasto.settings import LARGEST_SIDE
 
-_FIXED = 620 * 1000**2  # interpreter, libraries, network
+_FIXED = 680 * 1000**2  # interpreter, libraries, network
 _PICTURE = 12  # bytes per pixel of a float32 picture
 _PICTURES = 8  # content, picture, gradient, accepted ones, direction, and room to work
 _SPACE = 1.5  # bytes taken per byte of feature maps kept: gradients and what convolutions need
