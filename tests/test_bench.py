@@ -115,7 +115,7 @@ def test_the_table(
     assert "the ratio can be below 1" in printed.out
     assert "Left out to stay under 50 s; it can be had with --sizes 1024" in lines[-1]
     machine_of(0.01)
-    assert run_here(["bench", "--sizes", "64,512,64"]) == 0
+    assert run_here(["bench", "--sizes", "80,512,80"]) == 0
     printed = capsys.readouterr()
     assert "Left out" not in printed.out
     assert "512 x 384  in tiles of 384" in printed.out
@@ -124,8 +124,8 @@ def test_the_table(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--sizes", "12"], "size = 12: must be 64 to 4096 pixels"),
-        (["--sizes", "9999"], "size = 9999: must be 64 to 4096"),
+        (["--sizes", "12"], "size = 12: must be 80 to 4096 pixels"),
+        (["--sizes", "9999"], "size = 9999: must be 80 to 4096"),
         (["--sizes", "9" * 5000], "should be like 512, or 256,512"),
         (["--sizes", "256,big"], "sizes = '256,big': should be like 512, or 256,512"),
         (["--sizes", ""], "sizes = ''"),
@@ -166,9 +166,9 @@ def test_a_child_that_dies_is_one_line(
     code: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench_room, "_IN_THE_CHILD", code)
-    with pytest.raises(BenchmarkError, match="size 64 could not be measured"):
-        list(bench([64]))
-    assert run_here(["bench", "--sizes", "64"]) == 1
+    with pytest.raises(BenchmarkError, match="size 80 could not be measured"):
+        list(bench([80]))
+    assert run_here(["bench", "--sizes", "80"]) == 1
     line = capsys.readouterr().err
     assert words in line
     assert len(line.splitlines()) == 1

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from impasto import Settings, SettingsError
+from impasto import Image, Settings, SettingsError, iterate
 from impasto.capture import captured
 from impasto.compute import Compute, parse_memory
 from impasto.encoder import Encoder
+from impasto.memory import plan
 from impasto.objective import Objective
 from impasto.weights import Weights
 
 SETTINGS = Settings(
     content_layers="relu2_1", style_layers="relu1_1,conv1_2,relu2_1", style_loss="covariance"
 )
+
+LAYERS: dict[str, Any] = {"content_layers": "relu2_1", "style_layers": "relu1_1,relu2_1"}
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
@@ -71,6 +76,37 @@ def test_what_this_machine_cannot_do_is_refused(compute: Compute, words: str) ->
     """Named before any work."""
     with pytest.raises(SettingsError, match=words):
         compute.machine()
+
+
+def test_a_run_that_cannot_fit_says_so_before_it_starts(
+    tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    """Whether it is the result that is too large or, for a long strip, the style."""
+    allowed = Compute("cpu", memory="1GB")
+    with pytest.raises(SettingsError, match=r"20000x15000 pixels need .* GB and 1\.0 GB"):
+        iterate(photograph, painting, size=20_000, weights=tiny, compute=allowed, **LAYERS)
+    strip = Image(torch.rand(1, 3, 16, 2048))
+    with pytest.raises(SettingsError, match="8192x64 pixels need"):
+        iterate(strip, painting, size=8192, weights=tiny, compute=allowed, **LAYERS)
+
+
+def test_little_memory_means_tiles_and_the_same_picture(vgg: Weights) -> None:
+    """The plan's model, and the run that follows it."""
+    encoder, layers = Encoder(vgg), Settings().style_layers
+    plans = [
+        plan(
+            (768, 1024),
+            encoder,
+            Compute("cpu", memory=memory).machine(),
+            layers=layers,
+            content_layers=["relu4_2"],
+            history=10,
+        )
+        for memory in ("1.2GB", "1.6GB", "8GB")
+    ]
+    assert [found.tiled for found in plans] == [True, True, False]
+    assert all(found.peak <= size * 10**9 for found, size in zip(plans, (1.2, 1.6, 8), strict=True))
+    assert plans[0].peak < plans[1].peak < plans[2].peak
 
 
 def test_threads_are_given_back() -> None:

@@ -38,7 +38,7 @@ from impasto.weights import Weights, load_weights
 SIZES = (256, 512, 1024)
 """Long sides in pixels that are measured unless others are asked for."""
 
-SMALLEST, LARGEST = 64, 4096
+SMALLEST, LARGEST = 80, 4096
 
 _SECONDS = 46.0  # in which it should be done: what would take longer is left out
 _SECONDS_PER_PIXEL = 0.0135  # of a row's long side: 38 s for the rows of `SIZES`

@@ -22,6 +22,7 @@ class CapturedObjective:
     """
 
     def __init__(self, objective: Objective, picture: Tensor) -> None:
+        self._objective = objective  # the recording reads its tensors: they must stay
         self._picture = picture.clone()
         stream = torch.cuda.Stream(picture.device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(picture.device))
@@ -30,7 +31,7 @@ class CapturedObjective:
                 objective(self._picture)
         torch.cuda.current_stream(picture.device).wait_stream(stream)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.device(picture.device), torch.cuda.graph(self._graph, stream=stream):
             self._evaluation = objective(self._picture)
 
     def __call__(self, picture: Tensor) -> Evaluation:

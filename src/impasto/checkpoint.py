@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, device
 
 from impasto.compute import Machine
 from impasto.errors import CheckpointError, OutputError, SettingsError
@@ -219,9 +219,8 @@ class Checkpoint:
         """
         try:
             with safe_open(self.path, framework="pt") as file:
-                # A copy: a file's own bytes lie at any address, and sums depend on the alignment.
                 tensors = {
-                    name: file.get_tensor(name).clone().to(run.machine.device)
+                    name: _placed(file.get_tensor(name), run.machine.device)
                     for name in file.keys()  # noqa: SIM118 - it is no mapping
                 }
         except (SafetensorError, OSError) as error:
@@ -369,6 +368,13 @@ def _words(shape: Size | None) -> str:
 
 def _foreign(path: Path) -> str:
     return f"{path}: is no checkpoint of impasto; give a file that --checkpoint wrote"
+
+
+def _placed(tensor: Tensor, place: device) -> Tensor:
+    """A copy on the device; numbers stay on the host, as not every device has float64."""
+    # A file's own bytes lie at any address, and sums depend on the alignment.
+    copy = tensor.clone()
+    return copy.to(place) if copy.ndim else copy
 
 
 def _damaged(path: Path, error: Exception) -> str:

@@ -57,7 +57,13 @@ class Machine:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Sets PyTorch's own switches for as long as it lasts."""
+        """Sets PyTorch's own switches for as long as it lasts.
+
+        On processors the C library's habit of giving large blocks back at once is changed too, and
+        stays so for the process; `release_memory` gives back what is free at the end of a run.
+        """
+        if self.device.type == "cpu":
+            _keep_freed_memory()
         cudnn = torch.backends.cudnn
         before = torch.get_num_threads(), cudnn.allow_tf32
         torch.set_num_threads(self.threads)
@@ -74,14 +80,14 @@ class Compute:
     """The machine's part that does the work, as a user asks for it.
 
     Args:
-        device: ``auto`` (CUDA or MPS where there is one, else the CPU), or a name torch knows,
-            such as ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        device: ``auto`` (CUDA where there is one, else the CPU), or a name torch knows, such as
+            ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         precision: of the network: ``float32``; ``bfloat16``, which is several times faster where
             the machine has instructions for it; ``tf32``, on NVIDIA devices; or ``auto``.
         threads: of the processor; all cores if None.
         memory: how much a run may take, as bytes or as ``"2GB"``. Large pictures are then worked
-            on in tiles, with the same result. If None, a third of what is free, and what cannot
-            be done with that takes as little more as it needs.
+            on in tiles, with the same result. If None, a third of what is free; what cannot be
+            done with that takes as little more as it needs, up to four fifths.
     """
 
     device: str = "auto"
@@ -100,17 +106,14 @@ class Compute:
         precision, reason = _precision(self.precision, device)
         if self.threads is not None and self.threads < 1:
             raise SettingsError(f"threads = {self.threads}: must be 1 or more")
-        if device.type == "cpu":
-            _keep_freed_memory()
         free = free_memory(device)
         memory = parse_memory(self.memory)
-        if memory is None:
-            least = 2 * 1000**3  # where the system does not say what is free
-            memory, most = (
-                (least, least) if free is None else (int(free * _SHARE), int(free * _MOST))
-            )
-        else:
+        if memory is not None:
             most = memory
+        elif free is not None:
+            memory, most = int(free * _SHARE), int(free * _MOST)
+        else:  # the system does not say: be modest, refuse nothing
+            memory, most = 4 * 1000**3, 1000**4
         threads = self.threads or torch.get_num_threads()
         return Machine(device, precision, reason, threads, memory, most)
 
@@ -121,9 +124,7 @@ class Compute:
             SettingsError: a name torch does not know, or a device this machine does not have.
         """
         if self.device == "auto":
-            if torch.cuda.is_available():
-                return torch.device("cuda")
-            return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
             trial = torch.zeros(1, device=torch.device(self.device))
             trial.cpu()
@@ -138,7 +139,7 @@ def parse_memory(value: int | str | None) -> int | None:
     """Bytes, from a number of bytes or from words such as ``2GB``, ``800 MB`` or ``1.5GiB``.
 
     Raises:
-        SettingsError: not of this form, or under 500 MB, which the network alone needs.
+        SettingsError: not of this form, or under 800 MB: libraries and network need nearly that.
     """
     if value is None:
         return None
@@ -146,8 +147,8 @@ def parse_memory(value: int | str | None) -> int | None:
     if match is None or match[2] not in _UNITS:
         raise SettingsError(f"memory = {value!r}: must be bytes, or a size such as 2GB or 800MB")
     size = int(float(match[1]) * _UNITS[match[2]])
-    if size < 500 * 1000**2:
-        raise SettingsError(f"memory = {value!r}: must be 500MB or more")
+    if size < 800 * 1000**2:
+        raise SettingsError(f"memory = {value!r}: must be 800MB or more")
     return size
 
 
@@ -168,7 +169,8 @@ def _system_free() -> int | None:
             for line in lines:
                 if line.startswith("MemAvailable:"):
                     return int(line.split()[1]) * 1024
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+        return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
         return None
 
@@ -178,7 +180,10 @@ def _container_free() -> int | None:
     folder = Path("/sys/fs/cgroup")
     try:
         limit = int((folder / "memory.max").read_text(encoding="ascii"))
-        return max(1, limit - int((folder / "memory.current").read_text(encoding="ascii")))
+        used = int((folder / "memory.current").read_text(encoding="ascii"))
+        facts = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+        files = [int(line.split()[1]) for line in facts if line.startswith("inactive_file ")]
+        return max(1, limit - used + sum(files))  # cached files give way
     except (OSError, ValueError):
         return None
 
@@ -192,6 +197,8 @@ def _precision(asked: str, device: torch.device) -> tuple[Precision, str]:
             f"precision = 'tf32' needs an NVIDIA device, not {device}; use float32 or auto"
         )
     fast = _fast_bfloat16(device)
+    if asked == "tf32" and not fast:
+        raise SettingsError(f"precision = 'tf32': {device} is too old for it; use float32 or auto")
     if asked == "auto":
         return ("bfloat16", fast) if fast else ("float32", "no instructions for bfloat16")
     if asked == "bfloat16":
@@ -226,6 +233,8 @@ def _keep_freed_memory() -> None:
 
 def release_memory() -> None:
     """Gives the memory of a finished run back to the system."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()
     trim = getattr(_c_library(), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -87,11 +87,16 @@ class Convolution:
         trial = torch.linspace(-1, 1, 16 * self.kernel.shape[1]).to(self.kernel.dtype)
         trial = trial.view(1, 4, 4, -1).permute(0, 3, 1, 2)
         wanted = functional.conv2d(trial, self.kernel, self.bias, padding=1).relu_().float()
+        trial_back = torch.linspace(-1, 1, 16 * len(self.bias)).to(self.kernel.dtype)
+        trial_back = trial_back.view(1, 4, 4, -1).permute(0, 3, 1, 2)
+        wanted_back = functional.conv2d(trial_back, self._flipped, padding=2).float()
         try:
             found = _onednn(trial, self._packed, self.bias, 1, "relu").float()
+            back = _onednn(trial_back, self._packed_flipped, None, 2, "none").float()
         except (RuntimeError, AttributeError, TypeError):
             return False
-        return bool((found - wanted).norm() <= 0.02 * wanted.norm())
+        pairs = (found, wanted), (back, wanted_back)
+        return all(bool((a - b).norm() <= 0.02 * b.norm()) for a, b in pairs)
 
     @cached_property
     def _transformed(self) -> Tensor:

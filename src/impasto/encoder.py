@@ -220,6 +220,8 @@ class Encoder:
     ) -> Tensor:
         """Gradient at the input ``x`` of a pooling."""
         if winners is not None:
+            if gradient.device.type == "mps":  # channels-last poolings abort there (pytorch#175190)
+                gradient, winners = gradient.contiguous(), (winners[0].contiguous(), winners[1])
             before: Tensor = _aten.max_unpool2d(gradient, *winners)
             return before
         # The divisor of a window cut off by the border is the number of cells it has left.

@@ -14,6 +14,7 @@ from impasto.encoder import Encoder, min_size
 from impasto.errors import SettingsError
 from impasto.pyramid import Size
 from impasto.settings import LARGEST_SIDE
+from impasto.winograd import TILE
 
 _FIXED = 680 * 1000**2  # interpreter, libraries, network
 _PICTURE = 12  # bytes per pixel of a float32 picture
@@ -54,6 +55,7 @@ def plan(
     layers: Iterable[str],
     content_layers: Iterable[str],
     history: int,
+    style_size: Size | None = None,
 ) -> Plan:
     """The fastest way to work on a picture that fits into memory.
 
@@ -64,39 +66,70 @@ def plan(
         layers: all layers in use.
         content_layers: those of the content.
         history: past steps that L-BFGS could use.
+        style_size: height and width at which the style is looked at; None where there is none.
 
     Raises:
         SettingsError: the picture does not fit, however it is cut.
     """
-    layers = set(layers)
+    needs = _Needs(encoder, machine, frozenset(layers), frozenset(content_layers), style_size)
     shapes = [(side, keep) for keep in (True, False) for side in (LARGEST_SIDE, *_SIDES)]
     shapes.remove((LARGEST_SIDE, False))
-    window = _bytes_per_pixel(encoder, layers, machine)
-    halo = -(-encoder.halo(layers) // min_size(layers)) * min_size(layers)
-    kept = encoder.values_in(content_layers) * machine.dtype.itemsize
-    pixels = size[0] * size[1]
-    pair = 2 * _PICTURE * pixels
-
-    def without_history(side: int, keep: bool) -> int:
-        height, width = (min(length, side + 2 * halo) for length in size)
-        pictures = pixels * (_PICTURES * _PICTURE + kept * keep)
-        return int(_FIXED + pictures + height * width * window)
-
-    for allowed in (machine.memory, machine.most_memory):
-        for side, keep in shapes:
-            needed = without_history(side, keep)
-            pairs = min(history, (allowed - needed) // pair)
-            if pairs >= min(history, _FEW if keep else 1):
-                return Plan(side, keep, pairs, needed + pairs * pair)
-    needed = without_history(_SIDES[-1], False) + pair
-    share = (machine.most_memory - _FIXED) / (needed - _FIXED)
-    fitting = int(max(size) * max(0, share) ** 0.5) // 16 * 16
+    found = needs.first_fitting(size, shapes, history, machine.memory)
+    if found is None:  # take as little more as possible
+        shapes.sort(key=lambda shape: needs.least(size, *shape))
+        found = needs.first_fitting(size, shapes, history, machine.most_memory)
+    if found is not None:
+        return found
+    needed = min(needs.least(size, *shape) for shape in shapes) + needs.pair(size)
     raise SettingsError(
-        f"{size[1]}x{size[0]} pixels need {needed / 1e9:.1f} GB of memory and "
-        f"{machine.most_memory / 1e9:.1f} GB may be used; use --size {fitting} or less, "
-        "or allow more with --memory"
+        f"{size[1]}x{size[0]} pixels need {needed / 1e9:.1f} GB and "
+        f"{machine.most_memory / 1e9:.1f} GB of memory may be used; use a smaller --size, or "
+        "allow more with --memory"
     )
 
 
-def _bytes_per_pixel(encoder: Encoder, layers: set[str], machine: Machine) -> float:
-    return _SPACE * encoder.values_per_pixel(layers) * machine.dtype.itemsize + _INDICES
+@dataclass(frozen=True)
+class _Needs:
+    """The model of memory, for one network and choice of layers."""
+
+    encoder: Encoder
+    machine: Machine
+    layers: frozenset[str]
+    content_layers: frozenset[str]
+    style_size: Size | None
+
+    def first_fitting(
+        self, size: Size, shapes: Iterable[tuple[int, bool]], history: int, allowed: int
+    ) -> Plan | None:
+        """The first shape that fits with enough history."""
+        for side, keep in shapes:
+            least = self.least(size, side, keep)
+            pairs = min(history, (allowed - least) // self.pair(size))
+            if pairs >= min(history, _FEW if keep else 1):
+                return Plan(side, keep, pairs, least + pairs * self.pair(size))
+        return None
+
+    def pair(self, size: Size) -> int:
+        """Bytes of one remembered step."""
+        return 2 * _PICTURE * size[0] * size[1]
+
+    def least(self, size: Size, side: int, keep: bool) -> int:
+        """Bytes without any remembered step."""
+        itemsize = self.machine.dtype.itemsize
+        kept = self.encoder.values_in(self.content_layers) * itemsize * keep
+        pictures = size[0] * size[1] * (_PICTURES * _PICTURE + kept)
+        per_pixel = _SPACE * self.encoder.values_per_pixel(self.layers) * itemsize + _INDICES
+        window = self._window(size, side) * per_pixel
+        if self.style_size is not None:
+            style = self.style_size[0] * self.style_size[1] * _PICTURE
+            # The style is only looked at, before there are a picture's gradient and past steps.
+            window = max(window, style + self._window(self.style_size, side) * per_pixel)
+        return int(_FIXED + pictures + window)
+
+    def _window(self, size: Size, side: int) -> int:
+        """Pixels of the largest window."""
+        step = min_size(self.layers)
+        # A tile can own one step of the grid more than its side.
+        around = 2 * (-(-self.encoder.halo(self.layers) // step) * step) + TILE * step
+        height, width = (min(length, side + around) for length in size)
+        return height * width

@@ -1,8 +1,9 @@
 """Encoder and losses together: the value of a picture, and its gradient, whole or tile by tile.
 
-Tiling is exact. The first pass adds up the statistics of all tiles and takes the derivative of the
-losses by these sums; the second pulls each tile back with that derivative and adds up the pixels'
-gradients where windows overlap. The memory for features depends on the tile alone.
+Tiling is exact but for rounding (docs/decisions/0006-engine.md). The first pass adds up the
+statistics of all tiles and takes the derivative of the losses by these sums; the second pulls each
+tile back with that derivative and adds up the pixels' gradients where windows overlap. The memory
+for features depends on the tile alone.
 """
 
 from __future__ import annotations

@@ -180,10 +180,11 @@ class Run:
                 layers=task.layers,
                 content_layers=task.content_layers,
                 history=min(settings.history, max(1, count - 1)),
+                style_size=task.style_size(size),
             )
-            for size, count in zip(sizes, counts, strict=True)
-        ]
-        return cls(task, machine, encoder, sizes, counts, plans)
+            for size, count in zip(reversed(sizes), reversed(counts), strict=True)
+        ]  # the largest first: an error names the size that was asked for
+        return cls(task, machine, encoder, sizes, counts, plans[::-1])
 
     def climb(self, state: RunState) -> Generator[Step, None, None]:
         """Level by level, from ``state`` on; the result of one level starts the next.

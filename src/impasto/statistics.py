@@ -43,8 +43,9 @@ class Statistics:
         matrix = as_matrix(features)
         if weights is None:
             return cls(matrix.shape[0], *_sums(matrix, matrix))
-        weighted = matrix * weights.reshape(-1, 1).to(matrix.dtype)
-        return cls(float(weights.sum()), *_sums(weighted, matrix))
+        weights = weights.reshape(-1, 1).to(matrix.dtype)
+        count = float(weights.sum(dtype=torch.promote_types(matrix.dtype, torch.float32)))
+        return cls(count, *_sums(matrix * weights, matrix))
 
     def __add__(self, other: Statistics) -> Statistics:
         return Statistics(

@@ -75,6 +75,10 @@ class Task:
         inner = _without_margin(self.style.pixels, self.settings.style_margin)
         return resize(inner, fit((inner.shape[2], inner.shape[3]), max(size)))
 
+    def style_size(self, size: Size) -> Size | None:
+        """Height and width of `style_at`."""
+        return None if self.style is None else self._own_and_used(self.style, size)[1]
+
     def start(self, mean_color: Color) -> Tensor:
         """The picture that the coarsest level begins with; see `start_picture`."""
         size = level_sizes(self.final_size, self.settings)[0]
@@ -118,7 +122,7 @@ class Task:
                 continue
             if not torch.isfinite(picture.pixels).all():
                 raise PictureError(f"the {name} picture has NaN or infinite pixels; mend it first")
-            own, used = self._own_and_used(picture)
+            own, used = self._own_and_used(picture, final)
             if min(own) < least or min(used) < least:
                 raise PictureError(
                     f"the {name} picture is {picture.width}x{picture.height} and would be used at "
@@ -131,13 +135,13 @@ class Task:
                 "pixels on each side: use a larger --size, or shallower layers"
             )
 
-    def _own_and_used(self, picture: Image) -> tuple[Size, Size]:
-        """Height and width of a picture, less the margin of a style; and as the last level's."""
+    def _own_and_used(self, picture: Image, size: Size) -> tuple[Size, Size]:
+        """Height and width of a picture, less the margin of a style; and as used at ``size``."""
         pixels = picture.pixels
         if picture is self.style:
             pixels = _without_margin(pixels, self.settings.style_margin)
         own = (pixels.shape[2], pixels.shape[3])
-        return own, fit(own, max(self.final_size)) if min(own) else own
+        return own, fit(own, max(size)) if min(own) else own
 
 
 def _with_weight(layers: Mapping[str, float]) -> set[str]:

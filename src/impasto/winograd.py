@@ -15,6 +15,8 @@ and 3e-6 on the way back.
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,7 @@ _CHUNK = 1 << 20
 
 _FEWEST_TILES = 6
 _FEWEST_CHANNELS = 128
-"""Below these a direct convolution was as fast on an AVX2 machine (`benchmarks/winograd.py`)."""
+"""Below these a direct convolution was as fast with AVX2 (docs/decisions/0006-engine.md)."""
 
 _G = (
     (1 / 4, 0, 0),
@@ -53,14 +55,11 @@ _A_T = (
 )
 
 
+@functools.cache
 def _squared(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
     """The transform of both sides at once: vec(M d M^T) = (M x M) vec(d)."""
     both = torch.tensor(matrix, dtype=torch.float64)
     return torch.kron(both, both).float()
-
-
-_INTO = _squared(_B_T)  # (36, 36)
-_OUT_OF = _squared(_A_T)  # (16, 36)
 
 
 def transformed(kernel: Tensor) -> Tensor:
@@ -102,8 +101,8 @@ def convolve(padded: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
     tiled = result.view(rows, TILE, columns, TILE, out)
     for first, last in _chunks(rows, columns, max(weights.shape[1:])):
         windows = _windows(source, first, last, columns)
-        products = torch.bmm((_INTO @ windows).view(36, -1, weights.shape[1]), weights)
-        tile = (_OUT_OF @ products.view(36, -1)).view(TILE, TILE, last - first, columns, out)
+        products = torch.bmm((_squared(_B_T) @ windows).view(36, -1, weights.shape[1]), weights)
+        tile = (_squared(_A_T) @ products.view(36, -1)).view(TILE, TILE, last - first, columns, out)
         torch.add(tile.permute(2, 0, 3, 1, 4), bias, out=tiled[first:last])
     return result[:height, :width].contiguous().permute(2, 0, 1)[None]
 
@@ -129,8 +128,8 @@ def convolve_back(gradient: Tensor, weights: Tensor) -> Tensor:
     result = gradient.new_zeros((rows + 1) * TILE, (columns + 1) * TILE, channels)
     for first, last in _chunks(rows, columns, max(weights.shape[1:])):
         tile = tiled[:, :, first:last].reshape(TILE * TILE, -1)
-        products = torch.bmm((_OUT_OF.t() @ tile).view(36, -1, weights.shape[2]), turned)
-        windows = (_INTO.t() @ products.view(36, -1)).view(
+        products = torch.bmm((_squared(_A_T).t() @ tile).view(36, -1, weights.shape[2]), turned)
+        windows = (_squared(_B_T).t() @ products.view(36, -1)).view(
             _WINDOW, _WINDOW, last - first, columns, channels
         )
         _add_windows(result, windows, first)
