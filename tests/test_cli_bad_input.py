@@ -222,6 +222,15 @@ def test_closed_standard_output(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, b"")  # as in `impasto presets | head -1`
 
 
+def test_a_picture_that_cannot_fit_is_refused_before_the_work(tmp_path: Path) -> None:
+    picture().save(tmp_path / "a.png")
+    result = run("stylize", "a.png", "a.png", "--size", "20000", "--memory", "2GB", folder=tmp_path)
+    assert "pixels need" in error_line(result)
+    assert "2.0 GB of memory may be used" in error_line(result)
+    assert result.returncode == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
 def test_lack_of_memory_is_one_line(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png")
 
@@ -231,7 +240,7 @@ def test_lack_of_memory_is_one_line(tmp_path: Path) -> None:
 
     result = run(
         "stylize", "a.png", "a.png", "--size", "20000", "--levels", "1", "--quiet",
-        folder=tmp_path, prepare=little_memory,
+        "--memory", "900GB", folder=tmp_path, prepare=little_memory,
     )  # fmt: skip
     assert "not enough memory; use a smaller --size" in error_line(result)
     assert result.returncode == 1
