@@ -196,6 +196,7 @@ class Run:
         try:
             while standing[0].level < len(self.sizes):
                 standing.append((yield from self._level(standing.pop())))
+                release_memory()  # what is left in pieces is of no use to the next level
         finally:
             release_memory()
 
