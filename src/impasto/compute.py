@@ -52,7 +52,8 @@ class Machine:
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
     def __str__(self) -> str:
-        threads = f", {self.threads} threads" if self.device.type == "cpu" else ""
+        many = "threads" if self.threads > 1 else "thread"
+        threads = f", {self.threads} {many}" if self.device.type == "cpu" else ""
         return f"{self.device}, {self.precision} ({self.reason}){threads}"
 
     @contextmanager
@@ -104,8 +105,11 @@ class Compute:
         """
         device = self.torch_device()
         precision, reason = _precision(self.precision, device)
-        if self.threads is not None and self.threads < 1:
-            raise SettingsError(f"threads = {self.threads}: must be 1 or more")
+        most_threads = os.cpu_count() or 1
+        if self.threads is not None and not 1 <= self.threads <= most_threads:
+            raise SettingsError(
+                f"threads = {self.threads}: must be 1 to {most_threads}, the processors here"
+            )
         free = free_memory(device)
         memory = parse_memory(self.memory)
         if memory is not None:
@@ -145,7 +149,7 @@ def parse_memory(value: int | str | None) -> int | None:
         return None
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?\s*", str(value).upper())
     if match is None or match[2] not in _UNITS:
-        raise SettingsError(f"memory = {value!r}: must be bytes, or a size such as 2GB or 800MB")
+        raise SettingsError(f"memory = {value!r}: must be a size such as 2GB, 800MB or more")
     size = int(float(match[1]) * _UNITS[match[2]])
     if size < 800 * 1000**2:
         raise SettingsError(f"memory = {value!r}: must be 800MB or more")

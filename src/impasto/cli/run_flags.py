@@ -119,10 +119,10 @@ class MachineFlags:
     """How exactly the network computes: auto, float32, bfloat16, or tf32 on NVIDIA devices."""
 
     threads: Annotated[int | None, Parameter(group=_MACHINE, metavar="N"), _NOT_SHOWN] = None
-    """Threads of the processor to use; all cores if not given."""
+    """Threads of the processor; if not given all cores, or OMP_NUM_THREADS."""
 
     memory: Annotated[str | None, Parameter(group=_MACHINE, metavar="SIZE"), _NOT_SHOWN] = None
-    """How much memory a run may take, such as 2GB; a third of what is free if not given."""
+    """Memory a run may take, such as 2GB, at least 800MB; a third of what is free if not given."""
 
     max_pixels: Annotated[int, Parameter(group=_MACHINE, metavar="N")] = 200_000_000
     """Largest input picture to accept, in pixels."""
