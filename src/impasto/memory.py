@@ -18,7 +18,7 @@ from impasto.winograd import TILE
 
 _FIXED = 760 * 1000**2  # interpreter, libraries, network
 _PICTURE = 12  # bytes per pixel of a float32 picture
-_PICTURES = 8  # content, picture, gradient, accepted ones, direction, and room to work
+_PICTURES = 12  # content, picture, gradient, accepted ones, direction, and room to work
 _SPACE = 1.9  # bytes taken per byte of feature maps kept: gradients and what convolutions need
 _INDICES = 240  # bytes per pixel for the winners of max pooling
 _SIDES = (1024, 768, 512, 256)
