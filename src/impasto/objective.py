@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.compute import release_memory
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
 from impasto.losses import (
     STYLE_LOSSES,
@@ -124,6 +125,8 @@ class Objective:
             first = None
             contributions = self._contributions(index, tile, features, derivatives, terms)
             tile.window(gradient).add_(self.encoder.pullback(features, contributions))
+            if not tile.whole:
+                release_memory()  # windows differ in size, and pieces left between them add up
         if weight := self.settings.total_variation_weight:
             terms["total_variation"] = add_total_variation(
                 gradient, picture, self.settings.normalization, weight
