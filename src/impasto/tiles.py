@@ -60,8 +60,7 @@ def tiles_of(size: Size, side: int, *, stride: int, halo: int) -> tuple[Tile, ..
 
     Args:
         size: height and width of the picture.
-        side: about the longest side of the owned part in pixels: tiles are made equal and end on
-            a grid, which can make them longer by one step of the grid.
+        side: longest side of the owned part in pixels, rounded up to a grid on which it ends.
         stride: distance of the deepest layer's positions in pixels.
         halo: how far the deepest layer sees beyond its own position, in pixels.
     """
@@ -84,9 +83,12 @@ def _spans(length: int, side: int, stride: int, halo: int) -> list[tuple[Span, S
     grid = TILE * stride
     halo = _up(halo, stride)
     shift = -halo % grid  # owned parts begin where a window on the grid has its halo behind it
-    count = -(-length // max(side, grid))
+    if length <= max(side, grid):
+        return [((0, length), (0, length))]
+    most = _up(max(side, grid), grid)
+    count = max(2, -(-(length + shift) // most))
     step = _up(-(-(length + shift) // count), grid)
-    inner = range(step - shift, length, step) if count > 1 else ()
+    inner = range(step - shift, length, step)
     bounds = [0, *inner, length]
     return [
         ((first, last), (max(0, first - halo), min(length, last + halo)))
