@@ -12,6 +12,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -185,17 +186,22 @@ def _in_a_child(work: _Work) -> Row:
         BenchmarkError: it died.
     """
     Path(work.folder).mkdir(exist_ok=True)
-    process = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-P", "-c", _IN_THE_CHILD, json.dumps(asdict(work))],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # stays open for as long as the answer is wanted
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,  # a Ctrl-C is for this process, which then ends the other
-        check=False,
-    )
+    ) as process:
+        assert process.stderr is not None
+        try:
+            words = process.stderr.read()
+        except BaseException:
+            process.kill()
+            raise
     if process.returncode != 0:
-        lines = process.stderr.decode(errors="replace").splitlines() or ["no word of why"]
+        lines = words.decode(errors="replace").splitlines() or ["no word of why"]
         reason = lines[-1] if process.returncode > 0 else "killed, perhaps for lack of memory"
         raise BenchmarkError(f"size {work.size} could not be measured ({reason})")
     return Row(**json.loads(Path(work.folder, _ANSWER).read_text(encoding="utf-8")))
@@ -203,12 +209,22 @@ def _in_a_child(work: _Work) -> Row:
 
 def answer() -> None:
     """What the child process does: measures what its argument says, and leaves the row."""
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     work = _Work(**json.loads(sys.argv[1]))
     begun = perf_counter()
     machine = Compute(**work.compute).machine()
     with machine.active():
         row = _measured(work, machine, begun + work.size * _SECONDS_PER_PIXEL)
     Path(work.folder, _ANSWER).write_text(json.dumps(asdict(row)), encoding="utf-8")
+
+
+def _end_with_the_parent() -> None:
+    """Ends this process when nobody holds the other end of its standard input any more.
+
+    A parent that is interrupted just as it starts a child never learns which one to kill.
+    """
+    os.read(0, 1)  # not sys.stdin: Python cannot end while a thread holds its lock
+    os._exit(1)
 
 
 def _measured(work: _Work, machine: Machine, end: float) -> Row:

@@ -6,6 +6,7 @@ and the feature maps of one window at a time. `benchmarks/memory.py` measures wh
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,14 +15,15 @@ from impasto.encoder import Encoder, min_size
 from impasto.errors import SettingsError
 from impasto.pyramid import Size
 from impasto.settings import LARGEST_SIDE
-from impasto.winograd import TILE
+from impasto.tiles import tiles_of
 
-_FIXED = 760 * 1000**2  # interpreter, libraries, network
+_FIXED = 640 * 1000**2  # interpreter, libraries, network
 _PICTURE = 12  # bytes per pixel of a float32 picture
-_PICTURES = 12  # content, picture, gradient, accepted ones, direction, and room to work
-_SPACE = 1.9  # bytes taken per byte of feature maps kept: gradients and what convolutions need
+_PICTURES = 8  # content, picture, the one before, their gradients, direction, and room to work
+_SPACE = 2.5  # bytes taken per byte of feature maps kept: gradients and what convolutions need
 _INDICES = 240  # bytes per pixel for the winners of max pooling
-_SIDES = (1024, 768, 512, 256)
+_SIDES = range(2048, 192, -64)
+_PASSES = {True: 3, False: 4}  # through the network in tiles: forward, again, back; the content
 _FEW = 3  # pairs of pictures that L-BFGS should remember at the least
 
 
@@ -72,8 +74,9 @@ def plan(
         SettingsError: the picture does not fit, however it is cut.
     """
     needs = _Needs(encoder, machine, frozenset(layers), frozenset(content_layers), style_size)
-    shapes = [(side, keep) for keep in (True, False) for side in (LARGEST_SIDE, *_SIDES)]
-    shapes.remove((LARGEST_SIDE, False))
+    tiled = [(side, keep) for side in _SIDES if side < max(size) for keep in (True, False)]
+    tiled.sort(key=lambda shape: needs.work(size, *shape))
+    shapes = [(LARGEST_SIDE, True), *tiled]
     found = needs.first_fitting(size, shapes, history, machine.memory)
     if found is None:  # take as little more as possible
         shapes.sort(key=lambda shape: needs.least(size, *shape))
@@ -101,12 +104,13 @@ class _Needs:
     def first_fitting(
         self, size: Size, shapes: Iterable[tuple[int, bool]], history: int, allowed: int
     ) -> Plan | None:
-        """The first shape that fits with enough history."""
-        for side, keep in shapes:
-            least = self.least(size, side, keep)
-            pairs = min(history, (allowed - least) // self.pair(size))
-            if pairs >= min(history, _FEW if keep else 1):
-                return Plan(side, keep, pairs, least + pairs * self.pair(size))
+        """The first shape that fits with enough history, or else with any."""
+        for few in (min(history, _FEW), 1):
+            for side, keep in shapes:
+                least = self.least(size, side, keep)
+                pairs = min(history, (allowed - least) // self.pair(size))
+                if pairs >= few:
+                    return Plan(side, keep, pairs, least + pairs * self.pair(size))
         return None
 
     def pair(self, size: Size) -> int:
@@ -119,17 +123,26 @@ class _Needs:
         kept = self.encoder.values_in(self.content_layers) * itemsize * keep
         pictures = size[0] * size[1] * (_PICTURES * _PICTURE + kept)
         per_pixel = _SPACE * self.encoder.values_per_pixel(self.layers) * itemsize + _INDICES
-        window = self._window(size, side) * per_pixel
+        window = self._windows(size, side)[0] * per_pixel
         if self.style_size is not None:
             style = self.style_size[0] * self.style_size[1] * _PICTURE
             # The style is only looked at, before there are a picture's gradient and past steps.
-            window = max(window, style + self._window(self.style_size, side) * per_pixel)
+            window = max(window, style + self._windows(self.style_size, side)[0] * per_pixel)
         return int(_FIXED + pictures + window)
 
-    def _window(self, size: Size, side: int) -> int:
-        """Pixels of the largest window."""
-        step = min_size(self.layers)
-        # A tile can own one step of the grid more than its side.
-        around = 2 * (-(-self.encoder.halo(self.layers) // step) * step) + TILE * step
-        height, width = (min(length, side + around) for length in size)
-        return height * width
+    def work(self, size: Size, side: int, keep: bool) -> int:
+        """What a step in tiles takes, in pixels that go once through the network."""
+        return self._windows(size, side)[1] * _PASSES[keep]
+
+    def _windows(self, size: Size, side: int) -> tuple[int, int]:
+        return _windows(size, side, min_size(self.layers), self.encoder.halo(self.layers))
+
+
+@functools.cache
+def _windows(size: Size, side: int, stride: int, halo: int) -> tuple[int, int]:
+    """Pixels of the largest window, and of all."""
+    windows = [
+        (tile.rows[1] - tile.rows[0]) * (tile.columns[1] - tile.columns[0])
+        for tile in tiles_of(size, side, stride=stride, halo=halo)
+    ]
+    return max(windows), sum(windows)

@@ -125,8 +125,7 @@ class Objective:
             first = None
             contributions = self._contributions(index, tile, features, derivatives, terms)
             tile.window(gradient).add_(self.encoder.pullback(features, contributions))
-            if not tile.whole:
-                release_memory()  # windows differ in size, and pieces left between them add up
+            _leave(tile)
         if weight := self.settings.total_variation_weight:
             terms["total_variation"] = add_total_variation(
                 gradient, picture, self.settings.normalization, weight
@@ -151,17 +150,16 @@ class Objective:
             for layer in layers:
                 sizes[layer] += owned[layer].numel()
                 norms[layer] += float(squares(owned[layer]))
-            # A copy, because what a tile owns is a view of a map that is larger by the halo.
-            maps.append(
-                {layer: part if tile.whole else part.clone() for layer, part in owned.items()}
-            )
+            if keep:  # copies, because what a tile owns is a view of a map larger by the halo
+                maps.append(
+                    {layer: part if tile.whole else part.clone() for layer, part in owned.items()}
+                )
+            _leave(tile)
         losses = {
             layer: (weight, ContentLoss.of(norms[layer], sizes[layer], self.settings.normalization))
             for layer, weight in layers.items()
         }
-        return replace(
-            self, content=losses, content_picture=content, content_maps=tuple(maps) if keep else ()
-        )
+        return replace(self, content=losses, content_picture=content, content_maps=tuple(maps))
 
     def _tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:
         size = (picture.shape[2], picture.shape[3])
@@ -193,6 +191,9 @@ class Objective:
                 owned = tile.owned(features[layer], stride(layer))
                 part = Statistics.of(owned, _counts(mask, tile, layer))
                 sums[layer] = sums[layer] + part if layer in sums else part
+            if features is not first:
+                del features, owned
+                _leave(tile)
         return sums
 
     def _style_terms(self, sums: Sums, terms: dict[str, Tensor]) -> Derivatives:
@@ -235,6 +236,12 @@ class Objective:
         if self.content_maps or self.content_picture is None:
             return self.content_maps[index] if self.content_maps else {}
         return self._owned_content(self.content_picture, tile, self.content)
+
+
+def _leave(tile: Tile) -> None:
+    """Gives memory back between tiles: windows differ in size, and pieces left over add up."""
+    if not tile.whole:
+        release_memory()
 
 
 def _counts(mask: Tensor | None, tile: Tile, layer: str) -> Tensor | None:

@@ -138,7 +138,9 @@ class LBFGS:
         self.accepted: Tensor | None = None
         self.converged = False
         self._step_size = step_size
-        self._pairs: deque[_Pair] = deque(maxlen=history)
+        self._pairs: deque[_Pair] = deque()
+        self._history = history
+        self._room: list[Tensor] = []  # for pairs to come, (2, 1, 3, H, W) each
         self._best = math.inf
         self._gradient: Tensor | None = None
         self._direction: Tensor | None = None
@@ -150,8 +152,10 @@ class LBFGS:
         if not finite or loss > 1.1 * self._best:
             return self._retreat(finite=finite)
         self._direction = None
-        if self.accepted is not None and self._gradient is not None:
-            self._remember(pixels - self.accepted, gradient - self._gradient)
+        if self.accepted is None:
+            self._make_room(pixels)
+        else:
+            self._remember(pixels, gradient)
         self.accepted, self._gradient = pixels, gradient
         self._best = min(self._best, loss)
         self._retreats = 0
@@ -176,24 +180,43 @@ class LBFGS:
         self.accepted = state.get("accepted")
         self._gradient, self._direction = state.get("gradient"), state.get("direction")
         self._best, self._retreats = float(state["best"]), int(state["retreats"])
-        self._pairs.clear()
-        for index in range(int(state["pairs"])):
-            moved, changed = state[f"moved{index}"], state[f"changed{index}"]
+        if self.accepted is not None:
+            self._make_room(self.accepted)
+        pairs = int(state["pairs"])
+        for index in range(max(0, pairs - self._history), pairs):
+            both = self._room.pop()
+            both[0].copy_(state[f"moved{index}"])
+            both[1].copy_(state[f"changed{index}"])
             numbers = float(state[f"inverse{index}"]), float(state[f"scale{index}"])
-            self._pairs.append(_Pair(moved, changed, *numbers))
+            self._pairs.append(_Pair(both, *numbers))
 
-    def _remember(self, moved: Tensor, changed: Tensor) -> None:
+    def _make_room(self, pixels: Tensor) -> None:
+        """For all pairs at once: made one by one, they would lie scattered over free memory."""
+        self._pairs.clear()
+        self._room = list(pixels.new_empty(self._history, 2, *pixels.shape).unbind())
+
+    def _remember(self, pixels: Tensor, gradient: Tensor) -> None:
+        assert self.accepted is not None
+        assert self._gradient is not None
+        if not self._room:  # the oldest pair makes place
+            oldest = self._pairs.popleft()
+            self._room.append(oldest.both)
+        both = self._room.pop()
+        moved = torch.sub(pixels, self.accepted, out=both[0])
+        changed = torch.sub(gradient, self._gradient, out=both[1])
         curvature = _dot(moved, changed)
         # Only a pair with positive curvature keeps the approximate Hessian positive definite.
         if curvature > 1e-10 * _dot(changed, changed):
             scale = curvature / _dot(changed, smoothed(changed, self._smoothing))
-            self._pairs.append(_Pair(moved, changed, 1 / curvature, scale))
+            self._pairs.append(_Pair(both, 1 / curvature, scale))
+        else:
+            self._room.append(both)
 
     def _descent(self, gradient: Tensor) -> Tensor:
         """Two-loop recursion; before there is any history, a step of 1 of 255 on average."""
         if not self._pairs:
             direction = smoothed(gradient, self._smoothing)
-            return direction.mul_(-1 / 255 / direction.abs().mean().clamp_min(1e-30))
+            return direction * (-1 / 255 / direction.abs().mean().clamp_min(1e-30))
         direction = -gradient
         shares = []
         for pair in reversed(self._pairs):
@@ -216,7 +239,7 @@ class LBFGS:
             return self.accepted.clone()
         if self._retreats == 4 and self._pairs:
             # The remembered curvature does not describe this place: begin anew downhill.
-            self._pairs.clear()
+            self._make_room(self._gradient)
             self._direction = self._descent(self._gradient)
         else:
             self._direction.div_(2)
@@ -226,20 +249,29 @@ class LBFGS:
 class _Pair(NamedTuple):
     """One past step."""
 
-    moved: Tensor
-    changed: Tensor  # of the gradient, over this step
+    both: Tensor  # (2, 1, 3, H, W): see `moved` and `changed`
     inverse: float  # 1 / (moved . changed)
     scale: float  # of the initial inverse Hessian that fits this step
 
+    @property
+    def moved(self) -> Tensor:
+        """How far the pixels went."""
+        return self.both[0]
+
+    @property
+    def changed(self) -> Tensor:
+        """How far the gradient went."""
+        return self.both[1]
+
 
 def smoothed(picture: Tensor, exponent: float) -> Tensor:
-    """A copy of ``picture`` (1, 3, H, W) with every frequency f divided by f^exponent.
+    """``picture`` (1, 3, H, W) with every frequency f divided by f^exponent; a copy unless 0.
 
     A linear map, symmetric and positive. Frequencies are in periods per pixel, the mean has that
     of one period per long side. ``benchmarks/schedule.py`` compares exponents.
     """
     if not exponent:
-        return picture.clone()
+        return picture
     height, width = picture.shape[2:]
     rows = torch.fft.fftfreq(height, dtype=picture.dtype, device=picture.device)
     columns = torch.fft.rfftfreq(width, dtype=picture.dtype, device=picture.device)
@@ -282,8 +314,8 @@ def _packed(
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
-    # Row by row: one long sum in float32 would drift.
-    return float(torch.linalg.vecdot(a, b).sum())
+    # Row by row: one long sum in float32 would drift. Channels one after the other need less room.
+    return sum(float(torch.linalg.vecdot(x, y).sum()) for x, y in zip(a[0], b[0], strict=True))
 
 
 def _is_finite(loss: float, gradient: Tensor) -> bool:
