@@ -24,6 +24,7 @@ from impasto.encoder import Encoder
 from impasto.objective import Objective
 from impasto.optimizers import LBFGS
 from impasto.pyramid import level_sizes, resize
+from impasto.styles import open_styles
 from impasto.task import Task
 from measuring import describe_machine
 
@@ -73,16 +74,16 @@ def measure(pair: str, encoder: Encoder, options: argparse.Namespace) -> list[Cu
     content, style = PAIRS[pair]
     settings = Settings(size=options.size)
     examples = ROOT / "examples"
-    pictures = (
-        open_image(examples / "photographs" / content),
-        open_image(examples / "styles" / style),
-    )
-    task = Task("stylize", settings, *pictures)
+    styles = open_styles(examples / "styles" / style)
+    task = Task("stylize", settings, open_image(examples / "photographs" / content), styles)
     pixels, curves = task.start((0.5, 0.5, 0.5)), []
     for level, size in enumerate(level_sizes(task.final_size, settings)):
         start = resize(pixels, size)
         objective = Objective.towards(
-            encoder, settings, content=task.content_at(size), style=task.style_at(size)
+            encoder,
+            settings,
+            content=task.content_at(size),
+            areas=task.style_targets(size, pixels.device),
         )
         exponents = EXPONENTS[min(level, len(EXPONENTS) - 1)]
         count = ITERATIONS[min(level, len(ITERATIONS) - 1)]

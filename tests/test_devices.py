@@ -12,7 +12,7 @@ from impasto.capture import captured
 from impasto.compute import Compute, parse_memory
 from impasto.encoder import Encoder
 from impasto.memory import plan
-from impasto.objective import Objective
+from impasto.objective import Objective, StyleTarget
 from impasto.weights import Weights
 
 SETTINGS = Settings(
@@ -31,7 +31,9 @@ def test_an_evaluation_on_a_device_never_waits_for_a_value(
     one that needed a value would raise here, and would spoil the recording of a CUDA graph."""
     encoder = Encoder(tiny, device="meta", dtype=dtype)
     picture = torch.empty(1, 3, 40, 72, device="meta")
-    objective = Objective(encoder, SETTINGS, side)._with_style(picture)
+    objective = Objective.towards(
+        encoder, SETTINGS, content=None, areas=[StyleTarget.of(picture)], side=side
+    )
     evaluation = objective(picture)
     assert evaluation.gradient.device.type == "meta"
     assert evaluation.gradient.dtype == evaluation.loss.dtype == torch.float32
@@ -41,7 +43,9 @@ def test_an_evaluation_on_a_device_never_waits_for_a_value(
 def test_only_cuda_records_graphs(tiny: Weights) -> None:
     """Elsewhere the objective stays what it is."""
     picture = torch.rand(1, 3, 32, 32)
-    objective = Objective.towards(Encoder(tiny), SETTINGS, content=picture, style=picture)
+    objective = Objective.towards(
+        Encoder(tiny), SETTINGS, content=picture, areas=[StyleTarget.of(picture)]
+    )
     assert captured(objective, picture) is objective
 
 

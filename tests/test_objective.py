@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from impasto import winograd
 from impasto.encoder import Encoder
-from impasto.objective import Evaluation, Objective
+from impasto.objective import Evaluation, Objective, StyleTarget
 from impasto.settings import PRESETS, Pooling, Settings
 from impasto.weights import Weights
 
@@ -53,7 +53,9 @@ def evaluate(
     encoder = Encoder(
         weights, pooling=settings.pooling, padding=settings.padding, dtype=picture.dtype
     )
-    return Objective.towards(encoder, settings, content=content, style=style)(picture)
+    return Objective.towards(encoder, settings, content=content, areas=[StyleTarget.of(style)])(
+        picture
+    )
 
 
 @pytest.mark.parametrize("size", [(96, 128), (75, 101)])
@@ -100,7 +102,7 @@ def test_gradient_of_every_preset_is_its_slope(
     settings = Settings(preset=preset, **layers)
     encoder = Encoder(tiny, pooling=settings.pooling, padding=settings.padding, dtype=torch.float64)
     content, style = painted(37, 50, seed=4).double(), painted(30, 31, seed=5).double()
-    objective = Objective.towards(encoder, settings, content=content, style=style)
+    objective = Objective.towards(encoder, settings, content=content, areas=[StyleTarget.of(style)])
     picture = random_picture.double()
     gradient = objective(picture).gradient
     for seed in range(3):
@@ -116,7 +118,9 @@ def test_losses_vanish_at_their_targets(tiny: Weights) -> None:
     settings = Settings(
         content_layers="conv2_1", style_layers="relu1_1,relu2_1", total_variation_weight=0
     )
-    objective = Objective.towards(Encoder(tiny), settings, content=picture, style=picture)
+    objective = Objective.towards(
+        Encoder(tiny), settings, content=picture, areas=[StyleTarget.of(picture)]
+    )
     evaluation = objective(picture)
     assert float(evaluation.loss) < 1e-8
     assert evaluation.gradient.abs().max() < 1e-6
@@ -125,7 +129,9 @@ def test_losses_vanish_at_their_targets(tiny: Weights) -> None:
 def test_layers_of_weight_zero_cost_nothing(tiny: Weights) -> None:
     picture = painted(40, 56, seed=6)
     settings = Settings(content_layers="conv1_1", style_layers="relu1_1=1,relu2_1=0")
-    objective = Objective.towards(Encoder(tiny), settings, content=picture, style=picture)
+    objective = Objective.towards(
+        Encoder(tiny), settings, content=picture, areas=[StyleTarget.of(picture)]
+    )
     assert "style/relu2_1" not in objective(picture).terms
 
 
@@ -134,7 +140,9 @@ def test_a_mask_of_ones_changes_nothing(tiny: Weights, random_picture: Tensor) -
     content, style = painted(37, 50, seed=4), painted(30, 31, seed=5)
     everywhere = torch.ones(1, 1, 37, 50)
     plain, masked = (
-        Objective.towards(Encoder(tiny), settings, content=content, style=style, mask=mask)
+        Objective.towards(
+            Encoder(tiny), settings, content=content, areas=[StyleTarget.of(style, mask)]
+        )
         for mask in (None, everywhere)
     )
     expected, seen = plain(random_picture), masked(random_picture)
@@ -149,7 +157,9 @@ def test_style_leaves_alone_what_the_mask_hides(tiny: Weights, random_picture: T
     mask = torch.zeros(1, 1, 37, 50)
     mask[..., :20] = 1
     style = painted(30, 31, seed=5)
-    objective = Objective.towards(encoder, settings, content=None, style=style, mask=mask)
+    objective = Objective.towards(
+        encoder, settings, content=None, areas=[StyleTarget.of(style, mask)]
+    )
     evaluation = objective(random_picture)
     reach = 20 + encoder.halo(settings.style_layers)
     assert evaluation.gradient[..., :20].abs().max() > 0

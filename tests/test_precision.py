@@ -8,7 +8,7 @@ from pictures import painted
 from torch import Tensor
 
 from impasto.encoder import Encoder
-from impasto.objective import Evaluation, Objective
+from impasto.objective import Evaluation, Objective, StyleTarget
 from impasto.settings import Padding, Pooling, Settings
 from impasto.statistics import Statistics
 from impasto.weights import Weights
@@ -62,7 +62,7 @@ def test_feature_maps_are_near(case: tuple[Encoder, Encoder, Settings]) -> None:
 
 def evaluate(encoder: Encoder, settings: Settings) -> Evaluation:
     content, style = painted(65, 82, seed=1), painted(60, 51, seed=2)
-    objective = Objective.towards(encoder, settings, content=content, style=style)
+    objective = Objective.towards(encoder, settings, content=content, areas=[StyleTarget.of(style)])
     return objective(painted(65, 82, seed=3))
 
 

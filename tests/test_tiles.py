@@ -14,7 +14,7 @@ from torch import Tensor
 
 from impasto import losses
 from impasto.encoder import Encoder
-from impasto.objective import Evaluation, Objective
+from impasto.objective import Evaluation, Objective, StyleTarget
 from impasto.settings import Normalization, Padding, Pooling, Settings
 from impasto.tiles import tiles_of
 from impasto.weights import Weights
@@ -97,8 +97,12 @@ def evaluate(
         encoder,
         settings,
         content=painted(*size, seed=1).to(dtype),
-        style=painted(88, 131, seed=2).to(dtype),
-        mask=painted(*size, seed=4)[:, :1].to(dtype) if masked else None,
+        areas=[
+            StyleTarget.of(
+                painted(88, 131, seed=2).to(dtype),
+                painted(*size, seed=4)[:, :1].to(dtype) if masked else None,
+            )
+        ],
         side=side,
         keep_content=keep_content,
     )

@@ -30,7 +30,7 @@ from impasto.capture import captured
 from impasto.compute import Compute, Machine
 from impasto.encoder import Encoder, stride
 from impasto.errors import ImpastoError, SettingsError
-from impasto.objective import Objective
+from impasto.objective import Objective, StyleTarget
 from impasto.optimizers import PixelOptimizer, make_optimizer
 from impasto.pyramid import Size
 from impasto.settings import LARGEST_SIDE, Settings
@@ -310,7 +310,9 @@ class _Steps:
             for seed, shape in enumerate((size, style_size, size, size))
         )
         self._picture = content.lerp(other, 0.2)
-        objective = Objective.towards(encoder, settings, content=content, style=style, side=side)
+        objective = Objective.towards(
+            encoder, settings, content=content, areas=[StyleTarget.of(style)], side=side
+        )
         whole = side == LARGEST_SIDE
         self._objective = captured(objective, self._picture) if whole else objective
         self._optimizer = _seasoned(settings, self._move)

@@ -97,7 +97,7 @@ class Facts(BaseModel):
             settings=task.settings.model_dump(mode="json"),
             shape=task.shape,
             content=_fingerprint(task.content),
-            style=_fingerprint(task.style),
+            style=_fingerprint_of_styles(task),
             weights=task.weights,
             device=str(machine.device),
             precision=machine.precision,
@@ -115,11 +115,11 @@ class Facts(BaseModel):
         """What is another in ``task`` than in this run, in words; None if it is the same job."""
         if task.command != self.command:
             return f"it is of impasto {self.command}, not {task.command}"
-        for name, picture, known in (
-            ("content", task.content, self.content),
-            ("style", task.style, self.style),
+        for name, seen, known in (
+            ("content", _fingerprint(task.content), self.content),
+            ("style", _fingerprint_of_styles(task), self.style),
         ):
-            if _fingerprint(picture) != known:
+            if seen != known:
                 return f"its {name} picture is another one"
         settings = task.settings.model_dump(mode="json")
         for name in sorted({*settings, *self.settings}):
@@ -348,6 +348,19 @@ def _fingerprint(picture: Image | None) -> str | None:
                 digest.update(np.ascontiguousarray(tensor.detach().numpy()).data)
         _fingerprints[picture] = digest.hexdigest()
     return _fingerprints[picture]
+
+
+def _fingerprint_of_styles(task: Task) -> str | None:
+    """That of the style's picture; of several, and of regions, of all of them in order."""
+    parts = [[_fingerprint(picture) for picture in style.pictures] for style in task.styles]
+    if not task.regions and len(parts) <= 1 and sum(map(len, parts)) <= 1:
+        return _fingerprint(task.style)
+    digest = hashlib.sha256(repr(parts).encode())
+    for region in task.regions:
+        pictures = () if region.style is None else region.style.pictures
+        digest.update(np.ascontiguousarray(region.mask.numpy()).data)
+        digest.update(repr([_fingerprint(picture) for picture in pictures]).encode())
+    return digest.hexdigest()
 
 
 def _machine_words(device: str, precision: str, threads: int) -> str:

@@ -49,7 +49,7 @@ class ContentLoss:
     factor: float
 
     @classmethod
-    def of(cls, squares: float, size: int, normalization: Normalization) -> ContentLoss:
+    def of(cls, squares: float, size: float, normalization: Normalization) -> ContentLoss:
         """The loss with the factor that ``normalization`` gives it.
 
         Args:
@@ -77,17 +77,19 @@ class ContentLoss:
         return self.factor * squares(difference), difference.mul_(2 * self.factor)
 
 
-def squares(x: Tensor, along: int = 1) -> Tensor:
+def squares(x: Tensor, along: int = 1, weights: Tensor | None = None) -> Tensor:
     """|x|^2, a scalar, at least float32.
 
     Args:
         x: (1, C, h, w).
         along: the dimension that is summed first: the one whose values lie side by side. One long
             sum in float32 would drift: by 2e-3 for a tile's map of 3 million values.
+        weights: (1, 1, h, w): how much each position counts; None for 1 everywhere.
     """
     wide = torch.promote_types(x.dtype, torch.float32)
     norms: Tensor = torch.linalg.vector_norm(x, dim=along, dtype=wide)
-    return norms.square().sum()
+    by_place = norms.square()
+    return by_place.sum() if weights is None else (by_place * weights[:, 0]).sum()
 
 
 class StyleLossFunction(Protocol):

@@ -8,9 +8,10 @@ for features depends on the tile alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from operator import add
 
 import torch
 from torch import Tensor
@@ -49,9 +50,45 @@ class Evaluation:
         return torch.stack(list(self.terms.values())).sum()
 
 
+_FEWEST_POSITIONS = 1.0
+
 Sums = Mapping[str, Statistics]
 Derivatives = Mapping[str, tuple[Tensor, Tensor]]
 """By style layer: the derivative of the loss by the picture's sum (C,) and product (C, C)."""
+
+
+@dataclass(frozen=True)
+class StyleTarget:
+    """A part of the picture, and what it is to be painted in.
+
+    Attributes:
+        styles: the styles, blended by their weights. Each is one or more pictures (1, 3, h, w),
+            sRGB 0..1, of any size, whose statistics are taken together, with a mask (1, 1, h, w)
+            of what counts in it, or None for all of it.
+        mask: (1, 1, H, W), 0..1: how much each pixel of the picture belongs to this part; None
+            for all of it.
+    """
+
+    styles: Sequence[tuple[float, Iterable[tuple[Tensor, Tensor | None]]]]
+    mask: Tensor | None = None
+
+    @classmethod
+    def of(cls, style: Tensor, mask: Tensor | None = None) -> StyleTarget:
+        """A part painted in a single style picture (1, 3, h, w)."""
+        return cls([(1.0, [(style, None)])], mask)
+
+
+@dataclass(frozen=True)
+class Area:
+    """A part of the picture with its style's targets.
+
+    Attributes:
+        losses: style loss and weight by layer.
+        mask: see `StyleTarget`.
+    """
+
+    losses: Mapping[str, tuple[float, StyleLossFunction]]
+    mask: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +99,7 @@ class Objective:
         encoder: describes the picture.
         settings: where weights and normalisation come from.
         side: longest side in pixels of the part of a picture that is worked on at a time.
-        mask: (1, 1, H, W), 0..1: how much each pixel counts for the style; None for 1 everywhere.
-        style: style loss and weight by layer.
+        areas: the parts of the picture that have a style.
         content: content loss and weight by layer.
         content_picture: (1, 3, H, W), of the picture's size.
         content_maps: what each tile owns of the content's feature maps, by layer; empty to compute
@@ -73,8 +109,7 @@ class Objective:
     encoder: Encoder
     settings: Settings
     side: int = LARGEST_SIDE
-    mask: Tensor | None = None
-    style: Mapping[str, tuple[float, StyleLossFunction]] = field(default_factory=dict)
+    areas: tuple[Area, ...] = ()
     content: Mapping[str, tuple[float, ContentLoss]] = field(default_factory=dict)
     content_picture: Tensor | None = None
     content_maps: tuple[Mapping[str, Tensor], ...] = ()
@@ -87,37 +122,38 @@ class Objective:
         settings: Settings,
         *,
         content: Tensor | None,
-        style: Tensor | None,
-        mask: Tensor | None = None,
+        areas: Iterable[StyleTarget] = (),
         side: int = LARGEST_SIDE,
         keep_content: bool = True,
     ) -> Objective:
-        """The objective whose targets are the features of two pictures.
+        """The objective whose targets are the features of pictures.
 
         Args:
             encoder: describes pictures and targets.
             settings: layers, weights and losses.
             content: (1, 3, H, W), sRGB 0..1, of the size that the result will have; None for a
                 texture.
-            style: (1, 3, h, w), sRGB 0..1, of any size; None for a reconstruction.
-            mask: see the attribute.
+            areas: the parts that have a style; none for a reconstruction.
             side: see the attribute.
             keep_content: whether to keep the content's feature maps.
         """
-        objective = cls(encoder, settings, side, mask)
-        if style is not None and settings.style_weight:
-            objective = objective._with_style(style)
+        objective = cls(encoder, settings, side)
+        targets = list(areas) if settings.style_weight else []
+        shares = [1.0 if part.mask is None else float(part.mask.mean()) for part in targets]
         if content is not None and settings.content_weight:
-            objective = objective._with_content(content, keep=keep_content)
-        return objective
+            masks = [part.mask for part in targets]
+            objective, shares = objective._with_content(content, masks, keep=keep_content)
+        own = [objective._area(*both) for both in zip(targets, shares, strict=True)]
+        return replace(objective, areas=tuple(own))
 
     @torch.inference_mode(False)
     def __call__(self, picture: Tensor) -> Evaluation:
         """Value and gradient at ``picture``, (1, 3, H, W), sRGB 0..1."""
-        tiles = self._tiles(picture, {*self.content, *self.style})
+        tiles = self._tiles(picture, self.layers)
         first = self._features(picture, tiles[0]) if len(tiles) == 1 else None
         terms = {f"content/{layer}": picture.new_zeros(()) for layer in self.content}
-        sums = self._sums(picture, self.style, tiles, first, self.mask)
+        masks = [area.mask for area in self.areas]
+        sums = self._sums(picture, self._style_layers, tiles, masks, first)
         derivatives = self._style_terms(sums, terms)
         gradient = torch.zeros_like(picture)
         for index, tile in enumerate(tiles):
@@ -132,34 +168,75 @@ class Objective:
             )
         return Evaluation(terms, gradient)
 
-    def _with_style(self, style: Tensor) -> Objective:
-        layers = _weighted(self.settings.style_layers, self.settings.style_weight)
-        sums = self._sums(style, layers, self._tiles(style, layers))
+    @property
+    def layers(self) -> set[str]:
+        """The layers in use."""
+        return {*self.content, *self._style_layers}
+
+    @property
+    def _style_layers(self) -> set[str]:
+        return {layer for area in self.areas for layer in area.losses}
+
+    def _area(self, target: StyleTarget, share: float) -> Area:
+        layers = _weighted(self.settings.style_layers, self.settings.style_weight * share)
+        blend: dict[str, list[tuple[float, Statistics]]] = {layer: [] for layer in layers}
+        for weight, pictures in target.styles:
+            sums: list[Sums] = []
+            for style, mask in pictures:
+                sums += self._sums(style, layers, self._tiles(style, layers), [mask])
+            for layer in layers:
+                blend[layer].append((weight, functools.reduce(add, (x[layer] for x in sums))))
         make = STYLE_LOSSES[self.settings.style_loss]
         losses = {
-            layer: (weight, make(sums[layer], self.settings.normalization))
+            layer: (weight, make(Statistics.blend(blend[layer]), self.settings.normalization))
             for layer, weight in layers.items()
         }
-        return replace(self, style=losses)
+        return Area(losses, target.mask)
 
-    def _with_content(self, content: Tensor, *, keep: bool) -> Objective:
+    def _with_content(
+        self, content: Tensor, masks: Sequence[Tensor | None], *, keep: bool
+    ) -> tuple[Objective, list[float]]:
+        """This objective with the content's targets; and the share of each masked part in them.
+
+        With its style loss multiplied by its share, a part is balanced as if it were alone.
+        """
         layers = _weighted(self.settings.content_layers, self.settings.content_weight)
-        sizes, norms, maps = dict.fromkeys(layers, 0), dict.fromkeys(layers, 0.0), []
-        for tile in self._tiles(content, {*layers, *self.style}):
+        everything = [None, *masks]
+        sizes = {layer: [0.0] * len(everything) for layer in layers}
+        norms = {layer: [0.0] * len(everything) for layer in layers}
+        maps = []
+        styled = _weighted(self.settings.style_layers, 1.0) if masks else {}
+        for tile in self._tiles(content, {*layers, *styled}):
             owned = self._owned_content(content, tile, layers)
-            for layer in layers:
-                sizes[layer] += owned[layer].numel()
-                norms[layer] += float(squares(owned[layer]))
+            for layer, part in owned.items():
+                for number, mask in enumerate(everything):
+                    counts = _counts(mask, tile, layer)
+                    norms[layer][number] += float(squares(part, weights=counts))
+                    share = 1.0 if counts is None else float(counts.mean())
+                    sizes[layer][number] += share * part.numel()
             if keep:  # copies, because what a tile owns is a view of a map larger by the halo
                 maps.append(
                     {layer: part if tile.whole else part.clone() for layer, part in owned.items()}
                 )
             _leave(tile)
+        kind = self.settings.normalization
         losses = {
-            layer: (weight, ContentLoss.of(norms[layer], sizes[layer], self.settings.normalization))
-            for layer, weight in layers.items()
+            layer: [
+                ContentLoss.of(*both, kind) for both in zip(norms[layer], sizes[layer], strict=True)
+            ]
+            for layer in layers
         }
-        return replace(self, content=losses, content_picture=content, content_maps=tuple(maps))
+        shares = [
+            sum(
+                weight * losses[layer][0].factor / losses[layer][number].factor
+                for layer, weight in layers.items()
+            )
+            / sum(layers.values())
+            for number in range(1, len(everything))
+        ]
+        chosen = {layer: (weight, losses[layer][0]) for layer, weight in layers.items()}
+        done = replace(self, content=chosen, content_picture=content, content_maps=tuple(maps))
+        return done, shares
 
     def _tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:
         size = (picture.shape[2], picture.shape[3])
@@ -167,7 +244,7 @@ class Objective:
         return tiles_of(size, self.side, stride=min_size(layers), halo=halo)
 
     def _features(self, picture: Tensor, tile: Tile) -> Features:
-        return self.encoder.forward(tile.window(picture), {*self.content, *self.style})
+        return self.encoder.forward(tile.window(picture), self.layers)
 
     def _owned_content(
         self, content: Tensor, tile: Tile, layers: Iterable[str]
@@ -180,33 +257,42 @@ class Objective:
         picture: Tensor,
         layers: Iterable[str],
         tiles: tuple[Tile, ...],
+        masks: Sequence[Tensor | None],
         first: Features | None = None,
-        mask: Tensor | None = None,
-    ) -> Sums:
-        """Statistics of the whole picture; ``first`` are the features of the first tile."""
-        sums: dict[str, Statistics] = {}
+    ) -> list[Sums]:
+        """Statistics of the picture under each mask; ``first`` are features of the first tile."""
+        sums: list[dict[str, Statistics]] = [{} for _ in masks]
         for tile in tiles if layers else ():
             features = first or self.encoder.forward(tile.window(picture), layers, keep=False)
             for layer in layers:
                 owned = tile.owned(features[layer], stride(layer))
-                part = Statistics.of(owned, _counts(mask, tile, layer))
-                sums[layer] = sums[layer] + part if layer in sums else part
+                for mask, under in zip(masks, sums, strict=True):
+                    part = Statistics.of(owned, _counts(mask, tile, layer))
+                    under[layer] = under[layer] + part if layer in under else part
             if features is not first:
                 del features, owned
                 _leave(tile)
-        return sums
+        return list(sums)
 
-    def _style_terms(self, sums: Sums, terms: dict[str, Tensor]) -> Derivatives:
-        """Adds the style's terms; returns the derivatives by the picture's sums."""
-        derivatives = {}
-        for layer, (weight, loss) in self.style.items():
-            picture = sums[layer]
-            with torch.enable_grad():  # autograd only sees the C x C sums
-                leaves = picture.sum.requires_grad_(), picture.product.requires_grad_()
-                value = weight * loss(Statistics(picture.count, *leaves))
-                d_sum, d_product = torch.autograd.grad(value, leaves, materialize_grads=True)
-            terms[f"style/{layer}"] = value.detach()
-            derivatives[layer] = d_sum, d_product
+    def _style_terms(
+        self, sums: Sequence[Sums], terms: dict[str, Tensor]
+    ) -> list[tuple[Tensor | None, Derivatives]]:
+        """Adds the style's terms; returns by area its mask and the derivatives by its sums."""
+        derivatives: list[tuple[Tensor | None, Derivatives]] = []
+        for area, own in zip(self.areas, sums, strict=True):
+            by_layer: dict[str, tuple[Tensor, Tensor]] = {}
+            for layer, (weight, loss) in area.losses.items():
+                picture = own[layer]
+                if picture.count < _FEWEST_POSITIONS:
+                    continue  # at this level of the pyramid the layer hardly sees the area
+                with torch.enable_grad():  # autograd only sees the C x C sums
+                    leaves = picture.sum.requires_grad_(), picture.product.requires_grad_()
+                    value = weight * loss(Statistics(picture.count, *leaves))
+                    d_sum, d_product = torch.autograd.grad(value, leaves, materialize_grads=True)
+                by_layer[layer] = d_sum, d_product
+                name = f"style/{layer}"
+                terms[name] = terms[name] + value.detach() if name in terms else value.detach()
+            derivatives.append((area.mask, by_layer))
         return derivatives
 
     def _contributions(
@@ -214,23 +300,25 @@ class Objective:
         index: int,
         tile: Tile,
         features: Features,
-        derivatives: Derivatives,
+        derivatives: Sequence[tuple[Tensor | None, Derivatives]],
         terms: dict[str, Tensor],
     ) -> dict[str, Contribution]:
         """What adds each layer's own gradient, and the content's terms, for one tile."""
         content = self._content_maps_of(index, tile)
+        styled = {layer for _, by_layer in derivatives for layer in by_layer}
 
         def contribute(layer: str, gradient: Tensor) -> None:
             part, own = (tile.owned(x, stride(layer)) for x in (gradient, features[layer]))
-            if layer in derivatives:
-                add_pull_back(part, own, *derivatives[layer], _counts(self.mask, tile, layer))
+            for mask, by_layer in derivatives:
+                if layer in by_layer:
+                    add_pull_back(part, own, *by_layer[layer], _counts(mask, tile, layer))
             if layer in content:
                 weight, loss = self.content[layer]
                 value, by_features = loss(own, content[layer])
                 terms[f"content/{layer}"] += weight * value
                 part.add_(by_features, alpha=weight)
 
-        return {layer: partial(contribute, layer) for layer in {*content, *derivatives}}
+        return {layer: functools.partial(contribute, layer) for layer in {*content, *styled}}
 
     def _content_maps_of(self, index: int, tile: Tile) -> Mapping[str, Tensor]:
         if self.content_maps or self.content_picture is None:

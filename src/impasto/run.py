@@ -243,12 +243,12 @@ class Run:
 
     def _objective(self, level: int, pixels: Tensor) -> Callable[[Tensor], Evaluation]:
         size, plan = self.sizes[level], self.plans[level]
-        content, style = self.task.content_at(size), self.task.style_at(size)
+        content = self.task.content_at(size)
         objective = Objective.towards(
             self.encoder,
             self.task.settings,
             content=None if content is None else content.to(self.machine.device),
-            style=None if style is None else style.to(self.machine.device),
+            areas=self.task.style_targets(size, self.machine.device),
             side=plan.side,
             keep_content=plan.keep_content,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -95,7 +95,9 @@ def parse_layers(value: object) -> object:
 def _parse_numbers(value: object) -> object:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
-    return [int(value)] if isinstance(value, Integral) else value
+    if isinstance(value, Integral):
+        return [int(value)]
+    return [float(value)] if isinstance(value, Real) else value
 
 
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
@@ -104,6 +106,19 @@ Iterations = Annotated[
     tuple[Annotated[int, Field(ge=1, le=100_000)], ...],
     BeforeValidator(_parse_numbers),
     Field(min_length=1, max_length=16),
+]
+Shares = Annotated[
+    tuple[Weight, ...], BeforeValidator(_parse_numbers), Field(min_length=1, max_length=64)
+]
+Scales = Annotated[
+    tuple[Annotated[float, Field(ge=0.05, le=20)], ...],
+    BeforeValidator(_parse_numbers),
+    Field(min_length=1, max_length=64),
+]
+Crop = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=1)], ...],
+    BeforeValidator(_parse_numbers),
+    Field(min_length=4, max_length=4),
 ]
 FIVE_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
@@ -146,6 +161,19 @@ class Settings(BaseModel):
 
     style_margin: float = Field(0.02, ge=0, le=0.4, allow_inf_nan=False)
     """Share of the style left out along each edge, where photographs show canvas and frame."""
+
+    style_blend: Shares = (1.0,)
+    """Weight of each style where there are several; the last number serves all further styles."""
+
+    style_scale: Scales = (1.0,)
+    """Size of each style's strokes: 2 shows the style twice as large. The last number serves all
+    further styles, those of regions last."""
+
+    style_crop: Crop | None = None
+    """Part of the style to use: left, top, right and bottom edge, as shares of width and height."""
+
+    feather: float = Field(0.02, ge=0, le=0.5, allow_inf_nan=False)
+    """Width over which regions blend into each other, as a share of the long side."""
 
     normalization: Normalization = "scale-free"
     """How losses are scaled: by the target's own size (scale-free), or as a text defines them."""
@@ -219,6 +247,15 @@ class Settings(BaseModel):
             raise ValueError(
                 "content_weight and style_weight are both 0; give at least one a weight above 0"
             )
+        if not any(self.style_blend):
+            raise ValueError("style_blend is all 0; give at least one style a weight above 0")
+        if self.style_crop is not None:
+            left, top, right, bottom = self.style_crop
+            if left >= right or top >= bottom:
+                raise ValueError(
+                    f"style_crop = {self.style_crop}: should be left, top, right and bottom, with "
+                    "left below right and top below bottom, such as 0,0,0.5,1 for the left half"
+                )
         if self.style_loss == "covariance" and self.normalization != "scale-free":
             raise ValueError(
                 f"style_loss covariance needs normalization scale-free, not {self.normalization}; "

@@ -8,7 +8,10 @@ are float32 whatever the features are.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import Self
 
 import torch
@@ -51,6 +54,22 @@ class Statistics:
         return Statistics(
             self.count + other.count, self.sum + other.sum, self.product + other.product
         )
+
+    @classmethod
+    def blend(cls, parts: Sequence[tuple[float, Statistics]]) -> Statistics:
+        """Mean and Gram matrix between those of several, whatever their numbers of positions.
+
+        Args:
+            parts: each with its weight; only their ratios matter.
+        """
+        if len(parts) == 1:
+            return parts[0][1]
+        whole = sum(weight for weight, _ in parts)
+        scaled = [
+            Statistics(weight / whole, part.mean * (weight / whole), part.gram * (weight / whole))
+            for weight, part in parts
+        ]
+        return functools.reduce(add, scaled)
 
     @property
     def channels(self) -> int:

@@ -21,6 +21,7 @@ from impasto.keeper import CheckpointTarget, Keeper
 from impasto.pyramid import Size
 from impasto.run import Run, RunState, Step
 from impasto.settings import LARGEST_SIDE, LayerWeights, Settings, command_defaults
+from impasto.styles import RegionSource, StyleSource, open_regions, open_styles
 from impasto.task import Task
 from impasto.weights import Weights, load_weights
 
@@ -33,9 +34,10 @@ Steps = Generator[Step, None, None]
 
 def iterate(
     content: ImageSource,
-    style: ImageSource,
+    style: StyleSource | None,
     settings: Settings | None = None,
     *,
+    regions: Sequence[RegionSource] = (),
     weights: WeightsSource = None,
     compute: Compute | None = None,
     checkpoint: CheckpointTarget = None,
@@ -49,8 +51,11 @@ def iterate(
 
     Args:
         content: path, PIL image, NumPy array, tensor or `Image`.
-        style: the same.
+        style: the same; several are blended, by `Settings.style_blend`; a folder is one style,
+            all its pictures together. None where only the regions are to be painted.
         settings: how the picture looks; defaults to ``Settings()``.
+        regions: pairs of a mask (a picture of any size, white where the region is) and its style,
+            or None to leave it as it is. Where they overlap, the later one lies on top.
         weights: see `WeightsSource`.
         compute: where it runs.
         checkpoint: a file that keeps the run's state: it is written at the end of every level,
@@ -75,15 +80,22 @@ def iterate(
         if saved is None
         else saved.settled("stylize", settings, overrides)
     )
-    task = Task("stylize", chosen, open_image(content), open_image(style))
+    task = Task(
+        "stylize",
+        chosen,
+        open_image(content),
+        () if style is None else open_styles(style),
+        open_regions(regions),
+    )
     return _run(task, weights, compute, checkpoint, saved)
 
 
 def stylize(
     content: ImageSource,
-    style: ImageSource,
+    style: StyleSource | None,
     settings: Settings | None = None,
     *,
+    regions: Sequence[RegionSource] = (),
     weights: WeightsSource = None,
     compute: Compute | None = None,
     checkpoint: CheckpointTarget = None,
@@ -99,6 +111,7 @@ def stylize(
             content,
             style,
             settings,
+            regions=regions,
             weights=weights,
             compute=compute,
             checkpoint=checkpoint,
@@ -109,7 +122,7 @@ def stylize(
 
 
 def iterate_texture(
-    style: ImageSource,
+    style: StyleSource,
     size: int | Sequence[int] | None = None,
     settings: Settings | None = None,
     *,
@@ -124,7 +137,7 @@ def iterate_texture(
     Source: Gatys, Ecker, Bethge: Texture Synthesis Using Convolutional Neural Networks, 2015.
 
     Args:
-        style: path, PIL image, NumPy array, tensor or `Image`.
+        style: path, PIL image, NumPy array, tensor or `Image`; several are blended.
         size: width and height of the result in pixels, or the long side of one in the style's
             shape; by default ``settings.size``.
         settings: as for `iterate`; without them, from noise.
@@ -149,7 +162,7 @@ def iterate_texture(
     else:
         chosen = saved.settled("texture", settings, overrides, content_weight=0.0)
         shape = saved.facts.shape if size is None else shape
-    task = Task("texture", chosen, None, open_image(style), shape)
+    task = Task("texture", chosen, None, open_styles(style), shape=shape)
     return _run(task, weights, compute, checkpoint, saved)
 
 
@@ -163,7 +176,7 @@ def _height_and_width(size: Sequence[int]) -> Size:
 
 
 def texture(
-    style: ImageSource,
+    style: StyleSource,
     size: int | Sequence[int] | None = None,
     settings: Settings | None = None,
     *,
@@ -226,7 +239,7 @@ def iterate_reconstruct(
         chosen = settled(settings, given, style_weight=0.0)
     else:
         chosen = saved.settled("reconstruct", settings, overrides, style_weight=0.0)
-    task = Task("reconstruct", chosen, open_image(content), None)
+    task = Task("reconstruct", chosen, open_image(content))
     return _run(task, weights, compute, checkpoint, saved)
 
 

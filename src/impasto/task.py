@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from impasto.encoder import min_size
-from impasto.errors import PictureError
+from impasto.errors import PictureError, SettingsError
 from impasto.images import Image
+from impasto.objective import StyleTarget
 from impasto.pyramid import Size, fit, level_sizes, resize
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
+from impasto.styles import Region, Style, shares
 from impasto.version import __version__
 
 
@@ -25,7 +29,8 @@ class Task:
         command: the name of the function, for the recipe.
         settings: how the picture looks.
         content: None for a texture.
-        style: None for a reconstruction; one of the two is there.
+        styles: blended; none for a reconstruction, and where only the regions are painted.
+        regions: parts of the content with a style of their own, or left as they are.
         shape: height and width of the result, where they do not follow from the pictures.
         weights: SHA-256 of the network's file, for the recipe.
     """
@@ -33,9 +38,21 @@ class Task:
     command: str
     settings: Settings
     content: Image | None
-    style: Image | None
+    styles: tuple[Style, ...] = ()
+    regions: tuple[Region, ...] = ()
     shape: Size | None = None
     weights: str = ""
+
+    @property
+    def style(self) -> Image | None:
+        """The first picture of the first style."""
+        return next((picture for style in self._painted for picture in style.pictures), None)
+
+    @property
+    def _painted(self) -> list[Style]:
+        """All styles, those of regions last."""
+        own = [region.style for region in self.regions if region.style is not None]
+        return [*self.styles, *own]
 
     @property
     def source(self) -> Image:
@@ -60,7 +77,7 @@ class Task:
     @property
     def layers(self) -> set[str]:
         """The layers in use."""
-        used = self.style is not None and self.settings.style_weight
+        used = self._painted and self.settings.style_weight
         style = _with_weight(self.settings.style_layers) if used else set()
         return self.content_layers | style
 
@@ -68,16 +85,67 @@ class Task:
         """The content, (1, 3, height, width) of ``size``."""
         return None if self.content is None else resize(self.content.pixels, size)
 
-    def style_at(self, size: Size) -> Tensor | None:
-        """The style without its margin, its long side as long as that of ``size``."""
-        if self.style is None:
-            return None
-        inner = _without_margin(self.style.pixels, self.settings.style_margin)
-        return resize(inner, fit((inner.shape[2], inner.shape[3]), max(size)))
+    def style_targets(self, size: Size, place: torch.device) -> Iterator[StyleTarget]:
+        """What each part of a picture of ``size`` is painted in, on a device."""
+        weights = self.settings.style_blend
+        base = [
+            (weights[min(number, len(weights) - 1)], self._pictures(style, number, size, place))
+            for number, style in enumerate(self.styles)
+        ]
+        blends = [[blend for blend in base if blend[0]]]
+        number = len(self.styles)
+        for region in self.regions:
+            blends.append([])
+            if region.style is not None:
+                blends[-1].append((1.0, self._pictures(region.style, number, size, place)))
+                number += 1
+        for blend, share in zip(blends, self._shares, strict=True):
+            if not blend:
+                continue
+            mask = None if share is None else resize(share, size).clamp(0, 1)
+            yield StyleTarget(blend, None if mask is None else mask.to(place))
 
     def style_size(self, size: Size) -> Size | None:
-        """Height and width of `style_at`."""
-        return None if self.style is None else self._own_and_used(self.style, size)[1]
+        """Height and width at which the largest style is looked at."""
+        sizes = [
+            self._own_and_used(picture, size, number)[1]
+            for number, style in enumerate(self._painted)
+            for picture in style.pictures
+        ]
+        return max(sizes, key=math.prod, default=None)
+
+    def _pictures(
+        self, style: Style, number: int, size: Size, place: torch.device
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """A style's pictures as they are looked at for ``size``, one by one, with their masks."""
+        for picture in style.pictures:
+            used = self._own_and_used(picture, size, number)[1]
+            parts = [
+                None if part is None else resize(self._cropped(part), used).to(place)
+                for part in (picture.pixels, _meaningful(picture.alpha))
+            ]
+            assert parts[0] is not None
+            yield parts[0], parts[1]
+
+    @cached_property
+    def _shares(self) -> list[Tensor | None]:
+        """How much of each of the content's pixels belongs to each part; see `shares`."""
+        if self.content is None:
+            return [None]
+        own = (self.content.height, self.content.width)
+        masks = [region.mask for region in self.regions]
+        return shares(own, masks, _meaningful(self.content.alpha), self.settings.feather)
+
+    @cached_property
+    def _kept(self) -> Tensor | None:
+        """How much each pixel stays as it is, (1, 1, H, W) of the content; None for not at all."""
+        owners = [bool(self.styles), *(region.style is not None for region in self.regions)]
+        kept = [
+            share
+            for share, painted in zip(self._shares, owners, strict=True)
+            if not painted and share is not None
+        ]
+        return torch.stack(kept).sum(0) if kept and self.regions else None
 
     def start(self, mean_color: Color) -> Tensor:
         """The picture that the coarsest level begins with; see `start_picture`."""
@@ -94,8 +162,12 @@ class Task:
         """
         size = (pixels.shape[2], pixels.shape[3])
         alpha = self.content.alpha if self.content is not None else None
+        pixels = pixels.detach().clamp(0, 1).cpu()
+        if self._kept is not None and self.content is not None:
+            kept = resize(self._kept, size).clamp(0, 1)
+            pixels = pixels.lerp(resize(self.content.pixels, size).clamp(0, 1), kept)
         return Image(
-            pixels.detach().clamp(0, 1).cpu().contiguous(),
+            pixels.contiguous(),
             alpha=None if alpha is None else resize(alpha, size).clamp(0, 1),
             bits=self.source.bits,
             recipe={
@@ -117,12 +189,17 @@ class Task:
         least = min_size(self.layers)
         deepest = max(self.layers, key=lambda layer: (min_size([layer]), layer))
         final = self.final_size
-        for name, picture in (("content", self.content), ("style", self.style)):
-            if picture is None:
-                continue
+        pictures: list[tuple[str, Image, int | None]] = [
+            ("style", picture, number)
+            for number, style in enumerate(self._painted)
+            for picture in style.pictures
+        ]
+        if self.content is not None:
+            pictures.insert(0, ("content", self.content, None))
+        for name, picture, number in pictures:
             if not torch.isfinite(picture.pixels).all():
                 raise PictureError(f"the {name} picture has NaN or infinite pixels; mend it first")
-            own, used = self._own_and_used(picture, final)
+            own, used = self._own_and_used(picture, final, number)
             if min(own) < least or min(used) < least:
                 raise PictureError(
                     f"the {name} picture is {picture.width}x{picture.height} and would be used at "
@@ -134,14 +211,56 @@ class Task:
                 f"the result would be {final[1]}x{final[0]}; {deepest} needs at least {least} "
                 "pixels on each side: use a larger --size, or shallower layers"
             )
+        self._check_regions(final, least)
 
-    def _own_and_used(self, picture: Image, size: Size) -> tuple[Size, Size]:
-        """Height and width of a picture, less the margin of a style; and as used at ``size``."""
-        pixels = picture.pixels
-        if picture is self.style:
-            pixels = _without_margin(pixels, self.settings.style_margin)
-        own = (pixels.shape[2], pixels.shape[3])
-        return own, fit(own, max(size)) if min(own) else own
+    def _check_regions(self, final: Size, least: int) -> None:
+        if len(self.settings.style_blend) > max(1, len(self.styles)):
+            raise SettingsError(
+                f"style_blend has {len(self.settings.style_blend)} weights for "
+                f"{len(self.styles)} styles; give one for each"
+            )
+        for region, share in zip(self.regions, self._shares[1:], strict=True):
+            assert share is not None
+            pixels = float(share.mean()) * final[0] * final[1]
+            if pixels < least**2:
+                raise PictureError(
+                    f"{region.name}: the region has {pixels:.0f} pixels of a picture of "
+                    f"{final[1]}x{final[0]}, and the deepest layer needs {least**2}: its mask "
+                    "should be white where the region is; use a larger --size or shallower layers"
+                )
+        if self.regions and not self._painted:
+            raise SettingsError("every region is left as it is; give a style for the rest")
+
+    def _own_and_used(self, picture: Image, size: Size, number: int | None) -> tuple[Size, Size]:
+        """Height and width of a picture, and as used at ``size``; less what a style leaves out.
+
+        Args:
+            picture: the content or a style's.
+            size: of the result, height and width.
+            number: of the style; None for the content.
+        """
+        if number is None:
+            own = (picture.height, picture.width)
+            return own, fit(own, max(size))
+        inner = self._cropped(picture.pixels)
+        own = (inner.shape[2], inner.shape[3])
+        scales = self.settings.style_scale
+        scale = scales[min(number, len(scales) - 1)]
+        return own, fit(own, max(1, round(max(size) * scale))) if min(own) else own
+
+    def _cropped(self, style: Tensor) -> Tensor:
+        """``style`` (1, C, H, W): the part that is asked for, less the margin."""
+        if self.settings.style_crop is not None:
+            left, top, right, bottom = self.settings.style_crop
+            height, width = style.shape[2:]
+            rows = slice(round(top * height), round(bottom * height))
+            style = style[..., rows, round(left * width) : round(right * width)]
+        return _without_margin(style, self.settings.style_margin)
+
+
+def _meaningful(alpha: Tensor | None) -> Tensor | None:
+    """``alpha`` where it hides something, but not everything."""
+    return alpha if alpha is not None and alpha.amax() > 0 and alpha.amin() < 1 else None
 
 
 def _with_weight(layers: Mapping[str, float]) -> set[str]:

@@ -19,7 +19,16 @@ PAINT = Group.create_ordered("Commands that paint")
 TELL = Group.create_ordered("Commands that tell")
 FLAGS = {
     title: Group.create_ordered(title)
-    for title in ("Picture", "Losses", "Start", "Optimisation", "Network", "Output", "Machine")
+    for title in (
+        "Picture",
+        "Losses",
+        "Style",
+        "Start",
+        "Optimisation",
+        "Network",
+        "Output",
+        "Machine",
+    )
 }
 """Groups of flags on the help pages, in their order."""
 
@@ -38,8 +47,8 @@ app = App(
 _FILES = "in the current folder"
 COMMANDS = {
     "painting:stylize": (
-        "CONTENT STYLE [-o OUT] [OPTIONS]",
-        "Repaint a picture in the style of another.",
+        "CONTENT STYLE[:WEIGHT]... [-o OUT] [OPTIONS]",
+        "Repaint a picture in the style of another, or of several.",
         f"Without -o the result is CONTENT-in-STYLE.png {_FILES}. Ctrl-C keeps the picture so far.",
     ),
     "painting:texture": (

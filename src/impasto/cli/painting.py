@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,9 +41,27 @@ def picture(what: str) -> Parameter:
 @takes_flags()
 def stylize(
     content: Annotated[str, picture("The picture to repaint.")],
-    style: Annotated[str, picture("The picture whose style to use.")],
     /,
-    *,
+    *styles: Annotated[
+        str,
+        Parameter(
+            name="STYLE",
+            help="The picture whose style to use, or a folder of pictures that are one style. "
+            "Several are blended; STYLE:2 counts twice as much.",
+            allow_leading_hyphen=True,
+        ),
+    ],
+    region: Annotated[
+        list[str] | None,
+        Parameter(
+            metavar="MASK:STYLE",
+            group=FLAGS["Picture"],
+            negative=(),
+            show_default=False,
+            help="Paint the part of the picture where MASK is white in a style of its own, or with "
+            "MASK:none leave it as it is. Can be given several times.",
+        ),
+    ] = None,
     settings: GivenSettings,
     output: OutputFlags,
     traces: TraceFlags,
@@ -51,18 +70,31 @@ def stylize(
 ) -> int:
     """Behind ``impasto stylize``; see `COMMANDS`."""
     given = settings.given()
+    names, blend = _blended(styles)
+    if blend is not None:
+        if "style_blend" in settings.own():
+            raise SettingsError("--style-blend and STYLE:WEIGHT exclude each other; use one")
+        given["style_blend"] = blend
+    masks = [_region(one) for one in region or ()]
+    if not names and not masks:
+        raise SettingsError("no style is given; give a picture, such as painting.jpg")
     chosen = checkpoints.settings("stylize", given)
 
     def begin(**keywords: Any) -> Steps:
+        from impasto.styles import open_regions, open_styles
         from impasto.synthesis import iterate
 
-        return iterate(machine.open(content), machine.open(style), **keywords, **given)
+        opened = open_styles(names, machine.open) if names else None
+        regions = open_regions(masks, machine.open)
+        return iterate(machine.open(content), opened, regions=regions, **keywords, **given)
 
-    name = f"{stem(content)}-in-{stem(style)}.png"
-    return _paint(begin, [content, style], chosen, name, output, traces, checkpoints, machine)
+    own = [style for _, style in masks if style is not None]
+    name = f"{stem(content)}-in-{'-and-'.join(map(stem, [*names, *own][:3])) or 'regions'}.png"
+    inputs = [content, *names, *(mask for mask, _ in masks), *own]
+    return _paint(begin, inputs, chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("content_", "size")
+@takes_flags("content_", "size", "feather")
 def texture(
     style: Annotated[str, picture("The picture whose style to paint.")],
     /,
@@ -102,7 +134,7 @@ def texture(
     return _paint(begin, [style], chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("style_", "content_layers")
+@takes_flags("style_", "content_layers", "feather")
 def reconstruct(
     content: Annotated[str, picture("The picture to rebuild.")],
     /,
@@ -168,6 +200,31 @@ def _paint(
         checkpoints=checkpoints,
     )
     return perform(job, interruption)
+
+
+def _blended(styles: Sequence[str]) -> tuple[list[str], list[float] | None]:
+    """The files of ``STYLE:WEIGHT``, and the weights if any is given."""
+    names, weights = [], []
+    for style in styles:
+        match = re.fullmatch(r"(.+):(\d+(?:\.\d+)?)", style)
+        plain = match is None or os.path.lexists(style)
+        names.append(style if plain or match is None else match[1])
+        weights.append(1.0 if plain or match is None else float(match[2]))
+    return names, weights if names != list(styles) else None
+
+
+def _region(text: str) -> tuple[str, str | None]:
+    """Mask and style of ``MASK:STYLE``; no style for ``MASK:none``."""
+    splits = [(text[: at.start()], text[at.end() :]) for at in re.finditer(":", text)]
+    splits = [(mask, style) for mask, style in splits if mask and style]
+    if not splits:
+        raise SettingsError(
+            f"region = {text!r}: should be a mask and a style, such as sky.png:painting.jpg, or "
+            "sky.png:none to leave the sky as it is"
+        )
+    there = [split for split in splits if os.path.lexists(split[0])]
+    mask, style = (there or splits)[0]
+    return mask, None if style == "none" else style
 
 
 def _texture_size(size: str) -> str | tuple[int, int]:

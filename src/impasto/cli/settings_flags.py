@@ -30,6 +30,8 @@ R = TypeVar("R")
 GROUP_STARTS = {
     "preset": "Picture",
     "content_weight": "Losses",
+    "style_margin": "Style",
+    "normalization": "Losses",
     "start": "Start",
     "optimizer": "Optimisation",
     "pooling": "Network",
@@ -66,9 +68,7 @@ class GivenSettings:
                 command cannot follow.
             PictureError: the picture of ``--like`` has no recipe.
         """
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values.pop("like")
-        own = {name: _parsed(name, value) for name, value in values.items() if value is not None}
+        own = self.own()
         if self.like is not None and "preset" in own:
             raise SettingsError(
                 "--like and --preset exclude each other: the recipe already names its preset; "
@@ -79,6 +79,12 @@ class GivenSettings:
             return own
         self._check(recipe, start_given="start" in own)
         return {**recipe.settings, **own}
+
+    def own(self) -> dict[str, Any]:
+        """Those of single flags alone."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values.pop("like")
+        return {name: _parsed(name, value) for name, value in values.items() if value is not None}
 
     def shape(self) -> tuple[int, int] | None:
         """Width and height of the picture of ``--like``; None without, or if its recipe is silent.

@@ -31,7 +31,7 @@ def _pictures(what: str) -> Parameter:
     return Parameter(help=what, consume_multiple=True, negative=(), metavar="FILE...")
 
 
-@takes_flags("content_", "style_layers")
+@takes_flags("content_", "style_layers", "style_blend", "feather")
 def explain(
     content: Annotated[str, picture("The picture to take the content of.")],
     style: Annotated[str, picture("The picture to take the style of.")],
@@ -57,7 +57,7 @@ def explain(
     return _compose(begin, target, output)
 
 
-@takes_flags()
+@takes_flags("style_blend", "feather")
 def sheet(
     *,
     content: Annotated[list[str], _pictures("The pictures to repaint.")],

@@ -1,0 +1,149 @@
+"""What a picture is painted with: styles, blended, and regions that have their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.errors import PictureError
+from impasto.images import Image, ImageSource, open_image
+from impasto.pyramid import Size, resize
+
+_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic"}
+
+
+@dataclass(frozen=True)
+class Style:
+    """One style.
+
+    Attributes:
+        pictures: one or more; their statistics are taken together.
+    """
+
+    pictures: tuple[Image, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of the content.
+
+    Attributes:
+        name: what messages call it.
+        mask: (1, 1, h, w), 0..1, of any size: 1 where the region is.
+        style: what it is painted in; None leaves it as it is.
+    """
+
+    name: str
+    mask: Tensor
+    style: Style | None
+
+
+StyleSource: TypeAlias = ImageSource | Style | Sequence[ImageSource | Style]
+"""A style, or several to blend. A folder is one style: all its pictures together."""
+
+RegionSource: TypeAlias = tuple[ImageSource, ImageSource | Style | None] | Region
+"""A mask, white where the region is, and its style; None leaves the region as it is."""
+
+
+def open_styles(
+    source: StyleSource, opened: Callable[[Any], Image] = open_image
+) -> tuple[Style, ...]:
+    """The styles that a user names.
+
+    Args:
+        source: see `StyleSource`.
+        opened: makes an `Image` of a single picture.
+
+    Raises:
+        PictureError: a picture cannot be read, a folder has none, or the list is empty.
+    """
+    sources: list[Any] = list(source) if isinstance(source, list | tuple) else [source]
+    if not sources:
+        raise PictureError("the list of styles is empty; give at least one picture")
+    return tuple(_open_style(one, opened) for one in sources)
+
+
+def open_regions(
+    sources: Sequence[RegionSource], opened: Callable[[Any], Image] = open_image
+) -> tuple[Region, ...]:
+    """The regions that a user names; arguments and errors as for `open_styles`."""
+    regions = []
+    for number, source in enumerate(sources, start=1):
+        if isinstance(source, Region):
+            regions.append(source)
+            continue
+        mask, style = source
+        name = str(mask) if isinstance(mask, str | os.PathLike) else f"region {number}"
+        own = None if style is None else _open_style(style, opened)
+        regions.append(Region(name, mask_of(opened(mask)), own))
+    return tuple(regions)
+
+
+def mask_of(picture: Image) -> Tensor:
+    """A picture as a mask (1, 1, H, W), 0..1: its brightness, or its alpha if it has only that."""
+    brightness = picture.pixels.mean(1, keepdim=True)
+    if picture.alpha is None:
+        return brightness
+    flat = bool(brightness.amax() - brightness.amin() < 1 / 255)
+    return picture.alpha if flat else brightness * picture.alpha
+
+
+def shares(
+    size: Size, masks: Sequence[Tensor], alpha: Tensor | None = None, feather: float = 0.0
+) -> list[Tensor | None]:
+    """How much of each pixel belongs to each region.
+
+    Where masks overlap, the later one lies on top. With what is left over they add up to 1, or to
+    the alpha of the picture.
+
+    Args:
+        size: height and width of the picture.
+        masks: (1, 1, h, w) each, of any size.
+        alpha: (1, 1, H, W), or None where all is opaque.
+        feather: width over which neighbours blend, as a share of the picture's long side.
+
+    Returns:
+        (1, 1, H, W) for what is left over, then for each region. None, alone, is everything.
+    """
+    if not masks:
+        return [alpha]
+    left, own = torch.ones(1, 1, *size), []
+    for mask in reversed(masks):
+        soft = feathered(resize(mask, size).clamp(0, 1), feather * max(size))
+        own.append(left * soft)
+        left = left * (1 - soft)
+    found = [left, *reversed(own)]
+    return [*found] if alpha is None else [alpha * share for share in found]
+
+
+def feathered(mask: Tensor, width: float) -> Tensor:
+    """``mask`` (1, 1, H, W) blurred, so that an edge becomes about ``width`` pixels wide."""
+    sigma = width / 4
+    if sigma < 0.3:
+        return mask
+    reach = round(3 * sigma)
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
+    mask = functional.conv2d(functional.pad(mask, (reach, reach, 0, 0), "replicate"), kernel)
+    kernel = kernel.transpose(2, 3)
+    return functional.conv2d(functional.pad(mask, (0, 0, reach, reach), "replicate"), kernel)
+
+
+def _open_style(source: ImageSource | Style, opened: Callable[[Any], Image]) -> Style:
+    if isinstance(source, Style):
+        return source
+    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+        files = sorted(file for file in Path(source).iterdir() if file.suffix.lower() in _PICTURES)
+        if not files:
+            raise PictureError(
+                f"{source}: the folder has no picture; a style is a picture or a folder of pictures"
+            )
+        return Style(tuple(opened(file) for file in files))
+    return Style((opened(source),))
