@@ -138,9 +138,9 @@ class Objective:
             keep_content: whether to keep the content's feature maps.
         """
         objective = cls(encoder, settings, side)
-        targets = list(areas) if settings.style_weight else []
+        targets = list(areas) if settings.weights.style else []
         shares = [1.0 if part.mask is None else float(part.mask.mean()) for part in targets]
-        if content is not None and settings.content_weight:
+        if content is not None and settings.weights.content:
             masks = [part.mask for part in targets]
             objective, shares = objective._with_content(content, masks, keep=keep_content)
         own = [objective._area(*both) for both in zip(targets, shares, strict=True)]
@@ -162,7 +162,7 @@ class Objective:
             contributions = self._contributions(index, tile, features, derivatives, terms)
             tile.window(gradient).add_(self.encoder.pullback(features, contributions))
             _leave(tile)
-        if weight := self.settings.total_variation_weight:
+        if weight := self.settings.weights.total_variation:
             terms["total_variation"] = add_total_variation(
                 gradient, picture, self.settings.normalization, weight
             )
@@ -178,7 +178,7 @@ class Objective:
         return {layer for area in self.areas for layer in area.losses}
 
     def _area(self, target: StyleTarget, share: float) -> Area:
-        layers = _weighted(self.settings.style_layers, self.settings.style_weight * share)
+        layers = _weighted(self.settings.style_layers, self.settings.weights.style * share)
         blend: dict[str, list[tuple[float, Statistics]]] = {layer: [] for layer in layers}
         for weight, pictures in target.styles:
             sums: list[Sums] = []
@@ -200,7 +200,7 @@ class Objective:
 
         With its style loss multiplied by its share, a part is balanced as if it were alone.
         """
-        layers = _weighted(self.settings.content_layers, self.settings.content_weight)
+        layers = _weighted(self.settings.content_layers, self.settings.weights.content)
         everything = [None, *masks]
         sizes = {layer: [0.0] * len(everything) for layer in layers}
         norms = {layer: [0.0] * len(everything) for layer in layers}

@@ -27,6 +27,8 @@ def fit(size: Size, long_side: int) -> Size:
 def level_sizes(final: Size, settings: Settings) -> list[Size]:
     """Sizes of all levels, coarse to fine; the last is ``final``, each half of the next."""
     sizes = [final]
+    if not settings.weights.style and settings.start == "content":
+        return sizes  # it begins with the result
     while settings.levels == "auto" or len(sizes) < settings.levels:
         if settings.levels == "auto" and max(sizes[0]) <= COARSEST:
             break

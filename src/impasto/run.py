@@ -229,6 +229,7 @@ class Run:
                 taken_back=state.taken_back + (not taken),
                 pixels=proposal,
                 level_done=iteration >= self.counts[level]
+                or loss == 0
                 or optimizer.converged
                 or (level == last and self._is_enough(terms)),
                 terms=terms,

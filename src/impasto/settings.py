@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
@@ -123,6 +123,19 @@ Crop = Annotated[
 FIVE_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 
+DIAL = 2.0
+"""Exponent by which `Settings.strength` moves the ratio of style to content: with it equal turns of
+the dial are about equal steps of the distances (docs/decisions/0008-strength.md)."""
+
+
+class LossWeights(NamedTuple):
+    """What the losses are multiplied by."""
+
+    content: float
+    style: float
+    total_variation: float
+
+
 class Settings(BaseModel):
     """Everything that decides how a picture looks. Immutable; the recipe inside every picture.
 
@@ -143,6 +156,10 @@ class Settings(BaseModel):
 
     size: int = Field(512, ge=0, le=LARGEST_SIDE)
     """Long side of the result in pixels; 0 keeps the content's own size."""
+
+    strength: float = Field(0.5, ge=0, le=1, allow_inf_nan=False)
+    """From the photograph (0) to all style (1): a dial on the weights of the losses, which it leaves
+    as they are at 0.5."""
 
     content_weight: Weight = 1.0
     """Weight of the content loss (alpha)."""
@@ -247,6 +264,10 @@ class Settings(BaseModel):
             raise ValueError(
                 "content_weight and style_weight are both 0; give at least one a weight above 0"
             )
+        if not self.weights.content and not self.weights.style:
+            raise ValueError(
+                f"strength = {self.strength:g} leaves neither content nor style a weight; use 0.5"
+            )
         if not any(self.style_blend):
             raise ValueError("style_blend is all 0; give at least one style a weight above 0")
         if self.style_crop is not None:
@@ -262,6 +283,17 @@ class Settings(BaseModel):
                 "use style_loss gram"
             )
         return self
+
+    @property
+    def weights(self) -> LossWeights:
+        """The weights of content, style and total variation, with the dial `strength` applied."""
+        towards = min(1.0, self.strength / max(1 - self.strength, 1e-12))
+        away = min(1.0, (1 - self.strength) / max(self.strength, 1e-12))
+        return LossWeights(
+            self.content_weight * away**DIAL,
+            self.style_weight * towards**DIAL,
+            self.total_variation_weight * towards,
+        )
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some settings changed, checked like new ones.

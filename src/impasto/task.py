@@ -71,13 +71,13 @@ class Task:
     @property
     def content_layers(self) -> set[str]:
         """The layers that describe the content."""
-        used = self.content is not None and self.settings.content_weight
+        used = self.content is not None and self.settings.weights.content
         return _with_weight(self.settings.content_layers) if used else set()
 
     @property
     def layers(self) -> set[str]:
         """The layers in use."""
-        used = self._painted and self.settings.style_weight
+        used = self._painted and self.settings.weights.style
         style = _with_weight(self.settings.style_layers) if used else set()
         return self.content_layers | style
 

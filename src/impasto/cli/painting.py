@@ -94,7 +94,7 @@ def stylize(
     return _paint(begin, inputs, chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("content_", "size", "feather")
+@takes_flags("content_", "size", "feather", "strength")
 def texture(
     style: Annotated[str, picture("The picture whose style to paint.")],
     /,
@@ -134,7 +134,7 @@ def texture(
     return _paint(begin, [style], chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("style_", "content_layers", "feather")
+@takes_flags("style_", "content_layers", "feather", "strength")
 def reconstruct(
     content: Annotated[str, picture("The picture to rebuild.")],
     /,

@@ -31,7 +31,7 @@ def _pictures(what: str) -> Parameter:
     return Parameter(help=what, consume_multiple=True, negative=(), metavar="FILE...")
 
 
-@takes_flags("content_", "style_layers", "style_blend", "feather")
+@takes_flags("content_", "style_layers", "style_blend", "feather", "strength")
 def explain(
     content: Annotated[str, picture("The picture to take the content of.")],
     style: Annotated[str, picture("The picture to take the style of.")],
