@@ -158,8 +158,8 @@ class Settings(BaseModel):
     """Long side of the result in pixels; 0 keeps the content's own size."""
 
     strength: float = Field(0.5, ge=0, le=1, allow_inf_nan=False)
-    """From the photograph (0) to all style (1): a dial on the weights of the losses, which it leaves
-    as they are at 0.5."""
+    """From the photograph (0) to all style (1): a dial on the losses' weights, which 0.5 leaves
+    as they are."""
 
     content_weight: Weight = 1.0
     """Weight of the content loss (alpha)."""
