@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         stylize,
         texture,
     )
+    from impasto.trials import iterate_trials, try_out
     from impasto.weights import describe_weights, load_weights
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "iterate_reconstruct",
     "iterate_sheet",
     "iterate_texture",
+    "iterate_trials",
     "layer_facts",
     "load_weights",
     "open_image",
@@ -74,6 +76,7 @@ __all__ = [
     "sheet",
     "stylize",
     "texture",
+    "try_out",
 ]
 
 _ROOMS = {
@@ -103,6 +106,7 @@ _ROOMS = {
         "stylize",
         "texture",
     ),
+    "trials": ("iterate_trials", "try_out"),
     "weights": ("describe_weights", "load_weights"),
 }
 _HOMES = {name: f"impasto.{room}" for room, names in _ROOMS.items() for name in names}

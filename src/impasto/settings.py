@@ -414,6 +414,7 @@ COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # variation, as Mahendran and Vedaldi have it, because the network hardly sees the finest
         # checks and speckles that the noise leaves behind.
         "reconstruct": {**_REBUILD, "content_layers": {"conv4_2": 1.0}},
+        "try": {"size": 192, "iterations": (24, 10)},
         "explain": {**_REBUILD, "size": 256, "iterations": (150,), "style_loss": "gram"},
     }
 )

@@ -12,8 +12,11 @@ import torch
 from impasto.errors import OutputError
 from impasto.images import Image, ImageSource, check_output
 from impasto.layout import Cell
-from impasto.pyramid import Size
+from impasto.pyramid import Size, fit
 from impasto.run import Step
+from impasto.settings import Settings
+from impasto.version import __version__
+from impasto.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -131,3 +134,31 @@ def _same_file(file: Path, other: ImageSource) -> bool:
         return file.samefile(other)
     except OSError:
         return os.path.realpath(file) == os.path.realpath(other)
+
+
+def in_rows(made: Sequence[Cell], rows: int, columns: int) -> list[list[Cell | None]]:
+    """The cells row by row; those not yet made are None."""
+    missing = rows * columns - len(made)
+    cells: list[Cell | None] = [*made, *[None] * missing]
+    return [cells[start : start + columns] for start in range(0, rows * columns, columns)]
+
+
+def result_size(source: Image, settings: Settings) -> Size:
+    """Height and width of the result that a picture gives its shape."""
+    return fit((source.height, source.width), settings.size)
+
+
+def cell_size(settings: Settings) -> int:
+    """Results stand on the sheet pixel for pixel, within reason."""
+    return min(max(settings.size, 128), 1024) if settings.size else 512
+
+
+def with_recipe(plate: Image, command: str, settings: Settings, network: Weights) -> Image:
+    """The finished sheet with what made it."""
+    recipe = {
+        "impasto": __version__,
+        "command": command,
+        "settings": settings.model_dump(mode="json"),
+        "weights": network.sha256,
+    }
+    return Image(plate.pixels, recipe=recipe)

@@ -14,10 +14,18 @@ from impasto.compute import Compute
 from impasto.errors import SettingsError
 from impasto.images import Image, ImageSource, open_image
 from impasto.layout import Cell, compose
-from impasto.pyramid import Size, fit
 from impasto.run import Step
 from impasto.settings import STARTS, Settings
-from impasto.sheet_plan import Part, Plan, Steps, completed
+from impasto.sheet_plan import (
+    Part,
+    Plan,
+    Steps,
+    cell_size,
+    completed,
+    in_rows,
+    result_size,
+    with_recipe,
+)
 from impasto.synthesis import (
     WeightsSource,
     iterate,
@@ -26,7 +34,6 @@ from impasto.synthesis import (
     settled,
     with_defaults,
 )
-from impasto.version import __version__
 from impasto.weights import Weights, load_weights
 
 CONTENT_LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
@@ -97,13 +104,13 @@ def _explain_parts(
         return iterate_texture(style, None, settings, weights=network, compute=compute, **equal)
 
     parts = [
-        Part(layer, _result_size(content, settings), partial(rebuilt, layer))
+        Part(layer, result_size(content, settings), partial(rebuilt, layer))
         for layer in CONTENT_LAYERS
     ]
     for count in range(1, len(STYLE_LAYERS) + 1):
         layers = STYLE_LAYERS[:count]
         label = " to ".join(dict.fromkeys((layers[0], layers[-1])))
-        parts.append(Part(label, _result_size(style, settings), partial(painted, layers)))
+        parts.append(Part(label, result_size(style, settings), partial(painted, layers)))
     return parts
 
 
@@ -111,14 +118,14 @@ def _explain_plate(
     content: Image, style: Image, settings: Settings, network: Weights, made: Sequence[Cell]
 ) -> Image:
     """The founding figure, of those of its ten pictures that are made."""
-    rebuilt, painted = _rows(made, 2, len(CONTENT_LAYERS))
+    rebuilt, painted = in_rows(made, 2, len(CONTENT_LAYERS))
     plate = compose(
         [[Cell(content, "original"), *rebuilt], [Cell(style, "original"), *painted]],
         title="What the network keeps of the content, and of the style",
         row_captions=["content", "style"],
-        cell_size=_cell_size(settings),
+        cell_size=cell_size(settings),
     )
-    return _with_recipe(plate, "explain", settings, network)
+    return with_recipe(plate, "explain", settings, network)
 
 
 def explain(
@@ -217,7 +224,7 @@ def _sheet_parts(
         return iterate(content, style, settings, weights=network, compute=compute)
 
     return [
-        Part(f"{row} in {column}", _result_size(content, settings), partial(begin, content, style))
+        Part(f"{row} in {column}", result_size(content, settings), partial(begin, content, style))
         for row, content in zip(captions[0], contents, strict=True)
         for column, style in zip(captions[1], styles, strict=True)
     ]
@@ -233,14 +240,14 @@ def _sheet_plate(
 ) -> Image:
     """The sheet, of those of its results that are made."""
     top: list[Cell | None] = [None, *(Cell(style) for style in styles)]
-    rows = zip(contents, _rows(made, len(contents), len(styles)), strict=True)
+    rows = zip(contents, in_rows(made, len(contents), len(styles)), strict=True)
     plate = compose(
         [top, *([Cell(content), *row] for content, row in rows)],
         column_captions=["", *captions[1]],
         row_captions=["", *captions[0]],
-        cell_size=_cell_size(settings),
+        cell_size=cell_size(settings),
     )
-    return _with_recipe(plate, "sheet", settings, network)
+    return with_recipe(plate, "sheet", settings, network)
 
 
 def sheet(
@@ -264,13 +271,6 @@ def sheet(
             weights=weights, compute=compute, **overrides,
         )
     )  # fmt: skip
-
-
-def _rows(made: Sequence[Cell], rows: int, columns: int) -> list[list[Cell | None]]:
-    """The cells row by row; those not yet made are None."""
-    missing = rows * columns - len(made)
-    cells: list[Cell | None] = [*made, *[None] * missing]
-    return [cells[start : start + columns] for start in range(0, rows * columns, columns)]
 
 
 def file_names(sources: Sequence[ImageSource], kind: str) -> list[str]:
@@ -308,22 +308,3 @@ def _told_apart(names: Sequence[str], gap: str, look: Callable[[str], str] = str
         seen.add(look(name))
         taken.add(look(unique[-1]))
     return unique
-
-
-def _result_size(source: Image, settings: Settings) -> Size:
-    return fit((source.height, source.width), settings.size)
-
-
-def _cell_size(settings: Settings) -> int:
-    """Results stand on the sheet pixel for pixel, within reason."""
-    return min(max(settings.size, 128), 1024) if settings.size else 512
-
-
-def _with_recipe(plate: Image, command: str, settings: Settings, network: Weights) -> Image:
-    recipe = {
-        "impasto": __version__,
-        "command": command,
-        "settings": settings.model_dump(mode="json"),
-        "weights": network.sha256,
-    }
-    return Image(plate.pixels, recipe=recipe)

@@ -61,6 +61,12 @@ COMMANDS = {
         "Paint the content from what single layers keep of it, from noise.",
         f"Without -o the result is CONTENT-from-LAYER.png {_FILES}.",
     ),
+    "sheets:try_": (
+        "CONTENT STYLE [-o SHEET] [OPTIONS]",
+        "Look before the wait: one picture, small, in several strengths, stroke sizes and methods.",
+        "Every picture of the sheet is captioned with the flags that make it. "
+        f"Without -o the sheet is CONTENT-in-STYLE-tried.png {_FILES}.",
+    ),
     "sheets:explain": (
         "CONTENT STYLE [-o SHEET] [OPTIONS]",
         "Show what the network keeps of content and style, on one sheet.",
@@ -105,7 +111,7 @@ They stand here, and not beside the functions, so that a help page imports only 
 
 def _add_commands() -> None:
     for place, (path, (usage, *words)) in enumerate(COMMANDS.items()):
-        name = path.partition(":")[2]
+        name = path.partition(":")[2].rstrip("_")
         app.command(
             f"impasto.cli.{path}",
             name=name,

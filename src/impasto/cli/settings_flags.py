@@ -155,7 +155,7 @@ def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def decorate(command: Callable[P, R]) -> Callable[P, R]:
         hints = get_type_hints(command, include_extras=True)
-        hints["settings"] = _flags_class(without, command.__name__)
+        hints["settings"] = _flags_class(without, command.__name__.rstrip("_"))
         groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
         defaults = {name: hint() for name, hint in groups.items() if isinstance(hint, type)}
         command.__kwdefaults__ = {**(command.__kwdefaults__ or {}), **defaults}

@@ -31,6 +31,32 @@ def _pictures(what: str) -> Parameter:
     return Parameter(help=what, consume_multiple=True, negative=(), metavar="FILE...")
 
 
+@takes_flags("style_blend", "style_scale", "feather", "strength")
+def try_(
+    content: Annotated[str, picture("The picture to repaint.")],
+    style: Annotated[str, picture("The picture whose style to use.")],
+    /,
+    *,
+    settings: GivenSettings,
+    output: OutputFlags,
+    machine: MachineFlags,
+) -> int:
+    """Behind ``impasto try``; see `COMMANDS`."""
+    given = settings.given()
+    target = _target(
+        f"{stem(content)}-in-{stem(style)}-tried.png", [content, style], given, output, machine
+    )
+
+    def begin() -> Steps:
+        from impasto.trials import iterate_trials
+
+        return iterate_trials(
+            machine.open(content), machine.open(style), **machine.prepare(), **given
+        )
+
+    return _compose(begin, target, output)
+
+
 @takes_flags("content_", "style_layers", "style_blend", "feather", "strength")
 def explain(
     content: Annotated[str, picture("The picture to take the content of.")],
