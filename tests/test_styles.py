@@ -256,7 +256,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(picture)[:, 24:], np.asarray(photo)[:, 24:])
         assert not np.array_equal(np.asarray(picture)[:, :24], np.asarray(photo)[:, :24])
     cases = {
-        "no style is given": ["photo.png"],
+        "STYLE is missing": ["photo.png"],
         "should be a mask and a style": ["photo.png", "a.png", "--region", "right.png"],
         "no such file": ["photo.png", "a.png", "--region", "gone.png:b.png"],
         "exclude each other": ["photo.png", "a.png:2", "b.png", "--style-blend", "1,2"],

@@ -123,7 +123,7 @@ Crop = Annotated[
 FIVE_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 
-DIAL = 2.0
+DIAL = 1.5
 """Exponent by which `Settings.strength` moves the ratio of style to content: with it equal turns of
 the dial are about equal steps of the distances (docs/decisions/0008-strength.md)."""
 

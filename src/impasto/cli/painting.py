@@ -77,7 +77,7 @@ def stylize(
         given["style_blend"] = blend
     masks = [_region(one) for one in region or ()]
     if not names and not masks:
-        raise SettingsError("no style is given; give a picture, such as painting.jpg")
+        raise SettingsError("STYLE is missing; give a picture, such as painting.jpg, or a --region")
     chosen = checkpoints.settings("stylize", given)
 
     def begin(**keywords: Any) -> Steps:
