@@ -42,6 +42,7 @@ Optimizer = Literal["lbfgs", "adam"]
 Pooling = Literal["max", "avg"]
 Padding = Literal["replicate", "zeros"]
 Noise = Literal["normal", "uniform", "faint"]
+ColorMode = Literal["style", "content", "match", "histogram"]
 
 STARTS = ("content", "noise", "mixed", "style")
 LARGEST_SIDE = 65_536
@@ -147,6 +148,16 @@ class Settings(BaseModel):
     style_margin: float = Field(0.02, ge=0, le=0.4, allow_inf_nan=False)
     """Share of the style left out along each edge, where photographs show canvas and frame."""
 
+    color: ColorMode = "style"
+    """Whose colours it has: the style's, the content's own chroma under repainted light and dark,
+    or the style's moved to the content's, by mean and covariance (match) or by histogram."""
+
+    color_from: str | None = Field(None, min_length=1, json_schema_extra={"format": "path"})
+    """Picture file whose colours match and histogram take in place of the content's."""
+
+    color_amount: float = Field(1.0, ge=0, le=1, allow_inf_nan=False)
+    """How far colours are moved; 0 leaves them as style does."""
+
     normalization: Normalization = "scale-free"
     """How losses are scaled: by the target's own size (scale-free), or as a text defines them."""
 
@@ -208,7 +219,7 @@ class Settings(BaseModel):
             raise ValueError("all weights are 0; give at least one layer a weight above 0")
         return layers
 
-    @field_validator("start", mode="before")
+    @field_validator("start", "color_from", mode="before")
     @classmethod
     def _paths_are_strings(cls, value: object) -> object:
         return str(value) if isinstance(value, Path) else value
@@ -224,7 +235,26 @@ class Settings(BaseModel):
                 f"style_loss covariance needs normalization scale-free, not {self.normalization}; "
                 "use style_loss gram"
             )
+        self._check_color()
         return self
+
+    def _check_color(self) -> None:
+        if self.color_from is None or self.color in ("match", "histogram"):
+            return
+        why = {
+            "style": "color style takes no other picture's colours",
+            "content": "color content takes the chroma of the content itself, place by place, "
+            "and another picture has other places",
+        }
+        raise ValueError(
+            f"color_from = {self.color_from!r}: {why[self.color]}; use color match or histogram"
+        )
+
+    @property
+    def files(self) -> list[str]:
+        """The picture files that the settings name: that of the start, that of the colours."""
+        start = [] if self.start in STARTS else [self.start]
+        return [*start, *([] if self.color_from is None else [self.color_from])]
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some settings changed, checked like new ones.

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from impasto.color import (
+    Transfer,
+    histogram_transfer,
+    keep_chroma,
+    lightness_transfer,
+    linear_transfer,
+)
 from impasto.encoder import min_size
-from impasto.errors import PictureError
+from impasto.errors import PictureError, SettingsError
 from impasto.images import Image
 from impasto.pyramid import Size, fit, level_sizes, resize
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
 from impasto.version import __version__
+
+TRANSFERS = {
+    "content": lightness_transfer,
+    "match": linear_transfer,
+    "histogram": histogram_transfer,
+}
+"""What is done with the style's colours before it is looked at, by the setting ``color``."""
+
+_LOOK = 1024  # long side of the pictures whose colours are compared: a million say no more
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,7 @@ class Task:
         style: None for a reconstruction; one of the two is there.
         shape: height and width of the result, where they do not follow from the pictures.
         weights: SHA-256 of the network's file, for the recipe.
+        palette: the picture of the setting ``color_from``.
     """
 
     command: str
@@ -36,6 +54,7 @@ class Task:
     style: Image | None
     shape: Size | None = None
     weights: str = ""
+    palette: Image | None = None
 
     @property
     def source(self) -> Image:
@@ -69,11 +88,11 @@ class Task:
         return None if self.content is None else resize(self.content.pixels, size)
 
     def style_at(self, size: Size) -> Tensor | None:
-        """The style without its margin, its long side as long as that of ``size``."""
+        """The style in its moved colours, without margin, its long side as long as ``size``'s."""
         if self.style is None:
             return None
         inner = _without_margin(self.style.pixels, self.settings.style_margin)
-        return resize(inner, fit((inner.shape[2], inner.shape[3]), max(size)))
+        return self._moved(resize(inner, fit((inner.shape[2], inner.shape[3]), max(size))))
 
     def style_size(self, size: Size) -> Size | None:
         """Height and width of `style_at`."""
@@ -83,9 +102,21 @@ class Task:
         """The picture that the coarsest level begins with; see `start_picture`."""
         size = level_sizes(self.final_size, self.settings)[0]
         style = None if self.style is None else self.style.pixels
+        if style is not None and self.settings.start == "style":
+            style = self._moved(style)
         return start_picture(
             self.settings, size, content=self.content_at(size), style=style, mean_color=mean_color
         )
+
+    def shown(self, pixels: Tensor) -> Tensor:
+        """``pixels`` (1, 3, h, w) as they are shown: on the CPU, 0..1, in the colours asked for."""
+        picture = pixels.detach().clamp(0, 1).cpu().contiguous()
+        amount = self.settings.color_amount
+        if self.settings.color != "content" or not amount:
+            return picture
+        content = self.content_at((picture.shape[2], picture.shape[3]))
+        assert content is not None  # `check` asks for it
+        return keep_chroma(picture, content.clamp(0, 1), amount)
 
     def image(self, pixels: Tensor, progress: float = 1.0) -> Image:
         """``pixels`` (1, 3, h, w) as a picture with alpha and recipe.
@@ -95,7 +126,7 @@ class Task:
         size = (pixels.shape[2], pixels.shape[3])
         alpha = self.content.alpha if self.content is not None else None
         return Image(
-            pixels.detach().clamp(0, 1).cpu().contiguous(),
+            self.shown(pixels),
             alpha=None if alpha is None else resize(alpha, size).clamp(0, 1),
             bits=self.source.bits,
             recipe={
@@ -112,8 +143,10 @@ class Task:
         """Find out before the work what would prevent it.
 
         Raises:
+            SettingsError: colours to be moved, and a picture missing for it.
             PictureError: a picture with NaN in it, or too small for the deepest layer in use.
         """
+        self._check_color()
         least = min_size(self.layers)
         deepest = max(self.layers, key=lambda layer: (min_size([layer]), layer))
         final = self.final_size
@@ -135,6 +168,39 @@ class Task:
                 "pixels on each side: use a larger --size, or shallower layers"
             )
 
+    def _check_color(self) -> None:
+        color = self.settings.color
+        if color == "style":
+            return
+        if self.style is None:
+            raise SettingsError(f"color = {color!r}: there is no style here; leave it at style")
+        if self.content is None and self.palette is None:
+            raise SettingsError(
+                f"color = {color!r}: there is no content here whose colours could be taken; use "
+                "match or histogram, and name a picture with color_from"
+            )
+        if self.palette is not None and not torch.isfinite(self.palette.pixels).all():
+            raise PictureError("the picture of color_from has NaN or infinite pixels; mend it")
+
+    def _moved(self, style: Tensor) -> Tensor:
+        """``style`` (1, 3, h, w) in the colours asked for."""
+        if self._transfer is None:
+            return style
+        return style.lerp(self._transfer(style), self.settings.color_amount)
+
+    @cached_property
+    def _transfer(self) -> Transfer | None:
+        """Where the style's colours go; None where they stay. Learned once, for all levels."""
+        target = self.palette or self.content
+        if self.settings.color == "style" or not self.settings.color_amount:
+            return None
+        assert self.style is not None
+        assert target is not None  # `check` asks for both
+        side = min(max(self.final_size), _LOOK)
+        own, own_alpha = _looked_at(self.style, side, self.settings.style_margin)
+        other, alpha = _looked_at(target, side)
+        return TRANSFERS[self.settings.color](own, other, own_alpha, alpha)
+
     def _own_and_used(self, picture: Image, size: Size) -> tuple[Size, Size]:
         """Height and width of a picture, less the margin of a style; and as used at ``size``."""
         pixels = picture.pixels
@@ -152,3 +218,16 @@ def _without_margin(picture: Tensor, share: float) -> Tensor:
     """``picture`` (1, 3, H, W) without ``share`` of its height and width along each edge."""
     rows, columns = round(share * picture.shape[2]), round(share * picture.shape[3])
     return picture[..., rows : picture.shape[2] - rows, columns : picture.shape[3] - columns]
+
+
+def _looked_at(picture: Image, side: int, margin: float = 0.0) -> tuple[Tensor, Tensor | None]:
+    """Pixels and alpha of a picture without its margin, at most ``side`` long."""
+    pixels, alpha = (
+        None if tensor is None else _without_margin(tensor, margin)
+        for tensor in (picture.pixels, picture.alpha)
+    )
+    assert pixels is not None
+    own = (pixels.shape[2], pixels.shape[3])
+    size = fit(own, min(side, max(own)))
+    alpha = None if alpha is None else resize(alpha, size).clamp(0, 1)
+    return resize(pixels, size).clamp(0, 1), alpha

@@ -19,7 +19,16 @@ PAINT = Group.create_ordered("Commands that paint")
 TELL = Group.create_ordered("Commands that tell")
 FLAGS = {
     title: Group.create_ordered(title)
-    for title in ("Picture", "Losses", "Start", "Optimisation", "Network", "Output", "Machine")
+    for title in (
+        "Picture",
+        "Color",
+        "Losses",
+        "Start",
+        "Optimisation",
+        "Network",
+        "Output",
+        "Machine",
+    )
 }
 """Groups of flags on the help pages, in their order."""
 
