@@ -101,7 +101,7 @@ def test_linear_transfer_gives_mean_and_covariance() -> None:
 
 
 def test_linear_transfer_moves_colors_no_further_than_it_must() -> None:
-    """The distance of two normal distributions is known: Dowson and Landau 1982, equation 16."""
+    """The distance of two normal distributions is known: Dowson and Landau 1982."""
     source, target = soft(1), soft(2, 0.4, 0.6)
     moved = linear_transfer(source, target)(source)
     (mean, covariance), (other_mean, other) = moments(source), moments(target)

@@ -102,7 +102,7 @@ def into_gamut(picture: Tensor) -> Tensor:
 def keep_chroma(picture: Tensor, photograph: Tensor, amount: float = 1.0) -> Tensor:
     """``picture`` with the chroma of ``photograph``; its own lightness stays.
 
-    Gatys et al. 2016, section 4 (luminance-only transfer), in Oklab instead of YIQ.
+    Gatys et al. 2016, their second approach (luminance-only transfer), in Oklab instead of YIQ.
 
     Args:
         picture: (1, 3, H, W), sRGB 0..1.
@@ -129,8 +129,9 @@ def linear_transfer(
 ) -> Transfer:
     """The linear map that gives the source's colours the target's mean and covariance.
 
-    Gatys et al. 2016, section 3: x -> A x + b on sRGB, with A S A^T = T for the covariances S and
-    T. Of all such A it is the one that moves colours least (Pitié and Kokaram 2007, section 3.4):
+    Gatys et al. 2016, their first approach: x -> A x + b on sRGB, with A S A^T = T for the
+    covariances S and T. Of all such A it is the one that moves colours least (Pitié and Kokaram
+    2007):
     A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2. Directions in which the source does not vary (a grey
     picture has two, a flat one three) stay flat.
 
@@ -187,8 +188,8 @@ def lightness_transfer(
 ) -> Transfer:
     """The map that gives the source's lightness the target's mean and deviation.
 
-    Gatys et al. 2016, section 4, equation 4, with the L of Oklab; hue and chroma stay. A flat
-    source stays flat. Arguments as for `linear_transfer`.
+    What Gatys et al. 2016 do before their luminance-only transfer, with the L of Oklab; a and b
+    stay. A flat source stays flat. Arguments as for `linear_transfer`.
     """
     own_mean, own_covariance = _moments(to_oklab(source), source_weight)
     mean, covariance = _moments(to_oklab(target), target_weight)

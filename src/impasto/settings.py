@@ -149,8 +149,8 @@ class Settings(BaseModel):
     """Share of the style left out along each edge, where photographs show canvas and frame."""
 
     color: ColorMode = "style"
-    """Whose colours it has: the style's, the content's own chroma under repainted light and dark,
-    or the style's moved to the content's, by mean and covariance (match) or by histogram."""
+    """Whose colours: the style's; the content's own, only light and dark repainted (content); or
+    the style's moved to the content's by mean and covariance (match) or by histogram."""
 
     color_from: str | None = Field(None, min_length=1, json_schema_extra={"format": "path"})
     """Picture file whose colours match and histogram take in place of the content's."""
