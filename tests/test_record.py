@@ -20,7 +20,7 @@ from impasto.record import FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS, Recorder
 
 @dataclass
 class Step:
-    pixels: torch.Tensor
+    shown: torch.Tensor
 
 
 def grey(value: float, height: int = 24, width: int = 32) -> Step:

@@ -64,6 +64,10 @@ def test_layer_names_are_those_of_vgg_19() -> None:
         ({"levels": 99}, ["levels", "99", "16"]),
         ({"noise_share": 1.5}, ["noise_share", "1.5", "1"]),
         ({"step_size": 0}, ["step_size", "0"]),
+        ({"color": "luminance"}, ["color", "luminance", "content", "histogram"]),
+        ({"color": "match", "color_amount": 1.1}, ["color_amount", "1.1", "1"]),
+        ({"color_from": "a.png"}, ["color_from", "a.png", "color style", "match"]),
+        ({"color_from": "a.png", "color": "content"}, ["color content", "other places", "match"]),
         ({"preset": "gatys", "style_loss": "covariance"}, ["covariance", "scale-free", "gram"]),
     ],
 )

@@ -52,6 +52,7 @@ class Facts(BaseModel):
         shape: height and width of the result, where the caller chose them.
         content: SHA-256 of the content's pixels, None where there is none.
         style: that of the style's.
+        palette: that of the picture whose colours are taken, None where there is none.
         weights: that of the network's file.
         device: where the run was, such as ``cpu``.
         precision: of the network.
@@ -74,6 +75,7 @@ class Facts(BaseModel):
     shape: tuple[int, int] | None
     content: str | None
     style: str | None
+    palette: str | None = None
     weights: str
     device: str
     precision: str
@@ -98,6 +100,7 @@ class Facts(BaseModel):
             shape=task.shape,
             content=_fingerprint(task.content),
             style=_fingerprint_of_styles(task),
+            palette=_fingerprint(task.palette),
             weights=task.weights,
             device=str(machine.device),
             precision=machine.precision,
@@ -118,11 +121,13 @@ class Facts(BaseModel):
         for name, seen, known in (
             ("content", _fingerprint(task.content), self.content),
             ("style", _fingerprint_of_styles(task), self.style),
+            ("color_from", _fingerprint(task.palette), self.palette),
         ):
             if seen != known:
                 return f"its {name} picture is another one"
         settings = task.settings.model_dump(mode="json")
-        for name in sorted({*settings, *self.settings}):
+        # The same picture may lie elsewhere now.
+        for name in sorted({*settings, *self.settings} - {"color_from"}):
             if settings.get(name) != self.settings.get(name):
                 return f"its {name} is {self.settings.get(name)!r}, not {settings.get(name)!r}"
         if task.shape != self.shape:
@@ -178,12 +183,23 @@ class Checkpoint:
         wanted = Settings(**{**base, **(overrides or {}), **fixed})
         for name in Settings.model_fields:
             own, other = getattr(self.settings, name), getattr(wanted, name)
+            if name == "color_from" and (own is None) == (other is None):
+                continue
             if own != other:
                 raise SettingsError(
                     f"{name} = {other!r}: the run of {self.path} has {own!r}; leave it out to "
                     "resume that run, or begin a new one without it"
                 )
-        return self.settings
+        self._check_palette(given is not None or "color_from" in (overrides or {}))
+        return self.settings.replace(color_from=wanted.color_from)
+
+    def _check_palette(self, given: bool) -> None:
+        """A checkpoint may come from anyone; which files are read is for the user to say."""
+        if self.settings.color_from is not None and not given:
+            raise SettingsError(
+                f"{self.path}: the run takes its colours from a picture of its own "
+                f"({self.settings.color_from!r}): give it with --color-from (color_from in Python)"
+            )
 
     def check(self, task: Task) -> None:
         """Checks that a task is the one of this run.

@@ -38,8 +38,8 @@ class RecordedStep(Protocol):
     """What a recorder needs to know of a step."""
 
     @property
-    def pixels(self) -> torch.Tensor:
-        """The picture, ``(1, 3, height, width)``, sRGB, about 0..1."""
+    def shown(self) -> torch.Tensor:
+        """The picture as it is to be seen, ``(1, 3, height, width)``, sRGB, about 0..1."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class Recorder:
         """Take the picture of a step into account; pictures that are not finite are left out.
 
         Args:
-            step: Anything with ``pixels``, ``(1, 3, height, width)``, sRGB; cut to 0..1 here.
+            step: Anything with ``shown``, ``(1, 3, height, width)``, sRGB; cut to 0..1 here.
         """
-        pixels = step.pixels.detach().to("cpu", torch.float32)
+        pixels = step.shown.detach().to("cpu", torch.float32)
         if not bool(torch.isfinite(pixels).all()):
             return
         pixels = pixels.clamp(0, 1)

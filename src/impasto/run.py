@@ -96,6 +96,11 @@ class Step:
             return replace(self._state, pixels=self.pixels)
         return replace(self._state, optimizer=self._optimizer.state())
 
+    @property
+    def shown(self) -> Tensor:
+        """The pixels as `image` has them: on the CPU, 0..1, in the colours asked for."""
+        return self.run.task.shown(self.pixels)
+
     @cached_property
     def image(self) -> Image:
         """The picture so far, at this level's size, with alpha and recipe."""

@@ -42,6 +42,7 @@ Optimizer = Literal["lbfgs", "adam"]
 Pooling = Literal["max", "avg"]
 Padding = Literal["replicate", "zeros"]
 Noise = Literal["normal", "uniform", "faint"]
+ColorMode = Literal["style", "content", "match", "histogram"]
 
 STARTS = ("content", "noise", "mixed", "style")
 LARGEST_SIDE = 65_536
@@ -191,6 +192,15 @@ class Settings(BaseModel):
 
     feather: float = Field(0.02, ge=0, le=0.5, allow_inf_nan=False)
     """Width over which regions blend into each other, as a share of the long side."""
+    color: ColorMode = "style"
+    """Whose colours: the style's; the content's own, only light and dark repainted (content); or
+    the style's moved to the content's by mean and covariance (match) or by histogram."""
+
+    color_from: str | None = Field(None, min_length=1, json_schema_extra={"format": "path"})
+    """Picture file whose colours match and histogram take in place of the content's."""
+
+    color_amount: float = Field(1.0, ge=0, le=1, allow_inf_nan=False)
+    """How far colours are moved; 0 leaves them as style does."""
 
     normalization: Normalization = "scale-free"
     """How losses are scaled: by the target's own size (scale-free), or as a text defines them."""
@@ -253,7 +263,7 @@ class Settings(BaseModel):
             raise ValueError("all weights are 0; give at least one layer a weight above 0")
         return layers
 
-    @field_validator("start", mode="before")
+    @field_validator("start", "color_from", mode="before")
     @classmethod
     def _paths_are_strings(cls, value: object) -> object:
         return str(value) if isinstance(value, Path) else value
@@ -282,6 +292,7 @@ class Settings(BaseModel):
                 f"style_loss covariance needs normalization scale-free, not {self.normalization}; "
                 "use style_loss gram"
             )
+        self._check_color()
         return self
 
     @property
@@ -294,6 +305,24 @@ class Settings(BaseModel):
             self.style_weight * towards**DIAL,
             self.total_variation_weight * towards,
         )
+
+    def _check_color(self) -> None:
+        if self.color_from is None or self.color in ("match", "histogram"):
+            return
+        why = {
+            "style": "color style takes no other picture's colours",
+            "content": "color content takes the chroma of the content itself, place by place, "
+            "and another picture has other places",
+        }
+        raise ValueError(
+            f"color_from = {self.color_from!r}: {why[self.color]}; use color match or histogram"
+        )
+
+    @property
+    def files(self) -> list[str]:
+        """The picture files that the settings name: that of the start, that of the colours."""
+        start = [] if self.start in STARTS else [self.start]
+        return [*start, *([] if self.color_from is None else [self.color_from])]
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some settings changed, checked like new ones.

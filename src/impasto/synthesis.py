@@ -315,6 +315,8 @@ def _run(
     saved: Checkpoint | None,
 ) -> Steps:
     """Checks everything that can be checked, then returns the generator that does the work."""
+    if task.settings.color_from is not None:
+        task = replace(task, palette=open_image(task.settings.color_from))
     machine = (compute or Compute()).machine()
     network = weights if isinstance(weights, Weights) else load_weights(weights)
     check_layers(network, task.layers)

@@ -10,6 +10,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from impasto.color import (
+    Transfer,
+    histogram_transfer,
+    keep_chroma,
+    lightness_transfer,
+    linear_transfer,
+)
 from impasto.encoder import min_size
 from impasto.errors import PictureError, SettingsError
 from impasto.images import Image
@@ -19,6 +26,15 @@ from impasto.settings import Settings
 from impasto.start import Color, start_picture
 from impasto.styles import Region, Style, shares
 from impasto.version import __version__
+
+TRANSFERS = {
+    "content": lightness_transfer,
+    "match": linear_transfer,
+    "histogram": histogram_transfer,
+}
+"""What is done with the style's colours before it is looked at, by the setting ``color``."""
+
+_LOOK = 1024  # long side of the pictures whose colours are compared: a million say no more
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,7 @@ class Task:
         regions: parts of the content with a style of their own, or left as they are.
         shape: height and width of the result, where they do not follow from the pictures.
         weights: SHA-256 of the network's file, for the recipe.
+        palette: the picture of the setting ``color_from``.
     """
 
     command: str
@@ -42,6 +59,7 @@ class Task:
     regions: tuple[Region, ...] = ()
     shape: Size | None = None
     weights: str = ""
+    palette: Image | None = None
 
     @property
     def style(self) -> Image | None:
@@ -120,12 +138,11 @@ class Task:
         """A style's pictures as they are looked at for ``size``, one by one, with their masks."""
         for picture in style.pictures:
             used = self._own_and_used(picture, size, number)[1]
-            parts = [
-                None if part is None else resize(self._cropped(part), used).to(place)
-                for part in (picture.pixels, _meaningful(picture.alpha))
-            ]
-            assert parts[0] is not None
-            yield parts[0], parts[1]
+            pixels = self._colored(picture, resize(self._cropped(picture.pixels), used))
+            alpha = _meaningful(picture.alpha)
+            if alpha is not None:
+                alpha = resize(self._cropped(alpha), used).clamp(0, 1).to(place)
+            yield pixels.to(place), alpha
 
     @cached_property
     def _shares(self) -> list[Tensor | None]:
@@ -150,10 +167,26 @@ class Task:
     def start(self, mean_color: Color) -> Tensor:
         """The picture that the coarsest level begins with; see `start_picture`."""
         size = level_sizes(self.final_size, self.settings)[0]
-        style = None if self.style is None else self.style.pixels
+        style = None
+        if self.style is not None and self.settings.start == "style":
+            style = self._colored(self.style, self.style.pixels)
         return start_picture(
             self.settings, size, content=self.content_at(size), style=style, mean_color=mean_color
         )
+
+    def shown(self, pixels: Tensor) -> Tensor:
+        """``pixels`` (1, 3, h, w) as they are shown: on the CPU, 0..1, in the colours asked for."""
+        picture = pixels.detach().clamp(0, 1).cpu().contiguous()
+        size, amount = (picture.shape[2], picture.shape[3]), self.settings.color_amount
+        content = self.content_at(size)
+        if content is None:
+            return picture
+        content = content.clamp(0, 1)
+        if self.settings.color == "content" and amount:
+            picture = keep_chroma(picture, content, amount)
+        if self._kept is None:
+            return picture
+        return picture.lerp(content, resize(self._kept, size).clamp(0, 1))
 
     def image(self, pixels: Tensor, progress: float = 1.0) -> Image:
         """``pixels`` (1, 3, h, w) as a picture with alpha and recipe.
@@ -162,12 +195,8 @@ class Task:
         """
         size = (pixels.shape[2], pixels.shape[3])
         alpha = self.content.alpha if self.content is not None else None
-        pixels = pixels.detach().clamp(0, 1).cpu()
-        if self._kept is not None and self.content is not None:
-            kept = resize(self._kept, size).clamp(0, 1)
-            pixels = pixels.lerp(resize(self.content.pixels, size).clamp(0, 1), kept)
         return Image(
-            pixels.contiguous(),
+            self.shown(pixels),
             alpha=None if alpha is None else resize(alpha, size).clamp(0, 1),
             bits=self.source.bits,
             recipe={
@@ -184,8 +213,10 @@ class Task:
         """Find out before the work what would prevent it.
 
         Raises:
+            SettingsError: colours to be moved, and a picture missing for it.
             PictureError: a picture with NaN in it, or too small for the deepest layer in use.
         """
+        self._check_color()
         least = min_size(self.layers)
         deepest = max(self.layers, key=lambda layer: (min_size([layer]), layer))
         final = self.final_size
@@ -257,6 +288,43 @@ class Task:
             style = style[..., rows, round(left * width) : round(right * width)]
         return _without_margin(style, self.settings.style_margin)
 
+    def _check_color(self) -> None:
+        color = self.settings.color
+        if color == "style":
+            return
+        if self.style is None:
+            raise SettingsError(f"color = {color!r}: there is no style here; leave it at style")
+        if self.content is None and self.palette is None:
+            raise SettingsError(
+                f"color = {color!r}: there is no content here whose colours could be taken; use "
+                "match or histogram, and name a picture with color_from"
+            )
+        if self.palette is not None and not torch.isfinite(self.palette.pixels).all():
+            raise PictureError("the picture of color_from has NaN or infinite pixels; mend it")
+
+    def _colored(self, picture: Image, pixels: Tensor) -> Tensor:
+        """Pixels (1, 3, h, w) of a style's picture, in the colours asked for."""
+        if picture not in self._transfers:
+            return pixels
+        return pixels.lerp(self._transfers[picture](pixels), self.settings.color_amount)
+
+    @cached_property
+    def _transfers(self) -> dict[Image, Transfer]:
+        """Where each style picture's colours go, if anywhere. Learned once, for all levels."""
+        target = self.palette or self.content
+        if self.settings.color == "style" or not self.settings.color_amount:
+            return {}
+        assert target is not None  # `check` asks for it
+        side = min(max(self.final_size), _LOOK)
+        learn = TRANSFERS[self.settings.color]
+        other, alpha = _looked_at(target.pixels, target.alpha, side)
+        found = {}
+        for picture in (picture for style in self._painted for picture in style.pictures):
+            own_alpha = None if picture.alpha is None else self._cropped(picture.alpha)
+            own, own_alpha = _looked_at(self._cropped(picture.pixels), own_alpha, side)
+            found[picture] = learn(own, other, own_alpha, alpha)
+        return found
+
 
 def _meaningful(alpha: Tensor | None) -> Tensor | None:
     """``alpha`` where it hides something, but not everything."""
@@ -271,3 +339,11 @@ def _without_margin(picture: Tensor, share: float) -> Tensor:
     """``picture`` (1, 3, H, W) without ``share`` of its height and width along each edge."""
     rows, columns = round(share * picture.shape[2]), round(share * picture.shape[3])
     return picture[..., rows : picture.shape[2] - rows, columns : picture.shape[3] - columns]
+
+
+def _looked_at(pixels: Tensor, alpha: Tensor | None, side: int) -> tuple[Tensor, Tensor | None]:
+    """Pixels and alpha of a picture, at most ``side`` long."""
+    own = (pixels.shape[2], pixels.shape[3])
+    size = fit(own, min(side, max(own)))
+    alpha = None if alpha is None else resize(alpha, size).clamp(0, 1)
+    return resize(pixels, size).clamp(0, 1), alpha

@@ -23,6 +23,7 @@ FLAGS = {
         "Picture",
         "Losses",
         "Style",
+        "Color",
         "Start",
         "Optimisation",
         "Network",

@@ -24,7 +24,7 @@ from impasto.cli.run_flags import (
 from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, setting_text, takes_flags
 from impasto.errors import SettingsError
-from impasto.settings import LARGEST_SIDE, STARTS, Settings, command_defaults
+from impasto.settings import LARGEST_SIDE, Settings, command_defaults
 
 if TYPE_CHECKING:
     from impasto.run import Step
@@ -134,7 +134,7 @@ def texture(
     return _paint(begin, [style], chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("style_", "content_layers", "feather", "strength")
+@takes_flags("style_", "content_layers", "feather", "strength", "color", "color_")
 def reconstruct(
     content: Annotated[str, picture("The picture to rebuild.")],
     /,
@@ -184,8 +184,9 @@ def _paint(
     """Checks what can be checked without torch, then does the work."""
     machine.check()
     # A run that goes on does not need the picture that it started from.
-    started = chosen.start in STARTS or checkpoints.resume is not None
-    sources = [*inputs, *([] if started else [chosen.start])]
+    resumed = checkpoints.resume is not None
+    named = [file for file in chosen.files if not (resumed and file == chosen.start)]
+    sources = [*inputs, *named]
     check_inputs(sources)
     written = checkpoints.over_its_own(output, default_name)
     target = written.target(default_name, sources)

@@ -31,6 +31,7 @@ GROUP_STARTS = {
     "preset": "Picture",
     "content_weight": "Losses",
     "style_margin": "Style",
+    "color": "Color",
     "normalization": "Losses",
     "start": "Start",
     "optimizer": "Optimisation",
@@ -77,7 +78,7 @@ class GivenSettings:
         recipe = self._recipe
         if recipe is None:
             return own
-        self._check(recipe, start_given="start" in own)
+        self._check(recipe, own)
         return {**recipe.settings, **own}
 
     def own(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class GivenSettings:
 
         return check_recipe(read_recipe(self.like), picture_name(self.like))
 
-    def _check(self, recipe: Recipe, *, start_given: bool) -> None:
+    def _check(self, recipe: Recipe, own: Collection[str]) -> None:
         """Check that this command can follow a recipe."""
         if recipe.command not in (self.command, SHARED_RECIPES.get(self.command)):
             raise SettingsError(
@@ -118,13 +119,17 @@ class GivenSettings:
                 f"{self.command} cannot follow it; give --like a picture of its own kind"
             )
         check_names(recipe.settings, str(self.like))
-        start = recipe.settings.get("start")
         # A recipe may come from anyone; which files are read is for the user to say.
-        if isinstance(start, str) and start not in STARTS and not start_given:
-            raise SettingsError(
-                f"{self.like}: the recipe starts from a picture of its own ({start!r}): "
-                "give it with --start"
-            )
+        for name, words, does in (
+            ("start", STARTS, "starts from"),
+            ("color_from", (), "takes its colours from"),
+        ):
+            value = recipe.settings.get(name)
+            if isinstance(value, str) and value not in words and name not in own:
+                raise SettingsError(
+                    f"{self.like}: the recipe {does} a picture of its own ({value!r}): "
+                    f"give it with --{name.replace('_', '-')}"
+                )
 
 
 def check_names(settings: Mapping[str, Any], name: str) -> None:
@@ -239,6 +244,8 @@ def _range(schema: Mapping[str, Any]) -> str:
 
 
 def _metavar(schema: Mapping[str, Any]) -> str:
+    if schema.get("format") == "path":
+        return "FILE"
     if "enum" in schema or schema.get("title") == "Preset":
         return "NAME"
     if "anyOf" in schema:
