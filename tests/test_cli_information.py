@@ -28,7 +28,8 @@ from impasto.errors import ImpastoError, SettingsError
 from impasto.layers import layer_facts
 from impasto.picture_decoding import DEFAULT_MAX_PIXELS
 from impasto.picture_writing import encode_png
-from impasto.settings import LAYER_NAMES, PRESETS, Settings
+from impasto.presets import PRESETS
+from impasto.settings import LAYER_NAMES, Settings
 from impasto.weights import EMBEDDED_SHA256, LAYERS, Weights
 
 QUICK_COMMANDS = """

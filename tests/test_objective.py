@@ -12,7 +12,8 @@ from torch.nn import functional
 from impasto import winograd
 from impasto.encoder import Encoder
 from impasto.objective import Evaluation, Objective, StyleTarget
-from impasto.settings import PRESETS, Pooling, Settings
+from impasto.presets import PRESETS
+from impasto.settings import Pooling, Settings
 from impasto.weights import Weights
 
 

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from impasto.errors import SettingsError
 from impasto.losses import STYLE_LOSSES
-from impasto.settings import LAYER_NAMES, PRESETS, Settings, StyleLoss
+from impasto.presets import PRESETS
+from impasto.settings import LAYER_NAMES, Settings, StyleLoss
 
 
 def test_a_preset_fills_what_is_not_given() -> None:

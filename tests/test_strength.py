@@ -16,7 +16,8 @@ from impasto.encoder import Encoder
 from impasto.errors import SettingsError
 from impasto.images import Image
 from impasto.objective import Objective, StyleTarget
-from impasto.settings import PRESETS, Settings
+from impasto.presets import PRESETS
+from impasto.settings import Settings
 from impasto.synthesis import iterate, last, stylize
 from impasto.weights import Weights
 

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     )
     from impasto.images import Image, open_image, read_recipe
     from impasto.layers import layer_facts
+    from impasto.presets import PRESETS
     from impasto.run import Step
-    from impasto.settings import PRESETS, Settings
+    from impasto.settings import Settings
     from impasto.sheets import explain, iterate_explain, iterate_sheet, sheet
     from impasto.synthesis import (
         iterate,
@@ -96,7 +97,8 @@ _ROOMS = {
     "images": ("Image", "open_image", "read_recipe"),
     "layers": ("layer_facts",),
     "run": ("Step",),
-    "settings": ("PRESETS", "Settings"),
+    "presets": ("PRESETS",),
+    "settings": ("Settings",),
     "sheets": ("explain", "iterate_explain", "iterate_sheet", "sheet"),
     "synthesis": (
         "iterate",

@@ -65,7 +65,7 @@ def iterate_explain(
         content: path, PIL image, NumPy array, tensor or `Image`.
         style: the same.
         settings: as for `iterate`; the layers are the figure's, and it starts from noise unless
-            ``start`` is given. Without them, see `COMMAND_DEFAULTS` of `impasto.settings`.
+            ``start`` is given. Without them, see `COMMAND_DEFAULTS` of `impasto.presets`.
         weights: see `WeightsSource`.
         compute: where it runs.
         **overrides: single settings by name.

@@ -18,9 +18,10 @@ from impasto.encoder import check_layers
 from impasto.errors import SettingsError
 from impasto.images import Image, ImageSource, open_image
 from impasto.keeper import CheckpointTarget, Keeper
+from impasto.presets import command_defaults
 from impasto.pyramid import Size
 from impasto.run import Run, RunState, Step
-from impasto.settings import LARGEST_SIDE, LayerWeights, Settings, command_defaults
+from impasto.settings import LARGEST_SIDE, LayerWeights, Settings
 from impasto.styles import RegionSource, StyleSource, open_regions, open_styles
 from impasto.task import Task
 from impasto.weights import Weights, load_weights
@@ -221,7 +222,7 @@ def iterate_reconstruct(
         content: path, PIL image, NumPy array, tensor or `Image`.
         layers: ``"conv4_2"``, several, or a mapping to weights; ``settings.content_layers`` if
             not given.
-        settings: as for `iterate`; without them, `COMMAND_DEFAULTS` of `impasto.settings`.
+        settings: as for `iterate`; without them, `COMMAND_DEFAULTS` of `impasto.presets`.
         weights: see `WeightsSource`.
         compute: where it runs.
         checkpoint: as for `iterate`.

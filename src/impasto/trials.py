@@ -74,7 +74,7 @@ def iterate_trials(
         content: path, PIL image, NumPy array, tensor or `Image`.
         style: the same.
         settings: as for `iterate`; each cell changes some. Without them, small and quick: see
-            `COMMAND_DEFAULTS` of `impasto.settings`.
+            `COMMAND_DEFAULTS` of `impasto.presets`.
         weights: see `WeightsSource`.
         compute: where it runs.
         **overrides: single settings by name.

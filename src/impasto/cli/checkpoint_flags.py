@@ -13,7 +13,8 @@ from cyclopts import Parameter
 from impasto.cli.app import FLAGS
 from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
 from impasto.errors import OutputError, PictureError
-from impasto.settings import Settings, command_defaults
+from impasto.presets import command_defaults
+from impasto.settings import Settings
 
 if TYPE_CHECKING:
     from impasto.checkpoint import Checkpoint

@@ -15,7 +15,8 @@ from impasto.cli.app import app
 from impasto.cli.settings_flags import check_names, setting_text
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
-from impasto.settings import PRESETS, Settings, command_defaults, nearest
+from impasto.presets import PRESETS, command_defaults
+from impasto.settings import Settings, nearest
 
 if TYPE_CHECKING:
     from impasto.recipes import Recipe

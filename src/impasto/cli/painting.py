@@ -24,7 +24,8 @@ from impasto.cli.run_flags import (
 from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, setting_text, takes_flags
 from impasto.errors import SettingsError
-from impasto.settings import LARGEST_SIDE, Settings, command_defaults
+from impasto.presets import command_defaults
+from impasto.settings import LARGEST_SIDE, Settings
 
 if TYPE_CHECKING:
     from impasto.run import Step

@@ -12,14 +12,8 @@ from cyclopts import Parameter
 
 from impasto.cli.app import FLAGS
 from impasto.errors import SettingsError
-from impasto.settings import (
-    LARGEST_SIDE,
-    PRESETS,
-    STARTS,
-    Settings,
-    command_defaults,
-    nearest,
-)
+from impasto.presets import PRESETS, command_defaults
+from impasto.settings import LARGEST_SIDE, STARTS, Settings, nearest
 
 if TYPE_CHECKING:
     from impasto.recipes import Recipe

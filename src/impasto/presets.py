@@ -1,0 +1,130 @@
+"""Presets: named sets of settings, and what single commands use instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+FIVE_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
+class Preset(BaseModel):
+    """A named set of settings that reproduces a text, or that we recommend."""
+
+    model_config = ConfigDict(frozen=True)
+
+    summary: str
+    """One line for people who choose."""
+
+    source: str
+    """The text it follows."""
+
+    values: Mapping[str, Any]
+    """The settings that differ from the defaults."""
+
+
+_GATYS_STYLE = dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 0.2)
+_AS_THEN = {"levels": 1, "padding": "zeros", "style_loss": "gram", "style_margin": 0.0}
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "default": Preset(
+            summary="looks best for its time: pyramid from the content, scale-free losses",
+            source="impasto's own measurements, docs/decisions/0002-default-preset.md",
+            values={},
+        ),
+        "gatys": Preset(
+            summary="the founding paper: white noise, average pooling, L-BFGS, Gram matrices",
+            source="Gatys, Ecker, Bethge: A Neural Algorithm of Artistic Style, 2015, eq. 1-7",
+            values={
+                **_AS_THEN,
+                "normalization": "gatys",
+                "content_layers": {"conv4_2": 1.0},
+                "style_layers": _GATYS_STYLE,
+                "content_weight": 1.0,
+                "style_weight": 100.0,
+                "total_variation_weight": 0.0,
+                "pooling": "avg",
+                "start": "noise",
+                "noise": "normal",
+                "optimizer": "lbfgs",
+                "history": 20,
+                "iterations": (500,),
+            },
+        ),
+        "course": Preset(
+            summary="the well-known online course: Adam, 200 iterations, mostly noise at the start",
+            source="Convolutional Neural Networks (deeplearning.ai), Art Generation assignment",
+            values={
+                **_AS_THEN,
+                "normalization": "course",
+                "content_layers": {"relu4_2": 1.0},
+                "style_layers": dict.fromkeys(FIVE_STYLE_LAYERS, 0.2),
+                "content_weight": 10.0,
+                "style_weight": 40.0,
+                "total_variation_weight": 0.0,
+                "pooling": "avg",
+                "start": "mixed",
+                "noise_share": 0.6,
+                "noise": "uniform",
+                "optimizer": "adam",
+                "step_size": 2.0,
+                "iterations": (200,),
+            },
+        ),
+        "neural-style": Preset(
+            summary="the best-known script of 2015: mean squared errors, 5 / 100 / 0.001, L-BFGS",
+            source="jcjohnson/neural-style, its defaults",
+            values={
+                **_AS_THEN,
+                "normalization": "neural-style",
+                "content_layers": {"relu4_2": 1.0},
+                "style_layers": dict.fromkeys(FIVE_STYLE_LAYERS, 1.0),
+                "content_weight": 5.0,
+                "style_weight": 100.0,
+                "total_variation_weight": 1e-3,
+                "pooling": "max",
+                "start": "noise",
+                "noise": "faint",
+                "optimizer": "lbfgs",
+                "history": 100,
+                "iterations": (1000,),
+            },
+        ),
+    }
+)
+"""All presets by name."""
+
+_REBUILD = {
+    "start": "noise",
+    "levels": 1,
+    "iterations": (200,),
+    "pooling": "avg",
+    "total_variation_weight": 1.0,
+}
+
+COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "texture": {"start": "noise"},
+        # One size, so that only the layer speaks; average pooling as in the paper; and some total
+        # variation, as Mahendran and Vedaldi have it, because the network hardly sees the finest
+        # checks and speckles that the noise leaves behind.
+        "reconstruct": {**_REBUILD, "content_layers": {"conv4_2": 1.0}},
+        "try": {"size": 192, "iterations": (24, 10)},
+        "explain": {**_REBUILD, "size": 256, "iterations": (150,), "style_loss": "gram"},
+    }
+)
+"""Settings for which a function has its own default; see `command_defaults`."""
+
+
+def command_defaults(command: str, preset: str = "default") -> Mapping[str, Any]:
+    """What ``texture``, ``reconstruct`` and ``explain`` use instead of a preset's values.
+
+    A texture starts from noise whatever the preset; the others follow a preset that was chosen.
+    """
+    if command != "texture" and preset != "default":
+        return {}
+    return COMMAND_DEFAULTS.get(command, {})
