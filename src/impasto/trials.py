@@ -35,9 +35,9 @@ METHODS: Sequence[Trial] = tuple(
     MappingProxyType(trial)
     for trial in (
         {"style_loss": "gram"},
-        {"style_layers": "relu1_1,relu2_1,relu3_1"},
-        {"style_layers": "relu3_1,relu4_1,relu5_1"},
         {"content_layers": "relu4_2"},
+        {"color": "content"},
+        {"color": "match"},
     )
 )
 """The last row of the sheet."""
