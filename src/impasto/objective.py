@@ -18,15 +18,10 @@ from torch.nn import functional
 
 from impasto.compute import release_memory
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
-from impasto.losses import (
-    STYLE_LOSSES,
-    ContentLoss,
-    StyleLossFunction,
-    add_total_variation,
-    squares,
-)
+from impasto.losses import ContentLoss, add_total_variation, squares
 from impasto.settings import LARGEST_SIDE, Settings
 from impasto.statistics import Statistics, add_pull_back
+from impasto.style_losses import StyleLossFunction, WeightedStyleLosses, takes_roots
 from impasto.tiles import Tile, tiles_of
 
 
@@ -135,9 +130,9 @@ class Objective:
     def _with_style(self, style: Tensor) -> Objective:
         layers = _weighted(self.settings.style_layers, self.settings.style_weight)
         sums = self._sums(style, layers, self._tiles(style, layers))
-        make = STYLE_LOSSES[self.settings.style_loss]
+        names, normalization = self.settings.style_loss, self.settings.normalization
         losses = {
-            layer: (weight, make(sums[layer], self.settings.normalization))
+            layer: (weight, WeightedStyleLosses.of(sums[layer], names, normalization))
             for layer, weight in layers.items()
         }
         return replace(self, style=losses)
@@ -185,11 +180,12 @@ class Objective:
     ) -> Sums:
         """Statistics of the whole picture; ``first`` are the features of the first tile."""
         sums: dict[str, Statistics] = {}
+        exact = takes_roots(self.settings.style_loss)
         for tile in tiles if layers else ():
             features = first or self.encoder.forward(tile.window(picture), layers, keep=False)
             for layer in layers:
                 owned = tile.owned(features[layer], stride(layer))
-                part = Statistics.of(owned, _counts(mask, tile, layer))
+                part = Statistics.of(owned, _counts(mask, tile, layer), exact=exact)
                 sums[layer] = sums[layer] + part if layer in sums else part
             if features is not first:
                 del features, owned
