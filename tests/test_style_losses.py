@@ -207,6 +207,17 @@ def test_style_loss_is_finite_where_nothing_varies(
         assert abs(value) < 1e-6
 
 
+@pytest.mark.parametrize("name", STYLE_LOSSES)
+def test_style_loss_of_nan_is_nan(name: StyleLoss) -> None:
+    """And no error: the optimiser takes such a step back."""
+    loss = STYLE_LOSSES[name](Statistics.of(random_map(6, 8)), "scale-free")
+    picture = random_map(5, 5)
+    picture[0, 2, 3, 3] = torch.nan
+    value, gradient = value_and_gradient(loss, picture)
+    assert torch.tensor(value).isnan()
+    assert gradient.isnan().any()
+
+
 def objective_of(
     network: Weights, style_loss: object, dtype: torch.dtype = torch.float32, side: int = 65_536
 ) -> Objective:

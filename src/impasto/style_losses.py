@@ -218,6 +218,9 @@ class _BuresDistance(Function):
 
     @staticmethod
     def forward(ctx: Any, covariance: Tensor, style: ShrunkCovariance) -> Tensor:
+        if not covariance.isfinite().all():  # which eigh refuses; the optimiser steps back
+            ctx.save_for_backward(torch.full_like(covariance, torch.nan))
+            return covariance.new_tensor(torch.nan)
         floor, root, basis = style.floor, style.root, style.basis
         along = (basis * (covariance @ basis)).sum(0).clamp_min(0)
         by_along = 1 - (floor / (along + floor)).square()
@@ -233,7 +236,8 @@ class _BuresDistance(Function):
         turned = root @ vectors
         slope = (basis * by_along) @ basis.t() - 2 * turned @ by_together @ turned.t()
         ctx.save_for_backward(slope)
-        return _shrunk(along, floor).sum() + style.shrunk.sum() - 2 * cross
+        value: Tensor = _shrunk(along, floor).sum() + style.shrunk.sum() - 2 * cross
+        return value
 
     @staticmethod
     @once_differentiable
@@ -244,8 +248,7 @@ class _BuresDistance(Function):
 
 def _shrunk(eigenvalues: Tensor, floor: Tensor) -> Tensor:
     """x^2 / (x + f)."""
-    shrunk: Tensor = eigenvalues.square() / (eigenvalues + floor)
-    return shrunk
+    return eigenvalues.square() / (eigenvalues + floor)
 
 
 def _in_float64(sums: Statistics) -> Statistics:
