@@ -26,6 +26,7 @@ from impasto.weights import Weights
 F = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
 # P = [[0, 2], [1, 1]], so P P^T = [[4, 2], [2, 2]].
 P = torch.tensor([[[[0.0, 2.0]], [[1.0, 1.0]]]])
+WASSERSTEIN, MEAN_STD = 2.5, 4  # what stands before their formulas
 LAYERS = {"content_layers": "conv2_1", "style_layers": "relu1_1,conv1_2,conv2_1"}
 SUM: dict[StyleLoss, float] = {"covariance": 0.7, "wasserstein": 2.5, "mean-std": 1.5}
 
@@ -76,7 +77,7 @@ def wasserstein_in_float64(style: Tensor, picture: Tensor) -> tuple[float, Tenso
     size = means[1].square().sum() + covariances[1].trace()
     transport = root @ vectors @ values.rsqrt().diag() @ vectors.t() @ root
     gradient = 2 * (means[0] - means[1] + centred[0] - centred[0] @ transport) / len(rows) / size
-    return float(distance / size), gradient.t().view(picture.shape)
+    return float(WASSERSTEIN * distance / size), WASSERSTEIN * gradient.t().view(picture.shape)
 
 
 # Style and picture of many positions, of fewer than channels, and one of each.
@@ -127,8 +128,9 @@ def test_wasserstein_by_hand() -> None:
     loss = WassersteinLoss(Statistics.of(style))
     size = 2 * 2**2 + 3**2 + 1**2
     means, deviations = 2 * 1**2, 2**2 + 1**2
-    assert float(loss(Statistics.of(picture))) == pytest.approx((means + deviations) / size, 1e-4)
-    assert float(loss(Statistics.of(torch.zeros(1, 2, 3, 3)))) == pytest.approx(1)
+    expected = WASSERSTEIN * (means + deviations) / size
+    assert float(loss(Statistics.of(picture))) == pytest.approx(expected, 1e-4)
+    assert float(loss(Statistics.of(torch.zeros(1, 2, 3, 3)))) == pytest.approx(WASSERSTEIN)
 
 
 # G - A = [[1, 9], [9, 23]], its squares sum to 1 + 81 + 81 + 529 = 692; C = 2, M = 2.
@@ -159,7 +161,7 @@ def test_mean_std_loss_by_hand() -> None:
     # Style: mean (1, 1), deviations (1, 0); picture: mean (1.5, 3.5), deviations (0.5, 0.5).
     loss = MeanStdLoss(Statistics.of(P))
     # Deviations: (0.25 + 0.25) / (1 + 1e-4 * 2), but for what keeps the root's slope finite.
-    expected = 3.25 + 0.5 / 1.0002
+    expected = MEAN_STD * (3.25 + 0.5 / 1.0002)
     assert float(loss(Statistics.of(F))) == pytest.approx(expected, rel=2e-3)
 
 

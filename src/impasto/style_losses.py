@@ -9,9 +9,12 @@ name         loss per layer, scale-free
 ===========  ====================================================================================
 gram         |G - G_s|^2 / |G_s|^2; for other normalizations see the table of `losses`
 covariance   |m - m_s|^2 / |m_s|^2 + |S - S_s|^2 / |S_s|^2
-wasserstein  (|m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2)) / (|m_s|^2 + tr S_s)
-mean-std     |m - m_s|^2 / |m_s|^2 + |d - d_s|^2 / |d_s|^2, d the standard deviation by channel
+wasserstein  2.5 (|m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2)) / (|m_s|^2 + tr S_s)
+mean-std     4 (|m - m_s|^2 / |m_s|^2 + |d - d_s|^2 / |d_s|^2), d the channels' deviations
 ===========  ====================================================================================
+
+The factors 2.5 and 4 are measured: with them equal weights repaint about as strongly as with
+``covariance`` (docs/decisions/0008-style-losses.md).
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from impasto.settings import Normalization, StyleLoss
 from impasto.statistics import Statistics
 
 _TINY = 1e-12
+_WASSERSTEIN_FACTOR, _MEAN_STD_FACTOR = 2.5, 4.0
 
 
 class StyleLossFunction(Protocol):
@@ -102,9 +106,9 @@ class CovarianceLoss:
 class MeanStdLoss:
     """Squared distances of the channels' means and standard deviations, each by its target's size.
 
-    |m - m_s|^2 / |m_s|^2 + |d - d_s|^2 / |d_s|^2: the statistics that adaptive instance
+    4 (|m - m_s|^2 / |m_s|^2 + |d - d_s|^2 / |d_s|^2): the statistics that adaptive instance
     normalisation transfers (Huang and Belongie, Arbitrary Style Transfer in Real-time, 2017,
-    equation 13). It leaves open how channels go together.
+    equation 13, there not squared). It leaves open how channels go together.
 
     Args:
         style: statistics of the style's feature map.
@@ -121,7 +125,9 @@ class MeanStdLoss:
         mean_size = self.style.mean.square().sum()
         # A flat style has hardly any deviation; its size is then judged by the mean's.
         deviation_size = self._deviation(self.style).square().sum() + 1e-4 * mean_size
-        return means / mean_size.clamp_min(_TINY) + deviations / deviation_size.clamp_min(_TINY)
+        distance = means / mean_size.clamp_min(_TINY)
+        distance = distance + deviations / deviation_size.clamp_min(_TINY)
+        return _MEAN_STD_FACTOR * distance
 
     def _deviation(self, of: Statistics) -> Tensor:
         """(C,): standard deviations; the root has no slope at 0, so what is added keeps it finite.
@@ -136,9 +142,10 @@ class MeanStdLoss:
 class WassersteinLoss:
     """Squared 2-Wasserstein distance of the Gaussians with the features' means and covariances.
 
-    (|m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2)) / (|m_s|^2 + tr S_s): what it costs to
-    move the one distribution into the other (Dowson and Landau, The Frechet Distance between
-    Multivariate Normal Distributions, 1982). 1 for a picture whose features are all zero.
+    2.5 (|m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2)) / (|m_s|^2 + tr S_s): what it
+    costs to move the one distribution into the other (Dowson and Landau, The Frechet Distance
+    between Multivariate Normal Distributions, 1982; for the features of a style, Mroueh,
+    Wasserstein Style Transfer, 2019). 2.5 for a picture whose features are all zero.
     Computed in float64, with covariances shrunk as `ShrunkCovariance` says.
 
     Args:
@@ -157,7 +164,8 @@ class WassersteinLoss:
             seen.covariance, target
         )
         size = (target.mean.square().sum() + target.shrunk.sum()).clamp_min(_TINY)
-        return ((means + covariances) / size).to(picture.sum.dtype).to(picture.sum.device)
+        distance = _WASSERSTEIN_FACTOR * (means + covariances) / size
+        return distance.to(picture.sum.dtype).to(picture.sum.device)
 
     @cached_property
     def _target(self) -> ShrunkCovariance:
