@@ -268,6 +268,14 @@ def _rewritten(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     save_file(tensors, file, {"impasto.checkpoint": json.dumps(facts)})
 
 
+def test_settings_in_an_older_form_are_the_same(begin: Begin, file: Path) -> None:
+    """Style losses were a plain name before there were sums of them."""
+    saved_after(begin(**LBFGS_RUN), 3, file)
+    _rewritten(file, lambda facts: facts["settings"].update(style_loss="covariance"))
+    resumed = last(begin(resume=file))
+    assert torch.equal(resumed.pixels, last(begin(**LBFGS_RUN)).pixels)
+
+
 def _cut(file: Path, share: float) -> None:
     data = file.read_bytes()
     file.write_bytes(data[: round(len(data) * share)])

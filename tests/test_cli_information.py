@@ -112,6 +112,7 @@ def test_help_states_choices_and_ranges(capsys: pytest.CaptureFixture[str]) -> N
         "[above 0, at most 100]",
         "[1 to 16 or auto] [default: auto]",
         "[0 or more or none]",
+        "[gram, covariance, wasserstein, mean-std; weights 0 to 1e+12] [default: covariance]",
     ):
         assert words in text
 
@@ -339,6 +340,19 @@ def test_like_follows_recipes_of_its_own_kind(own: str, other: str, tmp_path: Pa
         words = f"is of impasto {other}, and impasto {own} cannot follow it"
         with pytest.raises(SettingsError, match=words):
             given.given()
+
+
+def test_like_and_show_read_the_style_loss_of_older_recipes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A plain name, before there were sums of them."""
+    path = _with_recipe(tmp_path, _made_by("stylize", style_loss="gram"))
+    given = _given("stylize", like=path).given()
+    assert Settings(**given).style_loss == {"gram": 1.0}
+    own = _given("stylize", like=path, style_loss=["gram", "mean-std=0.5"]).given()
+    assert Settings(**own).style_loss == {"gram": 1.0, "mean-std": 0.5}
+    assert run_here(["show", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("--style-loss gram")
 
 
 def test_like_reads_no_file_that_a_recipe_names(

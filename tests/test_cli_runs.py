@@ -80,9 +80,10 @@ REPEATED = {
     ),
     "texture": (
         "texture waves.png --size 44x36 --iterations 2 --style-layers relu1_1,relu2_1=0.25 "
-        "--style-weight 0.3",
+        "--style-loss covariance wasserstein=0.5 --style-weight 0.3",
         "impasto texture STYLE --size 44x36 --style-weight 0.3 "
-        "--style-layers relu1_1 relu2_1=0.25 --iterations 2",
+        "--style-layers relu1_1 relu2_1=0.25 --style-loss covariance wasserstein=0.5 "
+        "--iterations 2",
     ),
     "reconstruct": (
         "reconstruct house.png --size 40 --iterations 2 --layer conv2_1 conv3_1=0.5",

@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from impasto.errors import SettingsError
-from impasto.losses import STYLE_LOSSES
 from impasto.presets import PRESETS
 from impasto.settings import LAYER_NAMES, Settings, StyleLoss
+from impasto.style_losses import STYLE_LOSSES
 
 
 def test_a_preset_fills_what_is_not_given() -> None:
@@ -36,6 +36,21 @@ def test_every_preset_is_valid_and_survives_json() -> None:
 )
 def test_layers_are_read_in_every_form(given: Any) -> None:
     assert Settings(content_layers=given).content_layers == {"relu4_2": 1.0, "conv5_1": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("gram", {"gram": 1.0}),  # as recipes had it before there were sums
+        ("covariance,wasserstein=0.5", {"covariance": 1.0, "wasserstein": 0.5}),
+        (["covariance", "wasserstein=0.5"], {"covariance": 1.0, "wasserstein": 0.5}),
+        ({"mean-std": 2}, {"mean-std": 2.0}),
+    ],
+)
+def test_style_losses_are_read_in_every_form(given: Any, expected: dict[str, float]) -> None:
+    settings = Settings(style_loss=given)
+    assert settings.style_loss == expected
+    assert Settings(**settings.model_dump(mode="json")) == settings
 
 
 def test_layer_names_are_those_of_vgg_19() -> None:
@@ -70,6 +85,13 @@ def test_layer_names_are_those_of_vgg_19() -> None:
         ({"color_from": "a.png"}, ["color_from", "a.png", "color style", "match"]),
         ({"color_from": "a.png", "color": "content"}, ["color content", "other places", "match"]),
         ({"preset": "gatys", "style_loss": "covariance"}, ["covariance", "scale-free", "gram"]),
+        ({"normalization": "sums", "style_loss": "gram,mean-std"}, ["mean-std", "sums", "gram"]),
+        ({"style_loss": "wassertein"}, ["style loss", "did you mean 'wasserstein'"]),
+        ({"style_loss": "gram,gram=2"}, ["style loss", "twice"]),
+        ({"style_loss": []}, ["no style loss", "covariance"]),
+        ({"style_loss": 3}, ["style_loss", "3", "covariance or wasserstein=0.5"]),
+        ({"style_loss": "gram=0"}, ["style_loss", "weights are 0"]),
+        ({"style_loss": "wasserstein=-1"}, ["style_loss.wasserstein", "-1", "0"]),
     ],
 )
 def test_bad_settings_get_one_clear_line(given: dict[str, Any], words: list[str]) -> None:

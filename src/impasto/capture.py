@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.objective import Evaluation, Objective
+from impasto.style_losses import takes_roots
 
 _WARM_UP = 3  # evaluations before the recording, as PyTorch's documentation asks for
 
@@ -45,6 +46,8 @@ class CapturedObjective:
 def captured(objective: Objective, picture: Tensor) -> Objective | CapturedObjective:
     """The objective recorded where that is possible, else as it is."""
     if picture.device.type != "cuda":
+        return objective
+    if takes_roots(objective.settings.style_loss):  # eigen-decompositions wait for the device
         return objective
     try:
         return CapturedObjective(objective, picture)

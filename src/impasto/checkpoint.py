@@ -304,12 +304,15 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     path = Path(path)
     facts = _read_facts(path)
     try:
-        return Checkpoint(path, facts, Settings(**facts.settings))
+        settings = Settings(**facts.settings)
     except SettingsError as error:
         raise CheckpointError(
             f"{path}: impasto {facts.impasto} wrote it, and impasto {__version__} does not take "
             f"its settings ({error}); finish it with that version"
         ) from error
+    # An older version may have written the same settings in another form.
+    facts = facts.model_copy(update={"settings": settings.model_dump(mode="json")})
+    return Checkpoint(path, facts, settings)
 
 
 def _read_facts(path: Path) -> Facts:

@@ -1,7 +1,7 @@
-"""Content, style and total variation losses, each with its formula and its source.
+"""Content and total variation losses, and how all losses are scaled, with formulas and sources.
 
 F is the feature map of the picture, P that of the content, both C channels x M positions; G is
-the Gram matrix F F^T of the picture, A that of the style. A style loss sees the picture only
+the Gram matrix F F^T of the picture, A that of the style. `style_losses` sees the picture only
 through `Statistics`, so pictures of different sizes compare: everywhere G and A are divided by
 their own number of positions first, which for equal sizes is the formula of the text.
 
@@ -25,14 +25,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from impasto.settings import Normalization, StyleLoss
-from impasto.statistics import Statistics
+from impasto.settings import Normalization
 
 _TINY = 1e-12
 _BAND = 1 << 20
@@ -90,77 +87,6 @@ def squares(x: Tensor, along: int = 1, weights: Tensor | None = None) -> Tensor:
     norms: Tensor = torch.linalg.vector_norm(x, dim=along, dtype=wide)
     by_place = norms.square()
     return by_place.sum() if weights is None else (by_place * weights[:, 0]).sum()
-
-
-class StyleLossFunction(Protocol):
-    """A style loss, made from the style's statistics: what every entry of `STYLE_LOSSES` makes."""
-
-    def __call__(self, picture: Statistics) -> Tensor:
-        """Value, a scalar; differentiable by the picture's sums."""
-
-
-def _style_factor(style: Statistics, normalization: Normalization, positions: float) -> float:
-    """The factor of |G/M - A/M|^2, for a picture with ``positions`` cells in this layer."""
-    channels = style.channels
-    factors: Mapping[str, float] = {
-        "gatys": 1 / (4 * channels**2),
-        "course": 1 / (4 * channels**2),
-        "neural-style": 1 / channels**4,
-        "sums": positions**2 / 2,
-    }
-    return factors[normalization]
-
-
-@dataclass(frozen=True)
-class GramLoss:
-    """Squared distance of the Gram matrices (Gatys et al. 2015, equation 4).
-
-    Args:
-        style: statistics of the style's feature map.
-        normalization: see the table of this module.
-    """
-
-    style: Statistics
-    normalization: Normalization
-
-    def __call__(self, picture: Statistics) -> Tensor:
-        """Value, a scalar; differentiable by the picture's sums."""
-        distance = (picture.gram - self.style.gram).square().sum()
-        if self.normalization == "scale-free":
-            return distance / self.style.gram.square().sum().clamp_min(_TINY)
-        return distance * _style_factor(self.style, self.normalization, picture.count)
-
-
-@dataclass(frozen=True)
-class CovarianceLoss:
-    """Squared distances of the means and of the covariances, each by its target's squared norm.
-
-    The Gram matrix is covariance plus outer product of the mean; taking the two apart keeps the
-    large mean from drowning the covariance, which is what carries the texture (compare Li et al.,
-    Demystifying Neural Style Transfer, 2017, on the second-order statistics of features).
-
-    Args:
-        style: statistics of the style's feature map.
-        normalization: always ``scale-free``; `Settings` refuses the others.
-    """
-
-    style: Statistics
-    normalization: Normalization = "scale-free"
-
-    def __call__(self, picture: Statistics) -> Tensor:
-        """Value, a scalar; differentiable by the picture's sums."""
-        means = (picture.mean - self.style.mean).square().sum()
-        covariances = (picture.covariance - self.style.covariance).square().sum()
-        mean_size = self.style.mean.square().sum()
-        # A flat style has hardly any covariance; its size is then judged by the mean's.
-        covariance_size = self.style.covariance.square().sum() + 1e-4 * mean_size.square()
-        return means / mean_size.clamp_min(_TINY) + covariances / covariance_size.clamp_min(_TINY)
-
-
-STYLE_LOSSES: Mapping[StyleLoss, Callable[[Statistics, Normalization], StyleLossFunction]] = (
-    MappingProxyType({"gram": GramLoss, "covariance": CovarianceLoss})
-)
-"""By the names that `Settings.style_loss` allows: what makes the loss from a style's statistics."""
 
 
 def add_total_variation(

@@ -19,15 +19,10 @@ from torch.nn import functional
 
 from impasto.compute import release_memory
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
-from impasto.losses import (
-    STYLE_LOSSES,
-    ContentLoss,
-    StyleLossFunction,
-    add_total_variation,
-    squares,
-)
+from impasto.losses import ContentLoss, add_total_variation, squares
 from impasto.settings import LARGEST_SIDE, Settings
 from impasto.statistics import Statistics, add_pull_back
+from impasto.style_losses import StyleLossFunction, WeightedStyleLosses, takes_roots
 from impasto.tiles import Tile, tiles_of
 
 
@@ -186,9 +181,12 @@ class Objective:
                 sums += self._sums(style, layers, self._tiles(style, layers), [mask])
             for layer in layers:
                 blend[layer].append((weight, functools.reduce(add, (x[layer] for x in sums))))
-        make = STYLE_LOSSES[self.settings.style_loss]
+        names, normalization = self.settings.style_loss, self.settings.normalization
         losses = {
-            layer: (weight, make(Statistics.blend(blend[layer]), self.settings.normalization))
+            layer: (
+                weight,
+                WeightedStyleLosses.of(Statistics.blend(blend[layer]), names, normalization),
+            )
             for layer, weight in layers.items()
         }
         return Area(losses, target.mask)
@@ -262,12 +260,13 @@ class Objective:
     ) -> list[Sums]:
         """Statistics of the picture under each mask; ``first`` are features of the first tile."""
         sums: list[dict[str, Statistics]] = [{} for _ in masks]
+        exact = takes_roots(self.settings.style_loss)
         for tile in tiles if layers else ():
             features = first or self.encoder.forward(tile.window(picture), layers, keep=False)
             for layer in layers:
                 owned = tile.owned(features[layer], stride(layer))
                 for mask, under in zip(masks, sums, strict=True):
-                    part = Statistics.of(owned, _counts(mask, tile, layer))
+                    part = Statistics.of(owned, _counts(mask, tile, layer), exact=exact)
                     under[layer] = under[layer] + part if layer in under else part
             if features is not first:
                 del features, owned

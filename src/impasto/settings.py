@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -37,7 +37,7 @@ LAYER_NAMES = tuple(
 """All layers that can be used, shallow to deep: a convolution before and after its ReLU."""
 
 Normalization = Literal["scale-free", "gatys", "course", "neural-style", "sums"]
-StyleLoss = Literal["gram", "covariance"]
+StyleLoss = Literal["gram", "covariance", "wasserstein", "mean-std"]
 Optimizer = Literal["lbfgs", "adam"]
 Pooling = Literal["max", "avg"]
 Padding = Literal["replicate", "zeros"]
@@ -56,18 +56,35 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def parse_layers(value: object) -> object:
-    """Layers with weights, from any form a user may write.
+    """Layers with weights, from any form a user may write; see `parse_weighted`.
 
     Args:
         value: ``"relu4_2"``, ``"relu4_2,conv5_1=0.2"``, a sequence of such strings, or a mapping
-            from layer name to weight. A layer without a weight gets 1.
+            from layer name to weight.
+    """
+    return parse_weighted(value, LAYER_NAMES, "layer", "relu4_2 or conv5_1=0.2")
+
+
+def parse_style_losses(value: object) -> object:
+    """Style losses with weights, in the forms of `parse_layers`: ``"gram"``, ``"gram=2"``..."""
+    return parse_weighted(value, get_args(StyleLoss), "style loss", "covariance or wasserstein=0.5")
+
+
+def parse_weighted(value: object, known: Iterable[str], what: str, example: str) -> object:
+    """Names with weights, from any form a user may write. One without a weight gets 1.
+
+    Args:
+        value: ``"name"``, ``"name,name=0.2"``, a sequence of such strings, or a mapping from name
+            to weight.
+        known: the names that there are.
+        what: what they name, for messages.
+        example: two names as a user may write them, for messages.
 
     Returns:
-        A dictionary from layer name to weight, in the order given.
+        A dictionary from name to weight, in the order given.
 
     Raises:
-        ValueError: a name that VGG-19 does not have, a name given twice, a weight that is no
-            number, or no layer at all.
+        ValueError: a name that is not known or given twice, or no name at all.
     """
     if isinstance(value, str):
         value = value.split(",")
@@ -80,17 +97,17 @@ def parse_layers(value: object) -> object:
                 name, equals, weight = part.strip().partition("=")
                 pairs.append((name, weight if equals else 1.0))
     else:
-        raise ValueError("must be layer names, such as relu4_2 or conv5_1=0.2")
+        raise ValueError(f"must be {what} names, such as {example}")
     if not pairs:
-        raise ValueError("names no layer; give at least one, such as relu4_2")
-    layers: dict[str, Any] = {}
+        raise ValueError(f"names no {what}; give at least one, such as {example}")
+    weighted: dict[str, Any] = {}
     for name, weight in pairs:
-        if name not in LAYER_NAMES:
-            raise ValueError(f"unknown layer {name!r}; {nearest(name, LAYER_NAMES)}")
-        if name in layers:
-            raise ValueError(f"layer {name!r} is given twice; give it once")
-        layers[name] = weight
-    return layers
+        if name not in known:
+            raise ValueError(f"unknown {what} {name!r}; {nearest(name, known)}")
+        if name in weighted:
+            raise ValueError(f"{what} {name!r} is given twice; give it once")
+        weighted[name] = weight
+    return weighted
 
 
 def _parse_numbers(value: object) -> object:
@@ -103,6 +120,7 @@ def _parse_numbers(value: object) -> object:
 
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 LayerWeights = Annotated[dict[str, Weight], BeforeValidator(parse_layers)]
+StyleLossWeights = Annotated[dict[StyleLoss, Weight], BeforeValidator(parse_style_losses)]
 Iterations = Annotated[
     tuple[Annotated[int, Field(ge=1, le=100_000)], ...],
     BeforeValidator(_parse_numbers),
@@ -173,8 +191,10 @@ class Settings(BaseModel):
     style_layers: LayerWeights = Field(default=dict.fromkeys(FIVE_STYLE_LAYERS, 0.2), min_length=1)
     """Layers whose statistics describe the style, each with a weight."""
 
-    style_loss: StyleLoss = "covariance"
-    """What of the style's features is matched: the Gram matrix, or mean and covariance."""
+    style_loss: StyleLossWeights = Field(default={"covariance": 1.0}, min_length=1)
+    """What of the style's features is matched: Gram matrix, mean and covariance (their squared
+    differences, or the Wasserstein distance), or each channel's mean and deviation; or a sum,
+    each with a weight: covariance wasserstein=0.5."""
 
     style_margin: float = Field(0.02, ge=0, le=0.4, allow_inf_nan=False)
     """Share of the style left out along each edge, where photographs show canvas and frame."""
@@ -255,12 +275,12 @@ class Settings(BaseModel):
             raise SettingsError(_one_line(error)) from None
         object.__setattr__(self, "__pydantic_fields_set__", set(given))
 
-    @field_validator("content_layers", "style_layers")
+    @field_validator("content_layers", "style_layers", "style_loss")
     @classmethod
-    def _some_layer_counts(cls, layers: dict[str, float]) -> dict[str, float]:
-        if not any(layers.values()):
-            raise ValueError("all weights are 0; give at least one layer a weight above 0")
-        return layers
+    def _some_name_counts(cls, weighted: dict[str, float]) -> dict[str, float]:
+        if not any(weighted.values()):
+            raise ValueError("all weights are 0; give at least one name a weight above 0")
+        return weighted
 
     @field_validator("start", "color_from", mode="before")
     @classmethod
@@ -286,11 +306,12 @@ class Settings(BaseModel):
                     f"style_crop = {self.style_crop}: should be left, top, right and bottom, with "
                     "left below right and top below bottom, such as 0,0,0.5,1 for the left half"
                 )
-        if self.style_loss == "covariance" and self.normalization != "scale-free":
-            raise ValueError(
-                f"style_loss covariance needs normalization scale-free, not {self.normalization}; "
-                "use style_loss gram"
-            )
+        for name in self.style_loss:
+            if name != "gram" and self.normalization != "scale-free":
+                raise ValueError(
+                    f"style_loss {name} needs normalization scale-free, not {self.normalization}; "
+                    "use style_loss gram"
+                )
         self._check_color()
         return self
 
@@ -350,8 +371,8 @@ def _one_line(error: ValidationError) -> str:
         return f"unknown setting {name!r}; {nearest(name, Settings.model_fields)}"
     if not first["loc"]:
         return message
-    # A union reports its members in the location; the setting and the layer are what users know.
-    known = (*Settings.model_fields, *LAYER_NAMES)
+    # A union reports its members in the location; users know the setting and the name in it.
+    known = (*Settings.model_fields, *LAYER_NAMES, *get_args(StyleLoss))
     name = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part in known)
     message = message.removeprefix("Input ")
     return f"{name} = {first['input']!r}: {message}"

@@ -35,15 +35,19 @@ class Statistics:
     product: Tensor
 
     @classmethod
-    def of(cls, features: Tensor, weights: Tensor | None = None) -> Self:
+    def of(cls, features: Tensor, weights: Tensor | None = None, *, exact: bool = False) -> Self:
         """Statistics of a feature map.
 
         Args:
             features: (1, C, h, w).
             weights: (1, 1, h, w), 0..1, float32: how much each position counts; None for 1
                 everywhere.
+            exact: whether processors, too, add up features in bfloat16 with the accuracy of
+                float32, which takes time and memory.
         """
         matrix = as_matrix(features)
+        if exact and matrix.device.type != "cuda":  # which always does
+            matrix = matrix.to(torch.promote_types(matrix.dtype, torch.float32))
         if weights is None:
             return cls(matrix.shape[0], *_sums(matrix, matrix))
         weights = weights.reshape(-1, 1).to(matrix.dtype)

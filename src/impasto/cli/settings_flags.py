@@ -222,7 +222,9 @@ def _range(schema: Mapping[str, Any]) -> str:
     if kind == "null":
         return "none"
     if kind == "object":
-        return f"weights {_range(schema['additionalProperties'])}"
+        names = schema.get("propertyNames", {}).get("enum")
+        weights = f"weights {_range(schema['additionalProperties'])}"
+        return f"{', '.join(names)}; {weights}" if names else weights
     if kind == "array":
         return f"each {_range(schema['items'])}"
     if kind not in ("integer", "number"):
@@ -246,6 +248,8 @@ def _metavar(schema: Mapping[str, Any]) -> str:
         return "|".join(_metavar(part) for part in schema["anyOf"] if part.get("type") != "null")
     if "const" in schema:
         return str(schema["const"])
+    if "propertyNames" in schema:
+        return "NAME[=WEIGHT]..."
     names = {"integer": "N", "number": "X", "array": "N,N...", "object": "LAYER[=WEIGHT]..."}
     return names.get(str(schema.get("type")), "TEXT")
 
