@@ -188,6 +188,10 @@ class Settings(BaseModel):
     padding: Padding = "replicate"
     """What lies beyond the picture's border: its edge pixels repeated, or zeros as in training."""
 
+    seamless: bool = False
+    """Make a tile that repeats without a seam; its sides are multiples of 16 pixels, or of less
+    where the deepest layer allows it."""
+
     seed: int = Field(0, ge=0, lt=2**63)
     """Seed of the noise. Same seed, machine and settings: same pixels."""
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from impasto.encoder import min_size
-from impasto.errors import PictureError
+from impasto.errors import PictureError, SettingsError
 from impasto.images import Image
-from impasto.pyramid import Size, fit, level_sizes, resize
+from impasto.pyramid import Size, fit, level_sizes, on_grid, resize
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
 from impasto.version import __version__
@@ -49,7 +49,18 @@ class Task:
         """Height and width of the result."""
         if self.shape is not None:
             return self.shape
-        return fit((self.source.height, self.source.width), self.settings.size)
+        height, width = fit((self.source.height, self.source.width), self.settings.size)
+        if self.settings.seamless and self.settings.size:  # the short side only follows
+            rounded = on_grid((height, width), min_size(self.layers))
+            height = rounded[0] if height < width else height
+            width = rounded[1] if width < height else width
+        return height, width
+
+    @property
+    def level_sizes(self) -> list[Size]:
+        """Height and width of each level of the pyramid, coarse to fine."""
+        grid = min_size(self.layers) if self.settings.seamless else 1
+        return level_sizes(self.final_size, self.settings, grid)
 
     @property
     def content_layers(self) -> set[str]:
@@ -66,7 +77,9 @@ class Task:
 
     def content_at(self, size: Size) -> Tensor | None:
         """The content, (1, 3, height, width) of ``size``."""
-        return None if self.content is None else resize(self.content.pixels, size)
+        if self.content is None:
+            return None
+        return resize(self.content.pixels, size, periodic=self.settings.seamless)
 
     def style_at(self, size: Size) -> Tensor | None:
         """The style without its margin, its long side as long as that of ``size``."""
@@ -81,7 +94,7 @@ class Task:
 
     def start(self, mean_color: Color) -> Tensor:
         """The picture that the coarsest level begins with; see `start_picture`."""
-        size = level_sizes(self.final_size, self.settings)[0]
+        size = self.level_sizes[0]
         style = None if self.style is None else self.style.pixels
         return start_picture(
             self.settings, size, content=self.content_at(size), style=style, mean_color=mean_color
@@ -113,6 +126,7 @@ class Task:
 
         Raises:
             PictureError: a picture with NaN in it, or too small for the deepest layer in use.
+            SettingsError: a size at which a seamless picture would not repeat.
         """
         least = min_size(self.layers)
         deepest = max(self.layers, key=lambda layer: (min_size([layer]), layer))
@@ -129,6 +143,8 @@ class Task:
                     f"{used[1]}x{used[0]}; {deepest} needs at least {least} pixels on each side: "
                     "use a larger picture, a larger --size, or shallower layers"
                 )
+        if self.settings.seamless and any(side % least for side in final):
+            raise SettingsError(_off_grid(final, least, deepest))
         if min(final) < least:
             raise PictureError(
                 f"the result would be {final[1]}x{final[0]}; {deepest} needs at least {least} "
@@ -146,6 +162,16 @@ class Task:
 
 def _with_weight(layers: Mapping[str, float]) -> set[str]:
     return {layer for layer, weight in layers.items() if weight}
+
+
+def _off_grid(size: Size, grid: int, deepest: str) -> str:
+    below = [max(grid, side // grid * grid) for side in size]
+    above = [-(-side // grid) * grid for side in size]
+    return (
+        f"the result would be {size[1]}x{size[0]}; with seamless its sides must be multiples of "
+        f"{grid}, the distance of the positions of {deepest} in pixels: the nearest sizes are "
+        f"{below[1]}x{below[0]} and {above[1]}x{above[0]}"
+    )
 
 
 def _without_margin(picture: Tensor, share: float) -> Tensor:
