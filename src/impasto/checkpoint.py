@@ -38,7 +38,7 @@ FORMAT = 1
 """Goes up when a reader of today could not make sense of the files of tomorrow."""
 
 _KEY = "impasto.checkpoint"
-_TERM, _OPTIMIZER = "term/", "optimizer/"
+_TERM, _OPTIMIZER, _KEPT = "term/", "optimizer/", "kept"
 
 
 class Facts(BaseModel):
@@ -238,6 +238,22 @@ class Checkpoint:
             optimizer=_below(_OPTIMIZER, tensors),
         )
 
+    def kept(self) -> Tensor | None:
+        """The mask of what the run keeps of its content, (1, 1, H, W), or None.
+
+        The file that it came from is not read again: a checkpoint may come from anyone.
+
+        Raises:
+            CheckpointError: the file cannot be read any more, or lacks the mask.
+        """
+        if self.settings.keep is None:
+            return None
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                return _placed(file.get_tensor(_KEPT), device("cpu"))
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(_damaged(self.path, error)) from error
+
     def _unfitting(self) -> CheckpointError:
         return CheckpointError(
             f"{self.path}: impasto {self.facts.impasto} wrote it, and divides the run into other "
@@ -269,6 +285,8 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
         **{_TERM + name: value for name, value in state.terms.items()},
         **{_OPTIMIZER + name: value for name, value in state.optimizer.items()},
     }
+    if step.run.task.kept is not None:
+        tensors[_KEPT] = step.run.task.kept
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {_KEY: json.dumps(Facts.of(step, state).model_dump(mode="json"))}
     try:

@@ -162,6 +162,9 @@ class Settings(BaseModel):
     noise: Noise = "normal"
     """White noise: normal around mid-grey, uniform +-20 of 255 or faint, around the mean colour."""
 
+    keep: str | None = Field(None, min_length=1)
+    """Mask picture: where it is white, the content stays as it is; where black, it is repainted."""
+
     optimizer: Optimizer = "lbfgs"
     """L-BFGS or Adam."""
 
@@ -212,7 +215,7 @@ class Settings(BaseModel):
             raise ValueError("all weights are 0; give at least one layer a weight above 0")
         return layers
 
-    @field_validator("start", mode="before")
+    @field_validator("start", "keep", mode="before")
     @classmethod
     def _paths_are_strings(cls, value: object) -> object:
         return str(value) if isinstance(value, Path) else value
@@ -223,12 +226,23 @@ class Settings(BaseModel):
             raise ValueError(
                 "content_weight and style_weight are both 0; give at least one a weight above 0"
             )
+        if self.keep is not None and self.seamless:
+            raise ValueError(
+                "keep and seamless exclude each other: the kept part would not repeat; leave one "
+                "of them out"
+            )
         if self.style_loss == "covariance" and self.normalization != "scale-free":
             raise ValueError(
                 f"style_loss covariance needs normalization scale-free, not {self.normalization}; "
                 "use style_loss gram"
             )
         return self
+
+    @property
+    def files(self) -> list[str]:
+        """The picture files that the settings name, which a run reads beside its inputs."""
+        started = [] if self.start in STARTS else [self.start]
+        return started if self.keep is None else [*started, self.keep]
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some settings changed, checked like new ones.

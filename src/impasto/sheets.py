@@ -16,7 +16,7 @@ from impasto.images import Image, ImageSource, open_image
 from impasto.layout import Cell, compose
 from impasto.pyramid import Size, fit
 from impasto.run import Step
-from impasto.settings import STARTS, Settings
+from impasto.settings import Settings
 from impasto.sheet_plan import Part, Plan, Steps, completed
 from impasto.synthesis import (
     WeightsSource,
@@ -179,8 +179,7 @@ def iterate_sheet(
     parts = _sheet_parts(*opened, captions, chosen, network, compute)
     files = [] if cells is None else cell_files([part.label for part in parts], Path(cells))
     plan = Plan(parts, partial(_sheet_plate, *opened, captions, chosen, network), files, overwrite)
-    start = [] if chosen.start in STARTS else [chosen.start]
-    plan.check([*contents, *styles, *start, *keep])
+    plan.check([*contents, *styles, *chosen.files, *keep])
     return plan.steps()
 
 

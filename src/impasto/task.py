@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from impasto.blending import blend, is_blank, is_full, shares
 from impasto.encoder import min_size
 from impasto.errors import PictureError, SettingsError
-from impasto.images import Image
+from impasto.images import Image, open_image
 from impasto.pyramid import Size, fit, level_sizes, on_grid, resize
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
@@ -28,6 +29,8 @@ class Task:
         style: None for a reconstruction; one of the two is there.
         shape: height and width of the result, where they do not follow from the pictures.
         weights: SHA-256 of the network's file, for the recipe.
+        kept: (1, 1, H, W), 0..1, of the result's size: how much of the content each pixel keeps;
+            None to keep nothing.
     """
 
     command: str
@@ -36,6 +39,7 @@ class Task:
     style: Image | None
     shape: Size | None = None
     weights: str = ""
+    kept: Tensor | None = None
 
     @property
     def source(self) -> Image:
@@ -101,14 +105,14 @@ class Task:
         )
 
     def image(self, pixels: Tensor, progress: float = 1.0) -> Image:
-        """``pixels`` (1, 3, h, w) as a picture with alpha and recipe.
+        """``pixels`` (1, 3, h, w) as a picture with alpha and recipe, and with what is kept.
 
         A picture taken from an unfinished run says so in its recipe: ``progress``, below 1.
         """
         size = (pixels.shape[2], pixels.shape[3])
         alpha = self.content.alpha if self.content is not None else None
         return Image(
-            pixels.detach().clamp(0, 1).cpu().contiguous(),
+            self.with_kept(pixels.detach().clamp(0, 1).cpu()).contiguous(),
             alpha=None if alpha is None else resize(alpha, size).clamp(0, 1),
             bits=self.source.bits,
             recipe={
@@ -120,6 +124,41 @@ class Task:
                 "weights": self.weights,
             },
         )
+
+    def with_kept(self, pixels: Tensor) -> Tensor:
+        """``pixels`` (1, 3, h, w) of any size, with the content where it is kept."""
+        size = (pixels.shape[2], pixels.shape[3])
+        content = None if self.kept is None else self.content_at(size)
+        if self.kept is None or content is None:
+            return pixels
+        return blend(content, pixels, resize(self.kept, size).clamp(0, 1)).clamp(0, 1)
+
+    def opened_mask(self) -> Tensor | None:
+        """`kept`, from the file that the settings name.
+
+        Raises:
+            SettingsError: there is no content to keep, or the mask keeps nothing or all of it.
+            PictureError: the file cannot be read.
+        """
+        name = self.settings.keep
+        if name is None:
+            return None
+        if self.command != "stylize":
+            raise SettingsError(
+                f"keep = {name!r}: only stylize keeps parts of its content; leave it out"
+            )
+        share = resize(shares(open_image(name)), self.final_size).clamp(0, 1)
+        if is_blank(share):
+            raise PictureError(
+                f"{name}: this mask is black (or transparent) everywhere, so that nothing would be "
+                "kept; paint white what should stay as it is, or leave keep out"
+            )
+        if is_full(share):
+            raise PictureError(
+                f"{name}: this mask is white everywhere, so that nothing would be repainted; paint "
+                "black what should be repainted"
+            )
+        return share
 
     def check(self) -> None:
         """Find out before the work what would prevent it.

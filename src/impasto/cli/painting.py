@@ -23,7 +23,7 @@ from impasto.cli.run_flags import (
 from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, setting_text, takes_flags
 from impasto.errors import SettingsError
-from impasto.settings import LARGEST_SIDE, STARTS, Settings, command_defaults
+from impasto.settings import LARGEST_SIDE, Settings, command_defaults
 
 if TYPE_CHECKING:
     from impasto.run import Step
@@ -62,7 +62,7 @@ def stylize(
     return _paint(begin, [content, style], chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("content_", "size")
+@takes_flags("content_", "size", "keep")
 def texture(
     style: Annotated[str, picture("The picture whose style to paint.")],
     /,
@@ -102,7 +102,7 @@ def texture(
     return _paint(begin, [style], chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("style_", "content_layers")
+@takes_flags("style_", "content_layers", "keep", "seamless")
 def reconstruct(
     content: Annotated[str, picture("The picture to rebuild.")],
     /,
@@ -151,9 +151,8 @@ def _paint(
 ) -> int:
     """Checks what can be checked without torch, then does the work."""
     machine.check()
-    # A run that goes on does not need the picture that it started from.
-    started = chosen.start in STARTS or checkpoints.resume is not None
-    sources = [*inputs, *([] if started else [chosen.start])]
+    # A run that goes on does not need the picture that it started from, nor its mask.
+    sources = [*inputs, *([] if checkpoints.resume is not None else chosen.files)]
     check_inputs(sources)
     written = checkpoints.over_its_own(output, default_name)
     target = written.target(default_name, sources)

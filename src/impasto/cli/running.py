@@ -134,7 +134,8 @@ def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callabl
     if flags.record is not None:
         from impasto.record import Recorder
 
-        watchers.append(stack.enter_context(Recorder(flags.record)).add)
+        recorder = stack.enter_context(Recorder(flags.record))
+        watchers.append(lambda step: recorder.add(step.image))  # with what is kept of the content
     if flags.plot is not None or flags.log is not None:
         from impasto.journal import Journal
 

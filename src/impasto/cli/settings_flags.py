@@ -31,8 +31,10 @@ GROUP_STARTS = {
     "preset": "Picture",
     "content_weight": "Losses",
     "start": "Start",
+    "keep": "Picture",
     "optimizer": "Optimisation",
     "pooling": "Network",
+    "seamless": "Picture",
     "seed": "Picture",
 }
 """The field of `Settings` at which each group of the help page begins."""
@@ -77,7 +79,7 @@ class GivenSettings:
         recipe = self._recipe
         if recipe is None:
             return own
-        self._check(recipe, start_given="start" in own)
+        self._check(recipe, own)
         return {**recipe.settings, **own}
 
     def shape(self) -> tuple[int, int] | None:
@@ -104,8 +106,8 @@ class GivenSettings:
 
         return check_recipe(read_recipe(self.like), picture_name(self.like))
 
-    def _check(self, recipe: Recipe, *, start_given: bool) -> None:
-        """Check that this command can follow a recipe."""
+    def _check(self, recipe: Recipe, own: Collection[str]) -> None:
+        """Check that this command can follow a recipe, beside the settings given by flags."""
         if recipe.command not in (self.command, SHARED_RECIPES.get(self.command)):
             raise SettingsError(
                 f"{self.like}: its recipe is of impasto {recipe.command}, and impasto "
@@ -114,10 +116,16 @@ class GivenSettings:
         check_names(recipe.settings, str(self.like))
         start = recipe.settings.get("start")
         # A recipe may come from anyone; which files are read is for the user to say.
-        if isinstance(start, str) and start not in STARTS and not start_given:
+        if isinstance(start, str) and start not in STARTS and "start" not in own:
             raise SettingsError(
                 f"{self.like}: the recipe starts from a picture of its own ({start!r}): "
                 "give it with --start"
+            )
+        keep = recipe.settings.get("keep")
+        if keep is not None and "keep" not in own:
+            raise SettingsError(
+                f"{self.like}: the recipe keeps what a mask says ({keep!r}): give it with --keep, "
+                "or --keep none"
             )
 
 

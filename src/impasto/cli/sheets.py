@@ -20,7 +20,7 @@ from impasto.cli.run_flags import (
 )
 from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, takes_flags
-from impasto.settings import STARTS, Settings
+from impasto.settings import Settings
 
 if TYPE_CHECKING:
     from impasto.sheet_plan import Steps
@@ -31,7 +31,7 @@ def _pictures(what: str) -> Parameter:
     return Parameter(help=what, consume_multiple=True, negative=(), metavar="FILE...")
 
 
-@takes_flags("content_", "style_layers")
+@takes_flags("content_", "style_layers", "keep", "seamless")
 def explain(
     content: Annotated[str, picture("The picture to take the content of.")],
     style: Annotated[str, picture("The picture to take the style of.")],
@@ -104,7 +104,7 @@ def _target(
     """The picture to write; checks what can be checked without torch."""
     chosen = Settings(**given)
     machine.check()
-    sources = [*inputs, *([] if chosen.start in STARTS else [chosen.start])]
+    sources = [*inputs, *chosen.files]
     check_inputs(sources)
     return output.target(default_name, sources)
 
