@@ -14,8 +14,9 @@ from torch.nn import functional
 from impasto.images import Image
 
 _KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # Burt and Adelson's, with a = 3/8
-_WIDEST = 64
-"""The coarsest band has this many samples on the long side, or up to twice as many."""
+_WIDEST = 32
+"""The coarsest band has this many samples on the long side, or up to twice as many: one band less
+left a rim around a bright sky, one more took the colour out of it."""
 
 _SHORTEST = 4  # no band has a shorter side
 _FLAT = 8 / 255  # colours of a mask that differ by less are one colour
@@ -54,7 +55,7 @@ def blend(picture: Tensor, other: Tensor, share: Tensor) -> Tensor:
     """``picture`` where ``share`` is 1, ``other`` where it is 0, without an edge between them.
 
     Each pixel of the result is that of one picture alone, but for rounding, where the mask is 1
-    (or 0) for about an eighth of the long side around it.
+    (or 0) for a tenth of the long side around it.
 
     Args:
         picture: (1, C, H, W).
