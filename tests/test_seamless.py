@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from command_line import error_line, picture, run
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -192,3 +194,17 @@ def test_a_content_that_repeats_still_does(tiny: Weights, painting: Image) -> No
     here = stylize(Image(content), painting, **settings).pixels
     there = stylize(Image(shifted(content, 6, 20)), painting, **settings).pixels
     torch.testing.assert_close(there, shifted(here, 6, 20), rtol=0, atol=1e-3)
+
+
+def test_on_the_command_line(tmp_path: Path) -> None:
+    """The flag, its line in the recipe, and a size that does not do, before any work."""
+    picture().save(tmp_path / "waves.png")
+    flags = ["--seamless", "--iterations", "2", "--style-layers", "relu3_1", "--quiet"]
+    made = run("texture", "waves.png", "--size", "48x40", *flags, folder=tmp_path)
+    assert (made.returncode, made.stderr) == (0, b"")
+    shown = run("show", "waves-texture.png", folder=tmp_path)
+    assert "--seamless --" in shown.stdout.decode().splitlines()[-1]
+    refused = run("texture", "waves.png", "--size", "50", *flags, "-o", "c.png", folder=tmp_path)
+    assert refused.returncode == 2
+    assert "the nearest sizes are 48x32 and 52x32" in error_line(refused)
+    assert not (tmp_path / "c.png").exists()

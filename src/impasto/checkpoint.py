@@ -121,10 +121,11 @@ class Facts(BaseModel):
         ):
             if _fingerprint(picture) != known:
                 return f"its {name} picture is another one"
-        settings = task.settings.model_dump(mode="json")
-        for name in sorted({*settings, *self.settings}):
-            if settings.get(name) != self.settings.get(name):
-                return f"its {name} is {self.settings.get(name)!r}, not {settings.get(name)!r}"
+        # A setting that is younger than the checkpoint had its default.
+        own = Settings(**self.settings).model_dump()
+        for name, value in task.settings.model_dump().items():
+            if own[name] != value:
+                return f"its {name} is {own[name]!r}, not {value!r}"
         if task.shape != self.shape:
             return f"its size is {_words(self.shape)}, not {_words(task.shape)}"
         return "its weights are others" if task.weights != self.weights else None
@@ -241,10 +242,10 @@ class Checkpoint:
     def kept(self) -> Tensor | None:
         """The mask of what the run keeps of its content, (1, 1, H, W), or None.
 
-        The file that it came from is not read again: a checkpoint may come from anyone.
+        The mask's own file is not read again: a checkpoint may come from anyone.
 
         Raises:
-            CheckpointError: the file cannot be read any more, or lacks the mask.
+            CheckpointError: it cannot be read from the checkpoint any more.
         """
         if self.settings.keep is None:
             return None
