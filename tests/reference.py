@@ -40,8 +40,8 @@ def reference_features(
             block = name[4]
             pool = functional.max_pool2d if pooling == "max" else functional.avg_pool2d
             x = pool(x, 2, ceil_mode=True)
-        if padding == "replicate":
-            x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+        if padding != "zeros":
+            x = functional.pad(x, (1, 1, 1, 1), mode=padding)
             x = functional.conv2d(x, kernel, weights.biases[name])
         else:
             x = functional.conv2d(x, kernel, weights.biases[name], padding=1)

@@ -276,6 +276,13 @@ def test_settings_in_an_older_form_are_the_same(begin: Begin, file: Path) -> Non
     assert torch.equal(resumed.pixels, last(begin(**LBFGS_RUN)).pixels)
 
 
+def test_a_setting_that_is_younger_than_the_checkpoint(begin: Begin, file: Path) -> None:
+    saved_after(begin(**LBFGS_RUN), 3, file)
+    _rewritten(file, lambda facts: [facts["settings"].pop(name) for name in ("seamless", "keep")])
+    resumed = last(begin(resume=file)).image.to_numpy()
+    assert np.array_equal(resumed, last(begin(**LBFGS_RUN)).image.to_numpy())
+
+
 def _cut(file: Path, share: float) -> None:
     data = file.read_bytes()
     file.write_bytes(data[: round(len(data) * share)])

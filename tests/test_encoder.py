@@ -5,6 +5,7 @@ import torch
 from reference import doubled, reference_features
 from torch import Tensor
 
+from impasto.convolution import Border
 from impasto.encoder import Contribution, Encoder, min_size
 from impasto.errors import SettingsError
 from impasto.settings import Padding, Pooling
@@ -19,10 +20,10 @@ def adding(own: Tensor) -> Contribution:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (51, 77), (33, 90), (16, 17)])
-@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "circular"])
 @pytest.mark.parametrize("pooling", ["max", "avg"])
 def test_forward_and_pullback_equal_autograd(
-    vgg: Weights, pooling: Pooling, padding: Padding, size: tuple[int, int]
+    vgg: Weights, pooling: Pooling, padding: Border, size: tuple[int, int]
 ) -> None:
     weights = doubled(vgg)
     generator = torch.Generator().manual_seed(0)

@@ -7,9 +7,10 @@ import torch
 from pictures import painted
 from torch import Tensor
 
+from impasto.convolution import Border
 from impasto.encoder import Encoder
 from impasto.objective import Evaluation, Objective, StyleTarget
-from impasto.settings import Padding, Pooling, Settings
+from impasto.settings import Pooling, Settings
 from impasto.statistics import Statistics
 from impasto.weights import Weights
 
@@ -19,6 +20,7 @@ CASES = [
     ("tiny", "max", "replicate"),
     ("tiny", "avg", "zeros"),
     ("vgg", "max", "replicate"),
+    ("vgg", "max", "circular"),
     ("vgg", "avg", "zeros"),
 ]
 
@@ -39,7 +41,7 @@ def case(
     """An encoder in float32, the same in bfloat16, and settings for them."""
     network: str
     pooling: Pooling
-    padding: Padding
+    padding: Border
     network, pooling, padding = request.param
     weights, layers = (tiny, TINY_LAYERS) if network == "tiny" else (vgg, {})
     single = Encoder(weights, pooling=pooling, padding=padding)

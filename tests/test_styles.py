@@ -20,7 +20,7 @@ from impasto.images import Image, read_recipe
 from impasto.objective import Objective, StyleTarget
 from impasto.settings import Settings
 from impasto.statistics import Statistics
-from impasto.styles import feathered, mask_of, open_styles, shares
+from impasto.styles import feathered, open_styles, shares
 from impasto.synthesis import iterate, last, stylize
 from impasto.weights import Weights
 
@@ -68,14 +68,6 @@ def test_an_edge_is_feathered_as_wide_as_asked() -> None:
     inside = (soft > 0.02) & (soft < 0.98)
     assert 34 <= int(inside.sum()) <= 46
     assert float(soft[199:201].mean()) == pytest.approx(0.5, abs=1e-5)
-
-
-def test_a_mask_is_brightness_or_alpha() -> None:
-    alpha = painted(10, 12, seed=3)[:, :1]
-    black = Image(torch.zeros(1, 3, 10, 12), alpha=alpha)
-    assert torch.equal(mask_of(black), alpha)
-    both = Image(half(10, 12).pixels, alpha=alpha)
-    assert torch.equal(mask_of(both), half(10, 12).pixels[:, :1] * alpha)
 
 
 def test_a_blend_of_one_style_with_itself_is_that_style() -> None:

@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto import winograd
-from impasto.convolution import Convolution
-from impasto.settings import Padding
+from impasto.convolution import Border, Convolution
 
 BOUND = 1e-5  # of the norm, against float64
 AROUND_TILES = [(1, 1), (2, 9), (3, 4), (4, 8), (5, 5), (7, 12), (8, 3), (16, 16), (17, 31)]
@@ -96,11 +95,11 @@ def test_pieces_of_the_work_make_the_same_whole(
 
 
 def by_autograd(
-    convolution: Convolution, x: Tensor, gradient: Tensor, *, relu: bool
+    convolution: Convolution, x: Tensor, gradient: Tensor, border: Border, *, relu: bool
 ) -> tuple[Tensor, Tensor]:
     """The output, and the gradient at the input before the ReLU, in float64."""
     x = x.double().requires_grad_()
-    mode = "replicate" if convolution.padding == "replicate" else "constant"
+    mode = "constant" if border == "zeros" else border
     padded = functional.pad(x, (1, 1, 1, 1), mode=mode)
     before = functional.conv2d(padded, convolution.kernel.double(), convolution.bias.double())
     (back,) = torch.autograd.grad(before, x, gradient.double())
@@ -109,11 +108,11 @@ def by_autograd(
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (4, 6), (8, 12), (13, 18), (9, 40)])
 @pytest.mark.parametrize("relu", [True, False])
-@pytest.mark.parametrize("padding", ["replicate", "zeros"])
+@pytest.mark.parametrize("border", ["replicate", "zeros", "circular"])
 @pytest.mark.parametrize("fewest_tiles", [1, math.inf], ids=["winograd", "direct"])
 def test_a_convolution_is_the_same_either_way(
     fewest_tiles: float,
-    padding: Padding,
+    border: Border,
     relu: bool,
     size: tuple[int, int],
     monkeypatch: pytest.MonkeyPatch,
@@ -121,12 +120,12 @@ def test_a_convolution_is_the_same_either_way(
     monkeypatch.setattr(winograd, "_FEWEST_TILES", fewest_tiles)
     kernel = random_kernel(64, 128)
     assert winograd.pays(kernel, *size) == (fewest_tiles == 1)
-    convolution = Convolution("conv2_1", kernel, noise(128, seed=2), padding)
+    convolution = Convolution("conv2_1", kernel, noise(128, seed=2))
     x, gradient = noise(1, 64, *size, seed=6), noise(1, 128, *size, seed=7)
     inputs = x.clone(), gradient.clone()
-    expected, expected_back = by_autograd(convolution, x, gradient, relu=relu)
-    assert relative(convolution.forward(x, relu=relu), expected) <= BOUND
-    assert relative(convolution.back(gradient), expected_back) <= BOUND
+    expected, expected_back = by_autograd(convolution, x, gradient, border, relu=relu)
+    assert relative(convolution.forward(x, border, relu=relu), expected) <= BOUND
+    assert relative(convolution.back(gradient, border), expected_back) <= BOUND
     assert torch.equal(x, inputs[0])
     assert torch.equal(gradient, inputs[1])
 

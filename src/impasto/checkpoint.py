@@ -38,7 +38,7 @@ FORMAT = 1
 """Goes up when a reader of today could not make sense of the files of tomorrow."""
 
 _KEY = "impasto.checkpoint"
-_TERM, _OPTIMIZER = "term/", "optimizer/"
+_TERM, _OPTIMIZER, _KEPT = "term/", "optimizer/", "kept"
 
 
 class Facts(BaseModel):
@@ -125,11 +125,12 @@ class Facts(BaseModel):
         ):
             if seen != known:
                 return f"its {name} picture is another one"
-        settings = task.settings.model_dump(mode="json")
-        # The same picture may lie elsewhere now.
-        for name in sorted({*settings, *self.settings} - {"color_from"}):
-            if settings.get(name) != self.settings.get(name):
-                return f"its {name} is {self.settings.get(name)!r}, not {settings.get(name)!r}"
+        # A setting that is younger than the checkpoint had its default. The same picture may lie
+        # elsewhere now.
+        own = Settings(**self.settings).model_dump()
+        for name, value in task.settings.model_dump().items():
+            if own[name] != value and name != "color_from":
+                return f"its {name} is {own[name]!r}, not {value!r}"
         if task.shape != self.shape:
             return f"its size is {_words(self.shape)}, not {_words(task.shape)}"
         return "its weights are others" if task.weights != self.weights else None
@@ -254,6 +255,22 @@ class Checkpoint:
             optimizer=_below(_OPTIMIZER, tensors),
         )
 
+    def kept(self) -> Tensor | None:
+        """The mask of what the run keeps of its content, (1, 1, H, W), or None.
+
+        The mask's own file is not read again: a checkpoint may come from anyone.
+
+        Raises:
+            CheckpointError: it cannot be read from the checkpoint any more.
+        """
+        if self.settings.keep is None:
+            return None
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                return _placed(file.get_tensor(_KEPT), device("cpu"))
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(_damaged(self.path, error)) from error
+
     def _unfitting(self) -> CheckpointError:
         return CheckpointError(
             f"{self.path}: impasto {self.facts.impasto} wrote it, and divides the run into other "
@@ -285,6 +302,8 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
         **{_TERM + name: value for name, value in state.terms.items()},
         **{_OPTIMIZER + name: value for name, value in state.optimizer.items()},
     }
+    if step.run.task.kept is not None:
+        tensors[_KEPT] = step.run.task.kept
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {_KEY: json.dumps(Facts.of(step, state).model_dump(mode="json"))}
     try:

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from impasto import winograd
-from impasto.settings import Padding
+
+Border = Literal["replicate", "zeros", "circular"]
+"""What lies beyond the border of a map: its edge, zeros, or its opposite edge (it repeats)."""
 
 
 @dataclass(frozen=True)
@@ -28,24 +31,24 @@ class Convolution:
         name: such as ``conv4_2``.
         kernel: (out, in, 3, 3), for cross-correlation.
         bias: (out,).
-        padding: what lies beyond the border of the input: its edge (``replicate``) or ``zeros``.
     """
 
     name: str
     kernel: Tensor
     bias: Tensor
-    padding: Padding
 
     @property
     def relu_name(self) -> str:
         """The layer after this one's ReLU."""
         return self.name.replace("conv", "relu")
 
-    def forward(self, x: Tensor, *, relu: bool) -> Tensor:
+    def forward(self, x: Tensor, border: Border, *, relu: bool) -> Tensor:
         """(1, in, h, w) to (1, out, h, w), channels-last, with the bias and, if asked, the ReLU."""
         around = 1
-        if self.padding == "replicate":
+        if border == "replicate":
             x, around = functional.pad(x, (1, 1, 1, 1), mode="replicate"), 0
+        elif border == "circular":
+            x, around = _wrapped(x), 0
         if self._by_winograd(x.shape[2] - 2 + 2 * around, x.shape[3] - 2 + 2 * around):
             padded = functional.pad(x, (1, 1, 1, 1)) if around else x
             y = winograd.convolve(padded, self._transformed, self.bias)
@@ -55,24 +58,26 @@ class Convolution:
             y = functional.conv2d(x, self._laid_out, self.bias, padding=around)
         return y.relu_() if relu else y
 
-    def back(self, gradient: Tensor) -> Tensor:
+    def back(self, gradient: Tensor, border: Border) -> Tensor:
         """Gradient at the input (1, in, h, w), from that at the output before the ReLU."""
         if self._by_winograd(*gradient.shape[2:]):
             rim = winograd.convolve_back(gradient, self._transformed)
         else:
-            around = 2 if self.padding == "replicate" else 1
+            around = 1 if border == "zeros" else 2
             if self._by_onednn:
                 rim = _onednn(gradient, self._packed_flipped, None, around, "none")
             else:
                 rim = functional.conv2d(gradient, self._flipped, padding=around)
             if around == 1:
                 return rim
-        if self.padding == "replicate":
-            # The rim that was repeated from the edge gives its gradient back to the edge.
-            rim[:, :, 1] += rim[:, :, 0]
-            rim[:, :, -2] += rim[:, :, -1]
-            rim[..., 1] += rim[..., 0]
-            rim[..., -2] += rim[..., -1]
+        if border != "zeros":
+            # The rim gives its gradient back to where it was copied from: the edge beside it, or
+            # the opposite one.
+            first, last = (1, -2) if border == "replicate" else (-2, 1)
+            rim[:, :, first] += rim[:, :, 0]
+            rim[:, :, last] += rim[:, :, -1]
+            rim[..., first] += rim[..., 0]
+            rim[..., last] += rim[..., -1]
         return rim[:, :, 1:-1, 1:-1]
 
     def _by_winograd(self, height: int, width: int) -> bool:
@@ -119,6 +124,17 @@ class Convolution:
     @cached_property
     def _packed_flipped(self) -> Tensor:
         return _packed(self._flipped)
+
+
+def _wrapped(x: Tensor) -> Tensor:
+    """(1, C, h, w) with a rim of its opposite edges: (1, C, h + 2, w + 2), channels-last."""
+    # Not functional.pad, whose circular mode leaves the channels-last order.
+    size = (1, x.shape[1], x.shape[2] + 2, x.shape[3] + 2)
+    y = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    y[:, :, 1:-1, 1:-1] = x
+    y[:, :, 0], y[:, :, -1] = y[:, :, -2], y[:, :, 1]
+    y[..., 0], y[..., -1] = y[..., -2], y[..., 1]
+    return y
 
 
 def _packed(kernel: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ computed or kept.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.convolution import Convolution
+from impasto.convolution import Border, Convolution
 from impasto.errors import SettingsError
-from impasto.settings import Padding, Pooling, nearest
+from impasto.settings import Pooling, nearest
 from impasto.weights import Weights
 
 _aten = torch.ops.aten
@@ -60,7 +61,8 @@ class Encoder:
         weights: kernels and biases by convolution name, ``conv1_1`` first. Any number of blocks.
         pooling: ``max`` or ``avg``.
         padding: what every convolution sees beyond the border of its input: the edge repeated
-            (``replicate``), or ``zeros``, as the network was trained, which draws a frame.
+            (``replicate``), ``zeros``, as the network was trained, which draws a frame, or the
+            opposite edge (``circular``), for a picture that repeats.
         device: where the network lies.
         dtype: number format of the feature maps and of their gradients.
     """
@@ -70,11 +72,12 @@ class Encoder:
         weights: Weights,
         *,
         pooling: Pooling = "max",
-        padding: Padding = "replicate",
+        padding: Border = "replicate",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self._pooling = pooling
+        self._padding = padding
         self._dtype = dtype
         convention = weights.convention
         self._reverse = convention.channels == "BGR"
@@ -82,7 +85,18 @@ class Encoder:
         mean = torch.tensor(convention.mean, dtype=torch.float32, device=device).view(shape)
         std = torch.tensor(convention.std, dtype=torch.float32, device=device).view(shape)
         self._scale, self._offset = convention.scale / std, mean / std
-        self._stages = _stages(weights, padding, torch.device(device), dtype)
+        self._stages = _stages(weights, torch.device(device), dtype)
+
+    @property
+    def periodic(self) -> bool:
+        """Whether pictures are taken to repeat in both directions (padding ``circular``)."""
+        return self._padding == "circular"
+
+    def padded(self, padding: Border) -> Encoder:
+        """The same network, its kernels shared, with another padding."""
+        other = copy.copy(self)
+        other._padding = padding
+        return other
 
     def forward(self, picture: Tensor, layers: Iterable[str], *, keep: bool = True) -> Features:
         """Feature maps of ``picture``.
@@ -111,10 +125,10 @@ class Encoder:
                     way[-1] = x.new_empty(0)  # the winners say all that the way back needs
                 x = self._pool(x, stage.name, winners if keep else None)
             elif stage.name in wanted:
-                maps[stage.name] = stage.forward(x, relu=False)
+                maps[stage.name] = stage.forward(x, self._padding, relu=False)
                 x = maps[stage.name].relu()
             else:
-                x = stage.forward(x, relu=True)
+                x = stage.forward(x, self._padding, relu=True)
             if _relu(stage.name) in wanted:
                 maps[_relu(stage.name)] = x
             if keep:
@@ -160,7 +174,7 @@ class Encoder:
                 features.maps.pop(layer, None)
             del output
             if gradient is not None:
-                gradient = stage.back(gradient)
+                gradient = stage.back(gradient, self._padding)
         if gradient is None:
             return torch.zeros_like(way[0], dtype=torch.float32)
         wide = torch.promote_types(gradient.dtype, torch.float32)
@@ -261,14 +275,14 @@ def _convolution_of(layer: str) -> str:
 
 
 def _stages(
-    weights: Weights, padding: Padding, device: torch.device, dtype: torch.dtype
+    weights: Weights, device: torch.device, dtype: torch.dtype
 ) -> tuple[Convolution | _Pool, ...]:
     stages: list[Convolution | _Pool] = []
     for name, kernel in weights.kernels.items():
         if stages and _block(stages[-1].name) != _block(name):
             stages.append(_Pool(f"pool{_block(stages[-1].name)}_0"))
         bias = weights.biases[name].to(device, dtype)
-        stages.append(Convolution(name, kernel.to(device, dtype), bias, padding))
+        stages.append(Convolution(name, kernel.to(device, dtype), bias))
     return tuple(stages)
 
 

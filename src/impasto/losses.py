@@ -90,7 +90,12 @@ def squares(x: Tensor, along: int = 1, weights: Tensor | None = None) -> Tensor:
 
 
 def add_total_variation(
-    gradient: Tensor, picture: Tensor, normalization: Normalization, weight: float = 1.0
+    gradient: Tensor,
+    picture: Tensor,
+    normalization: Normalization,
+    weight: float = 1.0,
+    *,
+    periodic: bool = False,
 ) -> Tensor:
     """Sum of squared differences of neighbouring pixels; adds its gradient in place.
 
@@ -103,6 +108,7 @@ def add_total_variation(
         picture: (1, 3, H, W), sRGB 0..1.
         normalization: see the table of this module.
         weight: factor of value and gradient.
+        periodic: whether opposite edges are neighbours too.
 
     Returns:
         The weighted value, a scalar.
@@ -119,4 +125,11 @@ def add_total_variation(
             part = gradient[:, :, band]
             part.narrow(dimension, 1, difference.shape[dimension]).add_(difference)
             part.narrow(dimension, 0, difference.shape[dimension]).sub_(difference)
+    for dimension in (2, 3) if periodic else ():
+        last = picture.shape[dimension] - 1
+        difference = picture.narrow(dimension, 0, 1) - picture.narrow(dimension, last, 1)
+        value += factor * squares(difference, along=3)
+        difference.mul_(2 * factor)
+        gradient.narrow(dimension, 0, 1).add_(difference)
+        gradient.narrow(dimension, last, 1).sub_(difference)
     return value

@@ -123,26 +123,28 @@ class _Needs:
         kept = self.encoder.values_in(self.content_layers) * itemsize * keep
         pictures = size[0] * size[1] * (_PICTURES * _PICTURE + kept)
         per_pixel = _SPACE * self.encoder.values_per_pixel(self.layers) * itemsize + _INDICES
-        window = self._windows(size, side)[0] * per_pixel
+        periodic = self.encoder.periodic
+        window = self._windows(size, side, periodic)[0] * per_pixel
         if self.style_size is not None:
             style = self.style_size[0] * self.style_size[1] * _PICTURE
             # The style is only looked at, before there are a picture's gradient and past steps.
-            window = max(window, style + self._windows(self.style_size, side)[0] * per_pixel)
+            window = max(window, style + self._windows(self.style_size, side, False)[0] * per_pixel)
         return int(_FIXED + pictures + window)
 
     def work(self, size: Size, side: int, keep: bool) -> int:
         """What a step in tiles takes, in pixels that go once through the network."""
-        return self._windows(size, side)[1] * _PASSES[keep]
+        return self._windows(size, side, self.encoder.periodic)[1] * _PASSES[keep]
 
-    def _windows(self, size: Size, side: int) -> tuple[int, int]:
-        return _windows(size, side, min_size(self.layers), self.encoder.halo(self.layers))
+    def _windows(self, size: Size, side: int, periodic: bool) -> tuple[int, int]:
+        halo = self.encoder.halo(self.layers)
+        return _windows(size, side, min_size(self.layers), halo, periodic)
 
 
 @functools.cache
-def _windows(size: Size, side: int, stride: int, halo: int) -> tuple[int, int]:
+def _windows(size: Size, side: int, stride: int, halo: int, periodic: bool) -> tuple[int, int]:
     """Pixels of the largest window, and of all."""
     windows = [
         (tile.rows[1] - tile.rows[0]) * (tile.columns[1] - tile.columns[0])
-        for tile in tiles_of(size, side, stride=stride, halo=halo)
+        for tile in tiles_of(size, side, stride=stride, halo=halo, periodic=periodic)
     ]
     return max(windows), sum(windows)

@@ -91,7 +91,8 @@ class Objective:
     """The function that the optimiser minimises, for one size of picture. Made by `towards`.
 
     Attributes:
-        encoder: describes the picture.
+        encoder: describes the picture. If it is periodic, so are content, tiles and total
+            variation; the style is not.
         settings: where weights and normalisation come from.
         side: longest side in pixels of the part of a picture that is worked on at a time.
         areas: the parts of the picture that have a style.
@@ -155,11 +156,15 @@ class Objective:
             features = first or self._features(picture, tile)
             first = None
             contributions = self._contributions(index, tile, features, derivatives, terms)
-            tile.window(gradient).add_(self.encoder.pullback(features, contributions))
+            tile.add_window(gradient, self.encoder.pullback(features, contributions))
             _leave(tile)
         if weight := self.settings.weights.total_variation:
             terms["total_variation"] = add_total_variation(
-                gradient, picture, self.settings.normalization, weight
+                gradient,
+                picture,
+                self.settings.normalization,
+                weight,
+                periodic=self.encoder.periodic,
             )
         return Evaluation(terms, gradient)
 
@@ -175,10 +180,14 @@ class Objective:
     def _area(self, target: StyleTarget, share: float) -> Area:
         layers = _weighted(self.settings.style_layers, self.settings.weights.style * share)
         blend: dict[str, list[tuple[float, Statistics]]] = {layer: [] for layer in layers}
+        # A painting ends at its edges, even where the picture repeats.
+        periodic = self.encoder.periodic
+        encoder = self.encoder.padded(self.settings.padding) if periodic else self.encoder
+        ending = replace(self, encoder=encoder)
         for weight, pictures in target.styles:
             sums: list[Sums] = []
             for style, mask in pictures:
-                sums += self._sums(style, layers, self._tiles(style, layers), [mask])
+                sums += ending._sums(style, layers, ending._tiles(style, layers), [mask])
             for layer in layers:
                 blend[layer].append((weight, functools.reduce(add, (x[layer] for x in sums))))
         names, normalization = self.settings.style_loss, self.settings.normalization
@@ -239,7 +248,8 @@ class Objective:
     def _tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:
         size = (picture.shape[2], picture.shape[3])
         halo = self.encoder.halo(layers)
-        return tiles_of(size, self.side, stride=min_size(layers), halo=halo)
+        periodic = self.encoder.periodic
+        return tiles_of(size, self.side, stride=min_size(layers), halo=halo, periodic=periodic)
 
     def _features(self, picture: Tensor, tile: Tile) -> Features:
         return self.encoder.forward(tile.window(picture), self.layers)

@@ -16,7 +16,7 @@ from impasto.images import Image
 from impasto.memory import Plan, plan
 from impasto.objective import Evaluation, Objective
 from impasto.optimizers import PixelOptimizer, make_optimizer
-from impasto.pyramid import Size, level_iterations, level_sizes, resize
+from impasto.pyramid import Size, level_iterations, resize
 from impasto.task import Task
 from impasto.weights import Weights
 
@@ -171,11 +171,11 @@ class Run:
         encoder = Encoder(
             network,
             pooling=settings.pooling,
-            padding=settings.padding,
+            padding="circular" if settings.seamless else settings.padding,
             device=machine.device,
             dtype=machine.dtype,
         )
-        sizes = level_sizes(task.final_size, settings)
+        sizes = task.level_sizes
         counts = level_iterations(len(sizes), settings)
         plans = [
             plan(
@@ -214,7 +214,8 @@ class Run:
             if state.optimizer:
                 optimizer.restore(state.optimizer)
             yield self._step(state, optimizer)
-        pixels = resize(state.pixels.to(self.machine.device), self.sizes[level])
+        pixels = state.pixels.to(self.machine.device)
+        pixels = resize(pixels, self.sizes[level], periodic=self.task.settings.seamless)
         state = replace(state, pixels=pixels, optimizer={})
         if not state.level_done:
             with self.machine.active():

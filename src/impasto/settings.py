@@ -236,6 +236,9 @@ class Settings(BaseModel):
     noise: Noise = "normal"
     """White noise: normal around mid-grey, uniform +-20 of 255 or faint, around the mean colour."""
 
+    keep: str | None = Field(None, min_length=1)
+    """Mask picture: where it is white, the content stays as it is; where black, it is repainted."""
+
     optimizer: Optimizer = "lbfgs"
     """L-BFGS or Adam."""
 
@@ -262,6 +265,10 @@ class Settings(BaseModel):
     padding: Padding = "replicate"
     """What lies beyond the picture's border: its edge pixels repeated, or zeros as in training."""
 
+    seamless: bool = False
+    """Make a tile that repeats without a seam; its sides are multiples of 16 pixels, or of less
+    where the deepest layer allows it."""
+
     seed: int = Field(0, ge=0, lt=2**63)
     """Seed of the noise. Same seed, machine and settings: same pixels."""
 
@@ -282,7 +289,7 @@ class Settings(BaseModel):
             raise ValueError("all weights are 0; give at least one name a weight above 0")
         return weighted
 
-    @field_validator("start", "color_from", mode="before")
+    @field_validator("start", "color_from", "keep", mode="before")
     @classmethod
     def _paths_are_strings(cls, value: object) -> object:
         return str(value) if isinstance(value, Path) else value
@@ -292,6 +299,11 @@ class Settings(BaseModel):
         if self.content_weight == 0 and self.style_weight == 0:
             raise ValueError(
                 "content_weight and style_weight are both 0; give at least one a weight above 0"
+            )
+        if self.keep is not None and self.seamless:
+            raise ValueError(
+                "keep and seamless exclude each other: the kept part would not repeat; leave one "
+                "of them out"
             )
         if not self.weights.content and not self.weights.style:
             raise ValueError(
@@ -340,9 +352,9 @@ class Settings(BaseModel):
 
     @property
     def files(self) -> list[str]:
-        """The picture files that the settings name: that of the start, that of the colours."""
-        start = [] if self.start in STARTS else [self.start]
-        return [*start, *([] if self.color_from is None else [self.color_from])]
+        """The picture files that the settings name: of the start, the colours and the mask."""
+        start = None if self.start in STARTS else self.start
+        return [file for file in (start, self.color_from, self.keep) if file is not None]
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some settings changed, checked like new ones.

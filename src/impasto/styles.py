@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto import blending
 from impasto.errors import PictureError
 from impasto.images import Image, ImageSource, open_image
 from impasto.pyramid import Size, resize
@@ -82,17 +83,8 @@ def open_regions(
         mask, style = source
         name = str(mask) if isinstance(mask, str | os.PathLike) else f"region {number}"
         own = None if style is None else _open_style(style, opened)
-        regions.append(Region(name, mask_of(opened(mask)), own))
+        regions.append(Region(name, blending.shares(opened(mask)), own))
     return tuple(regions)
-
-
-def mask_of(picture: Image) -> Tensor:
-    """A picture as a mask (1, 1, H, W), 0..1: its brightness, or its alpha if it has only that."""
-    brightness = picture.pixels.mean(1, keepdim=True)
-    if picture.alpha is None:
-        return brightness
-    flat = bool(brightness.amax() - brightness.amin() < 1 / 255)
-    return picture.alpha if flat else brightness * picture.alpha
 
 
 def shares(

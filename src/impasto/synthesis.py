@@ -325,6 +325,7 @@ def _run(
     task = replace(task, weights=network.sha256)
     if saved is not None:
         saved.check(task)
+    task = replace(task, kept=task.opened_mask() if saved is None else saved.kept())
     if checkpoint is not None:
         checkpoint = checkpoint if isinstance(checkpoint, Keeper) else Keeper(checkpoint)
         checkpoint.check(task, resumed=saved is not None)

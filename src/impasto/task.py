@@ -10,6 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from impasto import blending
 from impasto.color import (
     Transfer,
     histogram_transfer,
@@ -19,9 +20,9 @@ from impasto.color import (
 )
 from impasto.encoder import min_size
 from impasto.errors import PictureError, SettingsError
-from impasto.images import Image
+from impasto.images import Image, open_image
 from impasto.objective import StyleTarget
-from impasto.pyramid import Size, fit, level_sizes, resize
+from impasto.pyramid import Size, fit, level_sizes, on_grid, resize
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
 from impasto.styles import Region, Style, shares
@@ -50,6 +51,8 @@ class Task:
         shape: height and width of the result, where they do not follow from the pictures.
         weights: SHA-256 of the network's file, for the recipe.
         palette: the picture of the setting ``color_from``.
+        kept: (1, 1, H, W), 0..1, of the result's size: how much of the content each pixel keeps;
+            None to keep nothing.
     """
 
     command: str
@@ -60,6 +63,7 @@ class Task:
     shape: Size | None = None
     weights: str = ""
     palette: Image | None = None
+    kept: Tensor | None = None
 
     @property
     def style(self) -> Image | None:
@@ -84,7 +88,18 @@ class Task:
         """Height and width of the result."""
         if self.shape is not None:
             return self.shape
-        return fit((self.source.height, self.source.width), self.settings.size)
+        height, width = fit((self.source.height, self.source.width), self.settings.size)
+        if self.settings.seamless and self.settings.size:  # the short side only follows
+            rounded = on_grid((height, width), min_size(self.layers))
+            height = rounded[0] if height < width else height
+            width = rounded[1] if width < height else width
+        return height, width
+
+    @property
+    def level_sizes(self) -> list[Size]:
+        """Height and width of each level of the pyramid, coarse to fine."""
+        grid = min_size(self.layers) if self.settings.seamless else 1
+        return level_sizes(self.final_size, self.settings, grid)
 
     @property
     def content_layers(self) -> set[str]:
@@ -101,7 +116,9 @@ class Task:
 
     def content_at(self, size: Size) -> Tensor | None:
         """The content, (1, 3, height, width) of ``size``."""
-        return None if self.content is None else resize(self.content.pixels, size)
+        if self.content is None:
+            return None
+        return resize(self.content.pixels, size, periodic=self.settings.seamless)
 
     def style_targets(self, size: Size, place: torch.device) -> Iterator[StyleTarget]:
         """What each part of a picture of ``size`` is painted in, on a device."""
@@ -154,7 +171,7 @@ class Task:
         return shares(own, masks, _meaningful(self.content.alpha), self.settings.feather)
 
     @cached_property
-    def _kept(self) -> Tensor | None:
+    def _unpainted(self) -> Tensor | None:
         """How much each pixel stays as it is, (1, 1, H, W) of the content; None for not at all."""
         owners = [bool(self.styles), *(region.style is not None for region in self.regions)]
         kept = [
@@ -166,7 +183,7 @@ class Task:
 
     def start(self, mean_color: Color) -> Tensor:
         """The picture that the coarsest level begins with; see `start_picture`."""
-        size = level_sizes(self.final_size, self.settings)[0]
+        size = self.level_sizes[0]
         style = None
         if self.style is not None and self.settings.start == "style":
             style = self._colored(self.style, self.style.pixels)
@@ -175,7 +192,10 @@ class Task:
         )
 
     def shown(self, pixels: Tensor) -> Tensor:
-        """``pixels`` (1, 3, h, w) as they are shown: on the CPU, 0..1, in the colours asked for."""
+        """``pixels`` (1, 3, h, w) as they are shown: on the CPU, 0..1, with all that stays.
+
+        That is the content's chroma, regions without a style, and what a mask keeps.
+        """
         picture = pixels.detach().clamp(0, 1).cpu().contiguous()
         size, amount = (picture.shape[2], picture.shape[3]), self.settings.color_amount
         content = self.content_at(size)
@@ -184,12 +204,14 @@ class Task:
         content = content.clamp(0, 1)
         if self.settings.color == "content" and amount:
             picture = keep_chroma(picture, content, amount)
-        if self._kept is None:
-            return picture
-        return picture.lerp(content, resize(self._kept, size).clamp(0, 1))
+        if self._unpainted is not None:
+            picture = picture.lerp(content, resize(self._unpainted, size).clamp(0, 1))
+        if self.kept is not None:
+            picture = blending.blend(content, picture, resize(self.kept, size).clamp(0, 1))
+        return picture.clamp(0, 1)
 
     def image(self, pixels: Tensor, progress: float = 1.0) -> Image:
-        """``pixels`` (1, 3, h, w) as a picture with alpha and recipe.
+        """``pixels`` (1, 3, h, w) as a picture with alpha and recipe, and with what is kept.
 
         A picture taken from an unfinished run says so in its recipe: ``progress``, below 1.
         """
@@ -209,12 +231,40 @@ class Task:
             },
         )
 
+    def opened_mask(self) -> Tensor | None:
+        """`kept`, from the file that the settings name.
+
+        Raises:
+            SettingsError: there is no content to keep, or the mask keeps nothing or all of it.
+            PictureError: the file cannot be read.
+        """
+        name = self.settings.keep
+        if name is None:
+            return None
+        if self.command != "stylize":
+            raise SettingsError(
+                f"keep = {name!r}: only stylize keeps parts of its content; leave it out"
+            )
+        share = resize(blending.shares(open_image(name)), self.final_size).clamp(0, 1)
+        if blending.is_blank(share):
+            raise PictureError(
+                f"{name}: this mask is black (or transparent) everywhere, so that nothing would be "
+                "kept; paint white what should stay as it is, or leave keep out"
+            )
+        if blending.is_full(share):
+            raise PictureError(
+                f"{name}: this mask is white everywhere, so that nothing would be repainted; paint "
+                "black what should be repainted"
+            )
+        return share
+
     def check(self) -> None:
         """Find out before the work what would prevent it.
 
         Raises:
             SettingsError: colours to be moved, and a picture missing for it.
             PictureError: a picture with NaN in it, or too small for the deepest layer in use.
+            SettingsError: a size at which a seamless picture would not repeat.
         """
         self._check_color()
         least = min_size(self.layers)
@@ -237,6 +287,8 @@ class Task:
                     f"{used[1]}x{used[0]}; {deepest} needs at least {least} pixels on each side: "
                     "use a larger picture, a larger --size, or shallower layers"
                 )
+        if self.settings.seamless and any(side % least for side in final):
+            raise SettingsError(_off_grid(final, least, deepest))
         if min(final) < least:
             raise PictureError(
                 f"the result would be {final[1]}x{final[0]}; {deepest} needs at least {least} "
@@ -333,6 +385,16 @@ def _meaningful(alpha: Tensor | None) -> Tensor | None:
 
 def _with_weight(layers: Mapping[str, float]) -> set[str]:
     return {layer for layer, weight in layers.items() if weight}
+
+
+def _off_grid(size: Size, grid: int, deepest: str) -> str:
+    below = [max(grid, side // grid * grid) for side in size]
+    above = [-(-side // grid) * grid for side in size]
+    return (
+        f"the result would be {size[1]}x{size[0]}; with seamless its sides must be multiples of "
+        f"{grid}, the distance of the positions of {deepest} in pixels: the nearest sizes are "
+        f"{below[1]}x{below[0]} and {above[1]}x{above[0]}"
+    )
 
 
 def _without_margin(picture: Tensor, share: float) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from impasto.pyramid import Size
@@ -20,10 +21,11 @@ class Tile:
 
     The owned parts of all tiles cover every layer's feature map exactly once. The window is wider
     by the halo, so that the owned features see all they would see in the whole picture; where it
-    ends at the picture's border, the network pads as it would pad the picture.
+    ends at the picture's border, the network pads as it would pad the picture. A window of a
+    picture that repeats goes on beyond the border, at the opposite edge.
 
     Attributes:
-        rows: the window's rows in pixels.
+        rows: the window's rows in pixels, from below 0 and to beyond the height where it goes on.
         columns: the window's columns.
         own_rows: the owned rows in pixels, within ``rows``; they begin on the grid of the
             deepest layer.
@@ -38,8 +40,26 @@ class Tile:
     whole: bool
 
     def window(self, picture: Tensor) -> Tensor:
-        """The window of ``picture`` (1, C, H, W), not a copy."""
-        return picture[..., slice(*self.rows), slice(*self.columns)]
+        """The window of ``picture`` (1, C, H, W); not a copy, unless it goes on at another edge."""
+        for dimension, span in ((2, self.rows), (3, self.columns)):
+            if _within(span, picture.shape[dimension]):
+                picture = picture.narrow(dimension, span[0], span[1] - span[0])
+            else:
+                picture = picture.index_select(dimension, _around(span, picture, dimension))
+        return picture
+
+    def add_window(self, picture: Tensor, part: Tensor) -> None:
+        """Adds ``part``, as large as the window, to ``picture`` (1, C, H, W), in place."""
+        if _within(self.columns, picture.shape[3]):
+            target = picture.narrow(3, self.columns[0], part.shape[3])
+        else:
+            wide = part.new_zeros((*part.shape[:3], picture.shape[3]))
+            part = wide.index_add_(3, _around(self.columns, picture, 3), part)
+            target = picture
+        if _within(self.rows, picture.shape[2]):
+            target.narrow(2, self.rows[0], part.shape[2]).add_(part)
+        else:
+            target.index_add_(2, _around(self.rows, picture, 2), part)
 
     def owned(self, features: Tensor, stride: int) -> Tensor:
         """The owned part of a map (1, C, h, w) of the window, not a copy.
@@ -55,7 +75,9 @@ class Tile:
         return features[..., rows, columns]
 
 
-def tiles_of(size: Size, side: int, *, stride: int, halo: int) -> tuple[Tile, ...]:
+def tiles_of(
+    size: Size, side: int, *, stride: int, halo: int, periodic: bool = False
+) -> tuple[Tile, ...]:
     """Cuts a picture into tiles, row by row.
 
     Args:
@@ -63,17 +85,20 @@ def tiles_of(size: Size, side: int, *, stride: int, halo: int) -> tuple[Tile, ..
         side: longest side of the owned part in pixels, rounded up to a grid on which it ends.
         stride: distance of the deepest layer's positions in pixels.
         halo: how far the deepest layer sees beyond its own position, in pixels.
+        periodic: whether the picture repeats; its sides are then multiples of ``stride``.
     """
     height, width = size
     whole = side >= max(size)
     return tuple(
         Tile(rows, columns, own_rows, own_columns, whole)
-        for own_rows, rows in _spans(height, side, stride, halo)
-        for own_columns, columns in _spans(width, side, stride, halo)
+        for own_rows, rows in _spans(height, side, stride, halo, periodic)
+        for own_columns, columns in _spans(width, side, stride, halo, periodic)
     )
 
 
-def _spans(length: int, side: int, stride: int, halo: int) -> list[tuple[Span, Span]]:
+def _spans(
+    length: int, side: int, stride: int, halo: int, periodic: bool
+) -> list[tuple[Span, Span]]:
     """Owned spans, about equally long, and windows along one side.
 
     Every window begins on the grid of Winograd's tiles in the deepest layer: so each position is
@@ -81,7 +106,7 @@ def _spans(length: int, side: int, stride: int, halo: int) -> list[tuple[Span, S
     about a ReLU or a pooling.
     """
     grid = TILE * stride
-    halo = _up(halo, stride)
+    halo = _up(halo, grid if periodic else stride)
     shift = -halo % grid  # owned parts begin where a window on the grid has its halo behind it
     if length <= max(side, grid):
         return [((0, length), (0, length))]
@@ -90,10 +115,20 @@ def _spans(length: int, side: int, stride: int, halo: int) -> list[tuple[Span, S
     step = _up(-(-(length + shift) // count), grid)
     inner = range(step - shift, length, step)
     bounds = [0, *inner, length]
+    lowest, highest = (-halo, length + halo) if periodic else (0, length)
     return [
-        ((first, last), (max(0, first - halo), min(length, last + halo)))
+        ((first, last), (max(lowest, first - halo), min(highest, last + halo)))
         for first, last in pairwise(bounds)
     ]
+
+
+def _within(span: Span, length: int) -> bool:
+    return span[0] >= 0 and span[1] <= length
+
+
+def _around(span: Span, picture: Tensor, dimension: int) -> Tensor:
+    """The indices of a window along one side, beyond the border those of the opposite edge."""
+    return torch.arange(*span, device=picture.device) % picture.shape[dimension]
 
 
 def _cells(own: Span, start: int, stride: int) -> slice:

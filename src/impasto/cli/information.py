@@ -101,12 +101,19 @@ def _needed_flags(recipe: Recipe) -> dict[str, list[str]]:
     for key, value in settings.model_dump(mode="json").items():
         flag, text = f"--{key.replace('_', '-')}", setting_text(value)
         if flag in known and text != usual[key]:
-            flags[flag] = text.split(" ") if isinstance(value, Mapping) else [text]
+            flags[flag] = _values(value, text)
     if name == "reconstruct":
         flags["--layer"] = setting_text(settings.content_layers).split(" ")
     if name == "texture" and recipe.size:
         flags["--size"] = ["x".join(map(str, recipe.size))]
     return flags
+
+
+def _values(value: Any, text: str) -> list[str]:
+    """What stands behind a flag for a setting's value; nothing behind one that is a switch."""
+    if value is True:
+        return []
+    return text.split(" ") if isinstance(value, Mapping) else [text]
 
 
 def presets(

@@ -95,7 +95,7 @@ def stylize(
     return _paint(begin, inputs, chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("content_", "size", "feather", "strength")
+@takes_flags("content_", "size", "feather", "strength", "keep")
 def texture(
     style: Annotated[str, picture("The picture whose style to paint.")],
     /,
@@ -135,7 +135,9 @@ def texture(
     return _paint(begin, [style], chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("style_", "content_layers", "feather", "strength", "color", "color_")
+@takes_flags(
+    "style_", "content_layers", "feather", "strength", "color", "color_", "keep", "seamless"
+)
 def reconstruct(
     content: Annotated[str, picture("The picture to rebuild.")],
     /,
@@ -184,10 +186,10 @@ def _paint(
 ) -> int:
     """Checks what can be checked without torch, then does the work."""
     machine.check()
-    # A run that goes on does not need the picture that it started from.
+    # A run that goes on does not need the picture that it started from, nor its mask.
     resumed = checkpoints.resume is not None
-    named = [file for file in chosen.files if not (resumed and file == chosen.start)]
-    sources = [*inputs, *named]
+    idle = (chosen.start, chosen.keep) if resumed else ()
+    sources = [*inputs, *(file for file in chosen.files if file not in idle)]
     check_inputs(sources)
     written = checkpoints.over_its_own(output, default_name)
     target = written.target(default_name, sources)

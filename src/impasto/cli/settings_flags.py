@@ -28,8 +28,10 @@ GROUP_STARTS = {
     "color": "Color",
     "normalization": "Losses",
     "start": "Start",
+    "keep": "Picture",
     "optimizer": "Optimisation",
     "pooling": "Network",
+    "seamless": "Picture",
     "seed": "Picture",
 }
 """The field of `Settings` at which each group of the help page begins."""
@@ -106,7 +108,7 @@ class GivenSettings:
         return check_recipe(read_recipe(self.like), picture_name(self.like))
 
     def _check(self, recipe: Recipe, own: Collection[str]) -> None:
-        """Check that this command can follow a recipe."""
+        """Check that this command can follow a recipe, beside the settings given by flags."""
         if recipe.command not in (self.command, SHARED_RECIPES.get(self.command)):
             raise SettingsError(
                 f"{self.like}: its recipe is of impasto {recipe.command}, and impasto "
@@ -115,14 +117,16 @@ class GivenSettings:
         check_names(recipe.settings, str(self.like))
         # A recipe may come from anyone; which files are read is for the user to say.
         for name, words, does in (
-            ("start", STARTS, "starts from"),
-            ("color_from", (), "takes its colours from"),
+            ("start", STARTS, "starts from a picture of its own"),
+            ("color_from", (), "takes its colours from a picture of its own"),
+            ("keep", (), "keeps what a mask says"),
         ):
             value = recipe.settings.get(name)
             if isinstance(value, str) and value not in words and name not in own:
+                instead = ", or --keep none" if name == "keep" else ""
                 raise SettingsError(
-                    f"{self.like}: the recipe {does} a picture of its own ({value!r}): "
-                    f"give it with --{name.replace('_', '-')}"
+                    f"{self.like}: the recipe {does} ({value!r}): "
+                    f"give it with --{name.replace('_', '-')}{instead}"
                 )
 
 

@@ -57,7 +57,17 @@ def try_(
     return _compose(begin, target, output)
 
 
-@takes_flags("content_", "style_layers", "style_blend", "feather", "strength", "color", "color_")
+@takes_flags(
+    "content_",
+    "style_layers",
+    "style_blend",
+    "feather",
+    "strength",
+    "color",
+    "color_",
+    "keep",
+    "seamless",
+)
 def explain(
     content: Annotated[str, picture("The picture to take the content of.")],
     style: Annotated[str, picture("The picture to take the style of.")],
