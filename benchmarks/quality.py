@@ -18,7 +18,7 @@ from torch import Tensor
 from arguments import ROOT, Parser, exit_code_of, whole_number
 from impasto import Compute, Image, Settings, load_weights, open_image
 from impasto.encoder import Encoder
-from impasto.errors import PictureError, SettingsError
+from impasto.errors import SettingsError
 from impasto.pyramid import resize
 from impasto.task import Task
 from measuring import describe_machine
@@ -96,10 +96,9 @@ def _finished(record: Record | None, settings: Settings | None, picture: Path) -
 def _begin(pair: PairFiles, size: int, share: float, encoder: Encoder, records: Records) -> Judge:
     """The judge of a pair; keeps what it compares with for the contact sheet."""
     judge = judge_of(pair, size, encoder)
+    records.make_folder(pair.name, size, share)
     for role, pixels in (("content", judge.content), ("style", judge.style)):
-        path = records.target(pair.name, size, share, role)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image(pixels).save(path)
+        Image(pixels).save(records.target(pair.name, size, share, role))
     return judge
 
 
@@ -155,13 +154,14 @@ def report(options: argparse.Namespace) -> None:
     records = Records(options.output)
     every = list(records.read().values())
     if not every:
-        raise PictureError(f"{records.file}: no results; begin with: quality.py run")
+        raise SettingsError(f"{records.file}: no results; begin with: quality.py run")
     size = options.size or every[-1].size
     share = options.iterations_share or every[-1].iterations_share
     chosen = [x for x in every if (x.size, x.iterations_share) == (size, share)]
     chosen = [x for x in chosen if options.pairs is None or x.pair in options.pairs]
     if options.methods is not None:
-        order: Mapping[str, int] = {x: n for n, x in enumerate((*REFERENCES, *options.methods))}
+        names = dict.fromkeys((*REFERENCES, options.baseline, *options.methods))
+        order = {name: place for place, name in enumerate(names)}
         chosen = sorted((x for x in chosen if x.method in order), key=lambda x: order[x.method])
     print(write_report(chosen, records, options.baseline))
 

@@ -73,6 +73,18 @@ class Records:
         """Where ``role``, content or style, of a pair is kept as the judge sees it."""
         return self._folder(size, share) / pair / f"_{role}.png"
 
+    def make_folder(self, pair: str, size: int, share: float) -> None:
+        """Makes the folder of a pair's pictures.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        folder = self._folder(size, share) / pair
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
+
     def read(self) -> dict[Key, Record]:
         """All records, in the order in which their keys first came."""
         if not self.file.exists():

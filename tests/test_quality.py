@@ -22,6 +22,7 @@ sys.path.append(str(BENCHMARKS))
 
 import quality  # noqa: E402
 import quality_metrics as metrics  # noqa: E402
+from arguments import exit_code_of  # noqa: E402
 from quality_methods import choose_methods, families, read_methods  # noqa: E402
 from quality_metrics import Distances, Judge  # noqa: E402
 from quality_pairs import PAIRS, SOURCES, find_pairs, pair_name  # noqa: E402
@@ -268,3 +269,36 @@ def test_a_run_goes_on_where_it_was_and_is_reported(
     for name in ("frontier.png", "sheet.png"):
         with PillowImage.open(tmp_path / name) as picture:
             assert min(picture.size) > 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--pairs", "china-flo"], "did you mean 'china-flow'"),
+        (["run", "--iterations-share", "2"], "'2' must be above 0 and at most 1"),
+        (
+            ["run", "--size", "48", "--pairs", "china-flow", "--methods", "content"],
+            "cannot be made",
+        ),
+        (["report"], "no results; begin with: quality.py run"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    (tmp_path / "file").touch()
+    argv = ["quality.py", *arguments, "--output", str(tmp_path / "file" / "folder")]
+    monkeypatch.setattr(sys, "argv", argv)
+    try:
+        code: object = exit_code_of("quality.py", quality.work)
+    except SystemExit as stop:  # how argparse leaves
+        code = stop.code
+    lines = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
