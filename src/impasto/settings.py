@@ -239,8 +239,8 @@ class Settings(BaseModel):
             raise ValueError(
                 "content_weight and style_weight are both 0; give at least one a weight above 0"
             )
-        for name in self.style_loss:
-            if name != "gram" and self.normalization != "scale-free":
+        for name, weight in self.style_loss.items():
+            if weight and name != "gram" and self.normalization != "scale-free":
                 raise ValueError(
                     f"style_loss {name} needs normalization scale-free, not {self.normalization}; "
                     "use style_loss gram"
