@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from arguments import ROOT, Parser, exit_code_of, whole_number
@@ -20,6 +21,7 @@ from impasto import Compute, Image, Settings, load_weights, open_image
 from impasto.encoder import Encoder
 from impasto.errors import SettingsError
 from impasto.pyramid import resize
+from impasto.styles import open_styles
 from impasto.task import Task
 from measuring import describe_machine
 from quality_methods import BASELINE, METHODS, REFERENCES, choose_methods, read_methods
@@ -34,10 +36,15 @@ OUTPUT = ROOT / "out" / "quality"
 
 def judge_of(pair: PairFiles, size: int, encoder: Encoder) -> Judge:
     """The judge of a pair: content and style as the default preset sees them, in 8 bits."""
-    task = Task("stylize", Settings(size=size), open_image(pair.content), open_image(pair.style))
+    settings = Settings(size=size)
+    task = Task("stylize", settings, open_image(pair.content), open_styles(pair.style))
     task.check()
-    pictures = task.content_at(task.final_size), task.style_at(task.final_size)
-    content, style = (_in_8_bits(x) for x in pictures if x is not None)
+    (target,) = task.style_targets(task.final_size, torch.device("cpu"))
+    ((_, pictures),) = target.styles
+    ((looked_at, _),) = pictures
+    shown = task.content_at(task.final_size)
+    assert shown is not None
+    content, style = _in_8_bits(shown), _in_8_bits(looked_at)
     return Judge(encoder, content, style)
 
 

@@ -318,8 +318,8 @@ class Settings(BaseModel):
                     f"style_crop = {self.style_crop}: should be left, top, right and bottom, with "
                     "left below right and top below bottom, such as 0,0,0.5,1 for the left half"
                 )
-        for name in self.style_loss:
-            if name != "gram" and self.normalization != "scale-free":
+        for name, weight in self.style_loss.items():
+            if weight and name != "gram" and self.normalization != "scale-free":
                 raise ValueError(
                     f"style_loss {name} needs normalization scale-free, not {self.normalization}; "
                     "use style_loss gram"

@@ -14,7 +14,7 @@ mean-std     4 (|m - m_s|^2 / |m_s|^2 + |d - d_s|^2 / |d_s|^2), d the channels' 
 ===========  ====================================================================================
 
 The factors 2.5 and 4 are measured: with them equal weights repaint about as strongly as with
-``covariance`` (docs/decisions/0008-style-losses.md).
+``covariance`` (docs/decisions/0009-style-losses.md).
 """
 
 from __future__ import annotations
