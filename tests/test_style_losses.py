@@ -26,7 +26,7 @@ from impasto.weights import Weights
 F = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
 # P = [[0, 2], [1, 1]], so P P^T = [[4, 2], [2, 2]].
 P = torch.tensor([[[[0.0, 2.0]], [[1.0, 1.0]]]])
-WASSERSTEIN, MEAN_STD = 2.5, 4  # what stands before their formulas
+WASSERSTEIN, MEAN_STD = 3, 4  # what stands before their formulas
 LAYERS = {"content_layers": "conv2_1", "style_layers": "relu1_1,conv1_2,conv2_1"}
 SUM: dict[StyleLoss, float] = {"covariance": 0.7, "wasserstein": 2.5, "mean-std": 1.5}
 

@@ -36,6 +36,16 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             source="impasto's own measurements, docs/decisions/0002-default-preset.md",
             values={},
         ),
+        "fast": Preset(
+            summary="a first look: the default with half the iterations or fewer",
+            source="impasto's own, docs/decisions/0002-default-preset.md",
+            values={"iterations": (40, 12, 6, 3, 2)},
+        ),
+        "fine": Preset(
+            summary="time no object: the default with two to three times the iterations",
+            source="impasto's own, docs/decisions/0002-default-preset.md",
+            values={"iterations": (150, 80, 40, 20, 10), "history": 20},
+        ),
         "gatys": Preset(
             summary="the founding paper: white noise, average pooling, L-BFGS, Gram matrices",
             source="Gatys, Ecker, Bethge: A Neural Algorithm of Artistic Style, 2015, eq. 1-7",
@@ -108,7 +118,7 @@ _REBUILD = {
 
 COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "texture": {"start": "noise"},
+        "texture": {"start": "noise", "total_variation_weight": 4.0},
         # One size, so that only the layer speaks; average pooling as in the paper; and some total
         # variation, as Mahendran and Vedaldi have it, because the network hardly sees the finest
         # checks and speckles that the noise leaves behind.

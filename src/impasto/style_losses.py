@@ -9,11 +9,11 @@ name         loss per layer, scale-free
 ===========  ====================================================================================
 gram         |G - G_s|^2 / |G_s|^2; for other normalizations see the table of `losses`
 covariance   |m - m_s|^2 / |m_s|^2 + |S - S_s|^2 / |S_s|^2
-wasserstein  2.5 (|m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2)) / (|m_s|^2 + tr S_s)
+wasserstein  3 (|m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2)) / (|m_s|^2 + tr S_s)
 mean-std     4 (|m - m_s|^2 / |m_s|^2 + |d - d_s|^2 / |d_s|^2), d the channels' deviations
 ===========  ====================================================================================
 
-The factors 2.5 and 4 are measured: with them equal weights repaint about as strongly as with
+The factors 3 and 4 are measured: with them equal weights repaint about as strongly as with
 ``covariance`` (docs/decisions/0009-style-losses.md).
 """
 
@@ -34,7 +34,7 @@ from impasto.settings import Normalization, StyleLoss
 from impasto.statistics import Statistics
 
 _TINY = 1e-12
-_WASSERSTEIN_FACTOR, _MEAN_STD_FACTOR = 2.5, 4.0
+_WASSERSTEIN_FACTOR, _MEAN_STD_FACTOR = 3.0, 4.0
 
 
 class StyleLossFunction(Protocol):
@@ -142,10 +142,10 @@ class MeanStdLoss:
 class WassersteinLoss:
     """Squared 2-Wasserstein distance of the Gaussians with the features' means and covariances.
 
-    2.5 (|m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2)) / (|m_s|^2 + tr S_s): what it
+    3 (|m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2)) / (|m_s|^2 + tr S_s): what it
     costs to move the one distribution into the other (Dowson and Landau, The Frechet Distance
     between Multivariate Normal Distributions, 1982; for the features of a style, Mroueh,
-    Wasserstein Style Transfer, 2019). 2.5 for a picture whose features are all zero.
+    Wasserstein Style Transfer, 2019). 3 for a picture whose features are all zero.
     Computed in float64, with covariances shrunk as `ShrunkCovariance` says.
 
     Args:
