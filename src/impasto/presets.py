@@ -131,10 +131,13 @@ COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def command_defaults(command: str, preset: str = "default") -> Mapping[str, Any]:
-    """What ``texture``, ``reconstruct`` and ``explain`` use instead of a preset's values.
+    """What a command uses instead of a preset's values.
 
-    A texture starts from noise whatever the preset; the others follow a preset that was chosen.
+    A texture starts from noise whatever the preset, and trials are always small; otherwise, presets
+    that follow a text are followed.
     """
-    if command != "texture" and preset != "default":
-        return {}
-    return COMMAND_DEFAULTS.get(command, {})
+    defaults = COMMAND_DEFAULTS.get(command, {})
+    own = command == "texture" and preset in ("fast", "fine")
+    if preset == "default" or command == "try" or own:
+        return defaults
+    return {"start": "noise"} if command == "texture" else {}
