@@ -193,6 +193,8 @@ def test_an_interruption_stops_the_child(number: signal.Signals, tmp_path: Path)
     with subprocess.Popen(
         [*COMMAND, "bench", "--sizes", "512"],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # It listens to Ctrl-C even where the tests, started in the background, do not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:  # fmt: skip
         wait_until(lambda: children_of(process.pid))
         (child,) = children_of(process.pid)

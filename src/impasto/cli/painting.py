@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -210,6 +211,11 @@ def _blended(styles: Sequence[str]) -> tuple[list[str], list[float] | None]:
     """The files of ``STYLE:WEIGHT``, and the weights if any is given."""
     names, weights = [], []
     for style in styles:
+        if style.startswith("-") and style != STANDARD_STREAM and not os.path.lexists(style):
+            known = [f"--{name.replace('_', '-')}" for name in Settings.model_fields]
+            close = difflib.get_close_matches(style, known, n=1)
+            hint = f". Did you mean {close[0]}?" if close else ";"
+            raise SettingsError(f"unknown option: {style}{hint} See impasto stylize --help")
         match = re.fullmatch(r"(.+):(\d+(?:\.\d+)?)", style)
         plain = match is None or os.path.lexists(style)
         names.append(style if plain or match is None else match[1])
