@@ -35,7 +35,7 @@ METHODS: Sequence[Trial] = tuple(
     MappingProxyType(trial)
     for trial in (
         {"style_loss": "gram"},
-        {"content_layers": "relu4_2"},
+        {"style_loss": "wasserstein"},
         {"color": "content"},
         {"color": "match"},
     )
