@@ -107,7 +107,7 @@ def test_help_states_choices_and_ranges(capsys: pytest.CaptureFixture[str]) -> N
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for words in (
         "[choices: scale-free, gatys, course, neural-style, sums]",
-        "[choices: default, gatys, course, neural-style]",
+        "[choices: default, fast, fine, gatys, course, neural-style]",
         "[0 to 65536] [default: 512]",
         "[above 0, at most 100]",
         "[1 to 16 or auto] [default: auto]",

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from impasto.errors import OutputError, PictureError, SettingsError
 from impasto.images import Image, open_image, read_recipe
@@ -127,7 +128,7 @@ def test_a_cell_never_replaces_an_input(
         (cell, painting, {}),
         (photograph, tmp_path / "link.png", {}),
         (photograph, painting, {"start": str(cell)}),
-        (photograph, painting, {"keep": [cell]}),
+        (photograph, painting, {"protect": [cell]}),
     ):
         with pytest.raises(OutputError, match="would replace"):
             iterate_sheet([content], [style], **quick, **more)
@@ -142,7 +143,7 @@ def test_a_cell_and_the_sheet_are_two_files(
     names, target = (["a"], ["b"]), tmp_path / "a-in-b.png"
     with pytest.raises(OutputError, match=r"a-in-b\.png: would replace"):
         iterate_sheet(
-            [photograph], [painting], names=names, cells=tmp_path, keep=[target], weights=tiny,
+            [photograph], [painting], names=names, cells=tmp_path, protect=[target], weights=tiny,
             **QUICK,
         )  # fmt: skip
 
@@ -224,3 +225,16 @@ def test_explain_keeps_a_start_that_was_given(
     steps.close()
     assert recipe is not None
     assert recipe["settings"]["start"] == start
+
+
+def test_a_sheet_can_keep_what_a_mask_says(
+    tiny: Weights, photograph: Image, painting: Image, tmp_path: Path
+) -> None:
+    mask = torch.zeros(1, 3, 72, 96)
+    mask[..., 48:] = 1
+    options = {**QUICK, "weights": tiny}
+    file = Image(mask).save(tmp_path / "mask.png")
+    made = sheet([photograph], [painting], keep=file, **options)
+    assert made.recipe is not None
+    assert made.recipe["settings"]["keep"] == str(file)
+    assert not torch.equal(made.pixels, sheet([photograph], [painting], **options).pixels)

@@ -13,6 +13,7 @@ from pictures import painted
 from impasto.errors import PictureError, SettingsError
 from impasto.images import Image, open_image, read_recipe
 from impasto.objective import Evaluation, Objective
+from impasto.optimizers import LBFGS
 from impasto.settings import Settings
 from impasto.synthesis import (
     iterate,
@@ -334,3 +335,15 @@ def test_gatys_converges_from_white_noise(vgg: Weights, seed: int) -> None:
     assert losses[-1] <= 1.05 * losses.min()
     assert losses[-1] > 0.8 * losses[-100]
     assert steps[-1]["content/conv4_2"] < 0.6 * steps[0]["content/conv4_2"]
+
+
+def test_only_the_coarsest_levels_are_smoothed(
+    tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    """Decision 7: the exponents of L-BFGS' first guess fall to 0 at the third level."""
+    found: dict[int, float] = {}
+    options = quick(tiny, size=256, levels=3, iterations=1)
+    for step in iterate(photograph, painting, **options):
+        assert isinstance(step._optimizer, LBFGS)
+        found[step.level] = step._optimizer._smoothing
+    assert found == {0: 0.75, 1: 0.5, 2: 0.0}

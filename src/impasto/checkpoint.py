@@ -51,7 +51,7 @@ class Facts(BaseModel):
         settings: all of them by name.
         shape: height and width of the result, where the caller chose them.
         content: SHA-256 of the content's pixels, None where there is none.
-        style: that of the style's.
+        style: that of the style's, or of all styles and regions.
         palette: that of the picture whose colours are taken, None where there is none.
         weights: that of the network's file.
         device: where the run was, such as ``cpu``.

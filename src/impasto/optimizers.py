@@ -193,6 +193,7 @@ class LBFGS:
     def _make_room(self, pixels: Tensor) -> None:
         """For all pairs at once: made one by one, they would lie scattered over free memory."""
         self._pairs.clear()
+        self._room = []  # lets go of the old room first
         self._room = list(pixels.new_empty(self._history, 2, *pixels.shape).unbind())
 
     def _remember(self, pixels: Tensor, gradient: Tensor) -> None:

@@ -137,7 +137,6 @@ def command_defaults(command: str, preset: str = "default") -> Mapping[str, Any]
     that follow a text are followed.
     """
     defaults = COMMAND_DEFAULTS.get(command, {})
-    own = command == "texture" and preset in ("fast", "fine")
-    if preset == "default" or command == "try" or own:
+    if preset in ("default", "fast", "fine") or command == "try":
         return defaults
     return {"start": "noise"} if command == "texture" else {}

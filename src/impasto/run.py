@@ -208,7 +208,7 @@ class Run:
     def _level(self, state: RunState) -> Generator[Step, None, RunState]:
         """Targets, then evaluate, step, yield. Returns what the next level starts from."""
         level, last = state.level, len(self.sizes) - 1
-        optimizer = make_optimizer(self.task.settings, self.plans[level].history)
+        optimizer = make_optimizer(self.task.settings, self.plans[level].history, level)
         if state.iteration:  # resumed
             optimizer.accepted = state.pixels  # all there is of a level that is done
             if state.optimizer:

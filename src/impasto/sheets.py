@@ -150,7 +150,7 @@ def iterate_sheet(
     *,
     cells: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    keep: Sequence[str | os.PathLike[str]] = (),
+    protect: Sequence[str | os.PathLike[str]] = (),
     names: Captions | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
@@ -166,7 +166,7 @@ def iterate_sheet(
         settings: as for `iterate`.
         cells: a folder; each finished picture is saved there as ``CONTENT-in-STYLE.png``.
         overwrite: whether pictures of these names in ``cells`` may be replaced; an input never is.
-        keep: further files that no cell may replace, such as the one for the sheet.
+        protect: further files that no cell may replace, such as the one for the sheet.
         names: captions of contents and styles; by default the names of their files.
         weights: see `WeightsSource`.
         compute: where it runs.
@@ -186,7 +186,7 @@ def iterate_sheet(
     parts = _sheet_parts(*opened, captions, chosen, network, compute)
     files = [] if cells is None else cell_files([part.label for part in parts], Path(cells))
     plan = Plan(parts, partial(_sheet_plate, *opened, captions, chosen, network), files, overwrite)
-    plan.check([*contents, *styles, *chosen.files, *keep])
+    plan.check([*contents, *styles, *chosen.files, *protect])
     return plan.steps()
 
 
@@ -256,7 +256,7 @@ def sheet(
     *,
     cells: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    keep: Sequence[str | os.PathLike[str]] = (),
+    protect: Sequence[str | os.PathLike[str]] = (),
     names: Captions | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
@@ -266,7 +266,7 @@ def sheet(
     return completed(
         iterate_sheet(
             contents, styles, settings,
-            cells=cells, overwrite=overwrite, keep=keep, names=names,
+            cells=cells, overwrite=overwrite, protect=protect, names=names,
             weights=weights, compute=compute, **overrides,
         )
     )  # fmt: skip

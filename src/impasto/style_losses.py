@@ -19,7 +19,7 @@ The factors 3 and 4 are measured: with them equal weights repaint about as stron
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -278,9 +278,9 @@ STYLE_LOSSES: Mapping[StyleLoss, Callable[[Statistics, Normalization], StyleLoss
 """By the names that `Settings.style_loss` allows: what makes the loss from a style's statistics."""
 
 
-def takes_roots(names: Iterable[StyleLoss]) -> bool:
+def takes_roots(names: Mapping[StyleLoss, float]) -> bool:
     """Whether one of the losses takes roots of eigenvalues, which magnify what sums are off by."""
-    return "wasserstein" in names
+    return bool(names.get("wasserstein"))
 
 
 @dataclass(frozen=True)

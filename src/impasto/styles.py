@@ -17,7 +17,19 @@ from impasto.errors import PictureError
 from impasto.images import Image, ImageSource, open_image
 from impasto.pyramid import Size, resize
 
-_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic"}
+_PICTURES = {
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".gif",
+    ".heic",
+    ".heif",
+    ".avif",
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,8 @@ def open_regions(
         if isinstance(source, Region):
             regions.append(source)
             continue
+        if not isinstance(source, tuple) or len(source) != 2:
+            raise PictureError(f"{source!r} is no region; give a mask and a style, or None for it")
         mask, style = source
         name = str(mask) if isinstance(mask, str | os.PathLike) else f"region {number}"
         own = None if style is None else _open_style(style, opened)
@@ -128,11 +142,15 @@ def feathered(mask: Tensor, width: float) -> Tensor:
     return functional.conv2d(functional.pad(mask, (0, 0, reach, reach), "replicate"), kernel)
 
 
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in _PICTURES and not file.name.startswith(".")
+
+
 def _open_style(source: ImageSource | Style, opened: Callable[[Any], Image]) -> Style:
     if isinstance(source, Style):
         return source
     if isinstance(source, str | os.PathLike) and Path(source).is_dir():
-        files = sorted(file for file in Path(source).iterdir() if file.suffix.lower() in _PICTURES)
+        files = sorted(file for file in Path(source).iterdir() if _is_picture(file))
         if not files:
             raise PictureError(
                 f"{source}: the folder has no picture; a style is a picture or a folder of pictures"

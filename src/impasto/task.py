@@ -138,6 +138,8 @@ class Task:
             if not blend:
                 continue
             mask = None if share is None else resize(share, size).clamp(0, 1)
+            if mask is not None and not mask.any():
+                continue  # regions cover all of it
             yield StyleTarget(blend, None if mask is None else mask.to(place))
 
     def style_size(self, size: Size) -> Size | None:
@@ -156,9 +158,9 @@ class Task:
         for picture in style.pictures:
             used = self._own_and_used(picture, size, number)[1]
             pixels = self._colored(picture, resize(self._cropped(picture.pixels), used))
-            alpha = _meaningful(picture.alpha)
+            alpha = None if picture.alpha is None else _meaningful(self._cropped(picture.alpha))
             if alpha is not None:
-                alpha = resize(self._cropped(alpha), used).clamp(0, 1).to(place)
+                alpha = resize(alpha, used).clamp(0, 1).to(place)
             yield pixels.to(place), alpha
 
     @cached_property
@@ -186,7 +188,7 @@ class Task:
         size = self.level_sizes[0]
         style = None
         if self.style is not None and self.settings.start == "style":
-            style = self._colored(self.style, self.style.pixels)
+            style = self._colored(self.style, self._cropped(self.style.pixels))
         return start_picture(
             self.settings, size, content=self.content_at(size), style=style, mean_color=mean_color
         )
@@ -198,11 +200,14 @@ class Task:
         """
         picture = pixels.detach().clamp(0, 1).cpu().contiguous()
         size, amount = (picture.shape[2], picture.shape[3]), self.settings.color_amount
-        content = self.content_at(size)
+        chroma = self.settings.color == "content" and amount
+        content = None
+        if chroma or self._unpainted is not None or self.kept is not None:
+            content = self.content_at(size)
         if content is None:
             return picture
         content = content.clamp(0, 1)
-        if self.settings.color == "content" and amount:
+        if chroma:
             picture = keep_chroma(picture, content, amount)
         if self._unpainted is not None:
             picture = picture.lerp(content, resize(self._unpainted, size).clamp(0, 1))
@@ -267,6 +272,13 @@ class Task:
             SettingsError: a size at which a seamless picture would not repeat.
         """
         self._check_color()
+        if self.regions and not self._painted:
+            raise SettingsError("every region is left as it is; give a style for the rest")
+        if not self.layers:
+            raise SettingsError(
+                "nothing is left to do: neither content nor style has a weight here; give a style, "
+                "or use a strength or weights above 0"
+            )
         least = min_size(self.layers)
         deepest = max(self.layers, key=lambda layer: (min_size([layer]), layer))
         final = self.final_size
@@ -304,6 +316,8 @@ class Task:
             )
         for region, share in zip(self.regions, self._shares[1:], strict=True):
             assert share is not None
+            if not torch.isfinite(region.mask).all():
+                raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
             pixels = float(share.mean()) * final[0] * final[1]
             if pixels < least**2:
                 raise PictureError(
@@ -311,8 +325,6 @@ class Task:
                     f"{final[1]}x{final[0]}, and the deepest layer needs {least**2}: its mask "
                     "should be white where the region is; use a larger --size or shallower layers"
                 )
-        if self.regions and not self._painted:
-            raise SettingsError("every region is left as it is; give a style for the rest")
 
     def _own_and_used(self, picture: Image, size: Size, number: int | None) -> tuple[Size, Size]:
         """Height and width of a picture, and as used at ``size``; less what a style leaves out.

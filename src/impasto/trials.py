@@ -36,7 +36,7 @@ METHODS: Sequence[Trial] = tuple(
     for trial in (
         {"style_loss": "gram"},
         {"style_loss": "wasserstein"},
-        {"color": "content"},
+        {"color": "content", "color_from": None},
         {"color": "match"},
     )
 )
@@ -53,8 +53,8 @@ def trials() -> list[list[Trial]]:
 
 def flags(trial: Trial) -> str:
     """What to add to ``impasto stylize`` for it: ``--strength 0.25 --style-scale 2``."""
-    words = (f"--{name.replace('_', '-')} {_text(value)}" for name, value in trial.items())
-    return " ".join(words)
+    given = {name.replace("_", "-"): value for name, value in trial.items() if value is not None}
+    return " ".join(f"--{name} {_text(value)}" for name, value in given.items())
 
 
 def iterate_trials(

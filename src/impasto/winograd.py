@@ -27,7 +27,7 @@ _WINDOW = TILE + 2
 _CHUNK = 1 << 20
 """Values of a transformed input that are worked on at a time: they should stay in the cache."""
 
-_FEWEST_TILES = 6
+_FEWEST_TILES = 4
 _FEWEST_CHANNELS = 128
 """Below these a direct convolution was as fast with AVX2 (docs/decisions/0006-engine.md)."""
 

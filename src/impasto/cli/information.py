@@ -71,6 +71,7 @@ def again(recipe: Recipe, name: str) -> str:
     """
     inputs = {
         "stylize": ["CONTENT", "STYLE"],
+        "try": ["CONTENT", "STYLE"],
         "texture": ["STYLE"],
         "reconstruct": ["CONTENT"],
         "explain": ["CONTENT", "STYLE"],
@@ -82,6 +83,9 @@ def again(recipe: Recipe, name: str) -> str:
         )
     check_names(recipe.settings, name)
     words = ["impasto", recipe.command, *inputs[recipe.command]]
+    blend = recipe.settings.get("style_blend")
+    if recipe.command == "stylize" and isinstance(blend, Sequence):
+        words += ["STYLE"] * (len(blend) - 1)
     for flag, values in _needed_flags(recipe).items():
         words += [flag, *values]
     return shlex.join(words)

@@ -96,7 +96,7 @@ def stylize(
     return _paint(begin, inputs, chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("content_", "size", "feather", "strength", "keep")
+@takes_flags("content_", "size", "feather", "strength", "keep", "style_blend")
 def texture(
     style: Annotated[str, picture("The picture whose style to paint.")],
     /,
@@ -216,7 +216,7 @@ def _blended(styles: Sequence[str]) -> tuple[list[str], list[float] | None]:
             close = difflib.get_close_matches(style, known, n=1)
             hint = f". Did you mean {close[0]}?" if close else ";"
             raise SettingsError(f"unknown option: {style}{hint} See impasto stylize --help")
-        match = re.fullmatch(r"(.+):(\d+(?:\.\d+)?)", style)
+        match = re.fullmatch(r"(.+):(\d*\.?\d+)", style)
         plain = match is None or os.path.lexists(style)
         names.append(style if plain or match is None else match[1])
         weights.append(1.0 if plain or match is None else float(match[2]))

@@ -122,7 +122,7 @@ def sheet(
         styles = [machine.open(source) for source in style]
         return iterate_sheet(
             contents, styles, cells=cells, overwrite=output.overwrite,
-            keep=[*content, *style, target],
+            protect=[*content, *style, target],
             names=(file_names(content, "content"), file_names(style, "style")),
             **machine.prepare(), **given,
         )  # fmt: skip
