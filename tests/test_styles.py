@@ -208,6 +208,8 @@ def test_clear_errors(tiny: Weights, photograph: Image, painting: Image) -> None
         iterate(photograph, None, regions=[(half(), None)], **quick(tiny))
     with pytest.raises(SettingsError, match="style_blend has 2 weights for 1 styles"):
         iterate(photograph, painting, style_blend=(1, 2), **quick(tiny))
+    with pytest.raises(SettingsError, match="style_scale has 2 numbers for 1 styles"):
+        iterate(photograph, painting, style_scale=(1, 2), **quick(tiny))
     with pytest.raises(PictureError, match="list of styles is empty"):
         iterate(photograph, [], **quick(tiny))
 

@@ -101,6 +101,26 @@ def open_regions(
     return tuple(regions)
 
 
+def open_kept(name: str, size: Size) -> Tensor:
+    """A mask of what is to be kept, (1, 1, H, W), 0..1, of ``size``.
+
+    Raises:
+        PictureError: the file cannot be read, or the mask keeps nothing or all of it.
+    """
+    share = resize(blending.shares(open_image(name)), size).clamp(0, 1)
+    if blending.is_blank(share):
+        raise PictureError(
+            f"{name}: this mask is black (or transparent) everywhere, so that nothing would be "
+            "kept; paint white what should stay as it is, or leave keep out"
+        )
+    if blending.is_full(share):
+        raise PictureError(
+            f"{name}: this mask is white everywhere, so that nothing would be repainted; paint "
+            "black what should be repainted"
+        )
+    return share
+
+
 def shares(
     size: Size, masks: Sequence[Tensor], alpha: Tensor | None = None, feather: float = 0.0
 ) -> list[Tensor | None]:

@@ -20,12 +20,12 @@ from impasto.color import (
 )
 from impasto.encoder import min_size
 from impasto.errors import PictureError, SettingsError
-from impasto.images import Image, open_image
+from impasto.images import Image
 from impasto.objective import StyleTarget
 from impasto.pyramid import Size, fit, level_sizes, on_grid, resize
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
-from impasto.styles import Region, Style, shares
+from impasto.styles import Region, Style, open_kept, shares
 from impasto.version import __version__
 
 TRANSFERS = {
@@ -250,18 +250,7 @@ class Task:
             raise SettingsError(
                 f"keep = {name!r}: only stylize keeps parts of its content; leave it out"
             )
-        share = resize(blending.shares(open_image(name)), self.final_size).clamp(0, 1)
-        if blending.is_blank(share):
-            raise PictureError(
-                f"{name}: this mask is black (or transparent) everywhere, so that nothing would be "
-                "kept; paint white what should stay as it is, or leave keep out"
-            )
-        if blending.is_full(share):
-            raise PictureError(
-                f"{name}: this mask is white everywhere, so that nothing would be repainted; paint "
-                "black what should be repainted"
-            )
-        return share
+        return open_kept(name, self.final_size)
 
     def check(self) -> None:
         """Find out before the work what would prevent it.
@@ -313,6 +302,11 @@ class Task:
             raise SettingsError(
                 f"style_blend has {len(self.settings.style_blend)} weights for "
                 f"{len(self.styles)} styles; give one for each"
+            )
+        if len(self.settings.style_scale) > max(1, len(self._painted)):
+            raise SettingsError(
+                f"style_scale has {len(self.settings.style_scale)} numbers for "
+                f"{len(self._painted)} styles; give one for each"
             )
         for region, share in zip(self.regions, self._shares[1:], strict=True):
             assert share is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +11,7 @@ from cyclopts import Parameter
 from impasto.cli.app import FLAGS
 from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import interruption
+from impasto.cli.named_styles import NamedStyles
 from impasto.cli.progress import Position
 from impasto.cli.run_flags import (
     STANDARD_STREAM,
@@ -72,27 +71,18 @@ def stylize(
 ) -> int:
     """Behind ``impasto stylize``; see `COMMANDS`."""
     given = settings.given()
-    names, blend = _blended(styles)
-    if blend is not None:
-        if "style_blend" in settings.own():
-            raise SettingsError("--style-blend and STYLE:WEIGHT exclude each other; use one")
-        given["style_blend"] = blend
-    masks = [_region(one) for one in region or ()]
-    if not names and not masks:
-        raise SettingsError("STYLE is missing; give a picture, such as painting.jpg, or a --region")
+    named = NamedStyles.of(styles, region or ())
+    given |= named.settings(settings.own())
     chosen = checkpoints.settings("stylize", given)
 
     def begin(**keywords: Any) -> Steps:
-        from impasto.styles import open_regions, open_styles
         from impasto.synthesis import iterate
 
-        opened = open_styles(names, machine.open) if names else None
-        regions = open_regions(masks, machine.open)
+        opened, regions = named.opened(machine.open)
         return iterate(machine.open(content), opened, regions=regions, **keywords, **given)
 
-    own = [style for _, style in masks if style is not None]
-    name = f"{stem(content)}-in-{'-and-'.join(map(stem, [*names, *own][:3])) or 'regions'}.png"
-    inputs = [content, *names, *(mask for mask, _ in masks), *own]
+    name = f"{stem(content)}-in-{named.stem()}.png"
+    inputs = [content, *named.files()]
     return _paint(begin, inputs, chosen, name, output, traces, checkpoints, machine)
 
 
@@ -205,36 +195,6 @@ def _paint(
         checkpoints=checkpoints,
     )
     return perform(job, interruption)
-
-
-def _blended(styles: Sequence[str]) -> tuple[list[str], list[float] | None]:
-    """The files of ``STYLE:WEIGHT``, and the weights if any is given."""
-    names, weights = [], []
-    for style in styles:
-        if style.startswith("-") and style != STANDARD_STREAM and not os.path.lexists(style):
-            known = [f"--{name.replace('_', '-')}" for name in Settings.model_fields]
-            close = difflib.get_close_matches(style, known, n=1)
-            hint = f". Did you mean {close[0]}?" if close else ";"
-            raise SettingsError(f"unknown option: {style}{hint} See impasto stylize --help")
-        match = re.fullmatch(r"(.+):(\d*\.?\d+)", style)
-        plain = match is None or os.path.lexists(style)
-        names.append(style if plain or match is None else match[1])
-        weights.append(1.0 if plain or match is None else float(match[2]))
-    return names, weights if names != list(styles) else None
-
-
-def _region(text: str) -> tuple[str, str | None]:
-    """Mask and style of ``MASK:STYLE``; no style for ``MASK:none``."""
-    splits = [(text[: at.start()], text[at.end() :]) for at in re.finditer(":", text)]
-    splits = [(mask, style) for mask, style in splits if mask and style]
-    if not splits:
-        raise SettingsError(
-            f"region = {text!r}: should be a mask and a style, such as sky.png:painting.jpg, or "
-            "sky.png:none to leave the sky as it is"
-        )
-    there = [split for split in splits if os.path.lexists(split[0])]
-    mask, style = (there or splits)[0]
-    return mask, None if style == "none" else style
 
 
 def _texture_size(size: str) -> str | tuple[int, int]:

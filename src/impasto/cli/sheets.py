@@ -23,6 +23,7 @@ from impasto.cli.settings_flags import GivenSettings, takes_flags
 from impasto.settings import Settings
 
 if TYPE_CHECKING:
+    from impasto.images import Image
     from impasto.sheet_plan import Steps
 
 
@@ -42,19 +43,14 @@ def try_(
     machine: MachineFlags,
 ) -> int:
     """Behind ``impasto try``; see `COMMANDS`."""
-    given = settings.given()
-    target = _target(
-        f"{stem(content)}-in-{stem(style)}-tried.png", [content, style], given, output, machine
-    )
 
-    def begin() -> Steps:
+    def begin(first: Image, second: Image, **keywords: Any) -> Steps:
         from impasto.trials import iterate_trials
 
-        return iterate_trials(
-            machine.open(content), machine.open(style), **machine.prepare(), **given
-        )
+        return iterate_trials(first, second, **keywords)
 
-    return _compose(begin, target, output)
+    name = f"{stem(content)}-in-{stem(style)}-tried.png"
+    return _of_a_pair(begin, name, (content, style), settings, output, machine)
 
 
 @takes_flags(
@@ -78,19 +74,14 @@ def explain(
     machine: MachineFlags,
 ) -> int:
     """Behind ``impasto explain``; see `COMMANDS`."""
-    given = settings.given()
-    target = _target(
-        f"{stem(content)}-and-{stem(style)}-explained.png", [content, style], given, output, machine
-    )
 
-    def begin() -> Steps:
+    def begin(first: Image, second: Image, **keywords: Any) -> Steps:
         from impasto.sheets import iterate_explain
 
-        return iterate_explain(
-            machine.open(content), machine.open(style), **machine.prepare(), **given
-        )
+        return iterate_explain(first, second, **keywords)
 
-    return _compose(begin, target, output)
+    name = f"{stem(content)}-and-{stem(style)}-explained.png"
+    return _of_a_pair(begin, name, (content, style), settings, output, machine)
 
 
 @takes_flags("style_blend", "feather")
@@ -128,6 +119,24 @@ def sheet(
         )  # fmt: skip
 
     return _compose(begin, target, output)
+
+
+def _of_a_pair(
+    begin: Callable[..., Steps],
+    default_name: str,
+    pair: tuple[str, str],
+    settings: GivenSettings,
+    output: OutputFlags,
+    machine: MachineFlags,
+) -> int:
+    """A sheet about one content and one style."""
+    given = settings.given()
+    target = _target(default_name, pair, given, output, machine)
+
+    def opened() -> Steps:
+        return begin(*map(machine.open, pair), **machine.prepare(), **given)
+
+    return _compose(opened, target, output)
 
 
 def _target(

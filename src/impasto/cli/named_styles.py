@@ -1,0 +1,105 @@
+"""The styles and regions that a command line names."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from impasto.cli.run_flags import STANDARD_STREAM, stem
+from impasto.errors import SettingsError
+from impasto.settings import Settings
+
+if TYPE_CHECKING:
+    from impasto.styles import Region, Style
+
+
+@dataclass(frozen=True)
+class NamedStyles:
+    """Files of styles and masks.
+
+    Attributes:
+        styles: files or folders, to be blended.
+        blend: their weights, if any was given.
+        regions: mask and style of each; None where it stays as it is.
+    """
+
+    styles: list[str]
+    blend: list[float] | None
+    regions: list[tuple[str, str | None]]
+
+    @classmethod
+    def of(cls, styles: Sequence[str], regions: Sequence[str]) -> NamedStyles:
+        """From ``STYLE[:WEIGHT]...`` and ``MASK:STYLE...``.
+
+        Raises:
+            SettingsError: no style, a region of another form, or an option that is unknown.
+        """
+        named = cls(*_blended(styles), [_region(one) for one in regions])
+        if not named.styles and not named.regions:
+            raise SettingsError(
+                "STYLE is missing; give a picture, such as painting.jpg, or a --region"
+            )
+        return named
+
+    def settings(self, own: Collection[str]) -> dict[str, Any]:
+        """The settings that follow, beside those of flags, whose names are ``own``."""
+        if self.blend is None:
+            return {}
+        if "style_blend" in own:
+            raise SettingsError("--style-blend and STYLE:WEIGHT exclude each other; use one")
+        return {"style_blend": self.blend}
+
+    def opened(
+        self, picture: Callable[[str], Any]
+    ) -> tuple[tuple[Style, ...] | None, tuple[Region, ...]]:
+        """Styles and regions, each file opened by ``picture``."""
+        from impasto.styles import open_regions, open_styles
+
+        styles = open_styles(self.styles, picture) if self.styles else None
+        return styles, open_regions(self.regions, picture)
+
+    def files(self) -> list[str]:
+        """All files."""
+        return [*self.styles, *(mask for mask, _ in self.regions), *self._of_regions()]
+
+    def stem(self) -> str:
+        """What they are called in the name of a result."""
+        names = [stem(style) for style in (*self.styles, *self._of_regions())]
+        return "-and-".join(names[:3]) or "regions"
+
+    def _of_regions(self) -> list[str]:
+        return [style for _, style in self.regions if style is not None]
+
+
+def _blended(styles: Sequence[str]) -> tuple[list[str], list[float] | None]:
+    """The files of ``STYLE:WEIGHT``, and the weights if any is given."""
+    names, weights = [], []
+    for style in styles:
+        if style.startswith("-") and style != STANDARD_STREAM and not os.path.lexists(style):
+            known = [f"--{name.replace('_', '-')}" for name in Settings.model_fields]
+            close = difflib.get_close_matches(style, known, n=1)
+            hint = f". Did you mean {close[0]}?" if close else ";"
+            raise SettingsError(f"unknown option: {style}{hint} See impasto stylize --help")
+        match = re.fullmatch(r"(.+):(\d*\.?\d+)", style)
+        plain = match is None or os.path.lexists(style)
+        names.append(style if plain or match is None else match[1])
+        weights.append(1.0 if plain or match is None else float(match[2]))
+    return names, weights if names != list(styles) else None
+
+
+def _region(text: str) -> tuple[str, str | None]:
+    """Mask and style of ``MASK:STYLE``; no style for ``MASK:none``."""
+    splits = [(text[: at.start()], text[at.end() :]) for at in re.finditer(":", text)]
+    splits = [(mask, style) for mask, style in splits if mask and style]
+    if not splits:
+        raise SettingsError(
+            f"region = {text!r}: should be a mask and a style, such as sky.png:painting.jpg, or "
+            "sky.png:none to leave the sky as it is"
+        )
+    there = [split for split in splits if os.path.lexists(split[0])]
+    mask, style = (there or splits)[0]
+    return mask, None if style == "none" else style
