@@ -161,11 +161,6 @@ def test_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert "conv5_1      relu5_1     512       16             156" in capsys.readouterr().out
 
 
-def _one_at(position: int) -> Contribution:
-    """What adds 1 to every channel of one position's gradient."""
-    return lambda gradient: gradient[..., position, position].add_(1)
-
-
 def test_layer_facts_are_what_the_encoder_does() -> None:
     """A network of the same shape, in which every cell passes everything on."""
     kernels = {
@@ -178,7 +173,10 @@ def test_layer_facts_are_what_the_encoder_does() -> None:
         features = encoder.forward(torch.zeros(1, 3, side, side), [fact.relu])
         assert features[fact.relu].shape[2] * fact.stride == side
         middle = features[fact.relu].shape[2] // 2
-        seen = encoder.pullback(features, {fact.relu: _one_at(middle)})[0, 0]
+        one = torch.zeros_like(features[fact.relu])
+        one[..., middle, middle] = 1
+        contributions: dict[str, Contribution] = {fact.relu: lambda _, one=one: one}
+        seen = encoder.pullback(features, contributions)[0, 0]
         assert int((seen.sum(dim=1) > 0).sum()) == fact.receptive_field
         assert min_size([fact.relu]) == fact.least_size
 

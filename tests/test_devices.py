@@ -101,7 +101,7 @@ def test_little_memory_means_tiles_and_the_same_picture(vgg: Weights) -> None:
         plan(
             (768, 1024),
             encoder,
-            Compute("cpu", memory=memory).machine(),
+            Compute("cpu", "float32", memory=memory).machine(),
             layers=layers,
             content_layers=["relu4_2"],
             history=10,

@@ -32,7 +32,7 @@ from impasto.encoder import Encoder, stride
 from impasto.errors import ImpastoError, SettingsError
 from impasto.objective import Objective, StyleTarget
 from impasto.optimizers import PixelOptimizer, make_optimizer
-from impasto.pyramid import Size
+from impasto.pyramid import Size, level_sizes
 from impasto.settings import LARGEST_SIDE, Settings
 from impasto.weights import Weights, load_weights
 
@@ -315,7 +315,8 @@ class _Steps:
         )
         whole = side == LARGEST_SIDE
         self._objective = captured(objective, self._picture) if whole else objective
-        self._optimizer = _seasoned(settings, self._move)
+        level = len(level_sizes(size, settings)) - 1
+        self._optimizer = _seasoned(settings, self._move, level)
         self._count = 1
         self.gradient = content
         """The latest, (1, 3, H, W)."""
@@ -334,9 +335,9 @@ class _Steps:
         return seconds
 
 
-def _seasoned(settings: Settings, move: Tensor) -> PixelOptimizer:
+def _seasoned(settings: Settings, move: Tensor, level: int) -> PixelOptimizer:
     """An optimiser that remembers as many steps as it may, without the time to make them."""
-    optimizer = make_optimizer(settings, settings.history)
+    optimizer = make_optimizer(settings, settings.history, level)
     for count in range(2):
         optimizer.step(move * count, sys.float_info.max, move * count)
     state = optimizer.state()

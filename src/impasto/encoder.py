@@ -24,8 +24,10 @@ from impasto.weights import Weights
 
 _aten = torch.ops.aten
 
-Contribution = Callable[[Tensor], object]
-"""Adds a layer's own gradient, in place, to the gradient (1, C, h, w) that it is given."""
+Contribution = Callable[[Tensor | None], Tensor]
+"""Adds a layer's own gradient to the gradient (1, C, h, w) from above, or None where there is none.
+
+The result may be what was given, changed in place."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,8 @@ class Encoder:
             features: what ``forward`` returned for the picture. They are used up: each map is
                 let go as soon as it has served.
             contributions: by layer name, for any of the layers in ``features.maps``: what adds
-                the gradient of that layer. Gradients have the feature maps' number format.
+                the gradient of that layer. Gradients have the feature maps' number format; those
+                from above may be part of a larger memory.
 
         Returns:
             (1, 3, H, W), float32: the vector-Jacobian product, as autograd's backward would give
@@ -164,12 +167,12 @@ class Encoder:
                     )
                 continue
             if stage.relu_name in contributions:
-                gradient, masked = _with(gradient, output, contributions[stage.relu_name]), False
+                gradient, masked = contributions[stage.relu_name](gradient), False
             if gradient is not None and not masked:
                 gradient = _aten.threshold_backward(gradient, output, 0)
             masked = False
             if stage.name in contributions:
-                gradient = _with(gradient, output, contributions[stage.name])
+                gradient = contributions[stage.name](gradient)
             for layer in (stage.relu_name, stage.name):
                 features.maps.pop(layer, None)
             del output
@@ -292,11 +295,3 @@ def _block(name: str) -> int:
     if digits is None:
         raise SettingsError(f"{name!r} is no layer; layers are named like conv4_2 and relu4_1")
     return int(digits[1])
-
-
-def _with(gradient: Tensor | None, like: Tensor, contribution: Contribution) -> Tensor:
-    if gradient is None or not gradient.is_contiguous(memory_format=torch.channels_last):
-        whole = torch.zeros_like(like, memory_format=torch.channels_last)
-        gradient = whole if gradient is None else whole.copy_(gradient)
-    contribution(gradient)
-    return gradient

@@ -63,15 +63,19 @@ class ContentLoss:
         }
         return cls(factors[normalization]())
 
-    def __call__(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, features: Tensor, target: Tensor, weight: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
         """Value (a float32 scalar) and gradient (1, C, h, w) at ``features`` (1, C, h, w).
 
         Args:
             features: F, or a part of it.
             target: the same part of P.
+            weight: factor of both.
         """
         difference = features - target
-        return self.factor * squares(difference), difference.mul_(2 * self.factor)
+        factor = weight * self.factor
+        return factor * squares(difference), difference.mul_(2 * factor)
 
 
 def squares(x: Tensor, along: int = 1, weights: Tensor | None = None) -> Tensor:

@@ -21,7 +21,7 @@ from impasto.compute import release_memory
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
 from impasto.losses import ContentLoss, add_total_variation, squares
 from impasto.settings import LARGEST_SIDE, Settings
-from impasto.statistics import Statistics, add_pull_back
+from impasto.statistics import Statistics, pull_back
 from impasto.style_losses import StyleLossFunction, WeightedStyleLosses, takes_roots
 from impasto.tiles import Tile, tiles_of
 
@@ -316,16 +316,25 @@ class Objective:
         content = self._content_maps_of(index, tile)
         styled = {layer for _, by_layer in derivatives for layer in by_layer}
 
-        def contribute(layer: str, gradient: Tensor) -> None:
-            part, own = (tile.owned(x, stride(layer)) for x in (gradient, features[layer]))
-            for mask, by_layer in derivatives:
-                if layer in by_layer:
-                    add_pull_back(part, own, *by_layer[layer], _counts(mask, tile, layer))
+        def contribute(layer: str, from_above: Tensor | None) -> Tensor:
+            own = tile.owned(features[layer], stride(layer))
+            parts = [
+                pull_back(own, *by_layer[layer], _counts(mask, tile, layer))
+                for mask, by_layer in derivatives
+                if layer in by_layer
+            ]
             if layer in content:
                 weight, loss = self.content[layer]
-                value, by_features = loss(own, content[layer])
-                terms[f"content/{layer}"] += weight * value
-                part.add_(by_features, alpha=weight)
+                value, by_features = loss(own, content[layer], weight)
+                terms[f"content/{layer}"] += value
+                parts.append(by_features)
+            whole = functools.reduce(Tensor.add_, parts)
+            if tile.whole:
+                return whole if from_above is None else whole.add_(from_above)
+            if from_above is None:
+                from_above = torch.zeros_like(features[layer])
+            tile.owned(from_above, stride(layer)).add_(whole)
+            return from_above
 
         return {layer: functools.partial(contribute, layer) for layer in {*content, *styled}}
 

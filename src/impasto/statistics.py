@@ -11,11 +11,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import add
 from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 _FEWEST_ROWS, _MOST_PARTS = 512, 64
 
@@ -80,17 +82,17 @@ class Statistics:
         """C, the number of feature channels (Gatys' N_l)."""
         return self.sum.shape[0]
 
-    @property
+    @cached_property
     def mean(self) -> Tensor:
         """(C,): the mean feature."""
         return self.sum / self.count
 
-    @property
+    @cached_property
     def gram(self) -> Tensor:
         """(C, C): the Gram matrix divided by the number of positions, F^T F / N."""
         return self.product / self.count
 
-    @property
+    @cached_property
     def covariance(self) -> Tensor:
         """(C, C): the covariance of the features (divided by N, not N - 1)."""
         return self.gram - torch.outer(self.mean, self.mean)
@@ -101,33 +103,28 @@ def as_matrix(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
-def add_pull_back(
-    gradient: Tensor,
-    features: Tensor,
-    d_sum: Tensor,
-    d_product: Tensor,
-    weights: Tensor | None = None,
-) -> None:
-    """Adds the gradient at a feature map that follows from the gradients at its sums.
+def pull_back(
+    features: Tensor, d_sum: Tensor, d_product: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Gradient at a feature map that follows from the gradients at its sums.
 
     With L a function of s = sum w F and P = F^T w F: dL/dF = w (F (dL/dP + dL/dP^T) + dL/ds).
 
     Args:
-        gradient: (1, C, h, w), added to in place.
         features: (1, C, h, w).
         d_sum: (C,), the derivative by the sum.
         d_product: (C, C), the derivative by the product.
         weights: as for `Statistics.of`.
+
+    Returns:
+        (1, C, h, w), channels-last, in the features' number format.
     """
-    rows = features.permute(0, 2, 3, 1)
-    both = (d_product + d_product.t()).to(features.dtype)
-    target = gradient.permute(0, 2, 3, 1)
-    if weights is None and rows.is_contiguous() and target.is_contiguous():
-        target.view(-1, rows.shape[3]).addmm_(rows.view(-1, rows.shape[3]), both)
-        target.add_(d_sum.to(gradient.dtype))
-        return
-    own = torch.addmm(d_sum.to(features.dtype), as_matrix(features), both).view(rows.shape)
-    target.add_(own if weights is None else own * weights.permute(0, 2, 3, 1).to(own.dtype))
+    dtype = features.dtype
+    both = (d_product + d_product.t()).to(dtype)
+    rows = functional.linear(features.permute(0, 2, 3, 1), both, d_sum.to(dtype))
+    if weights is not None:
+        rows.mul_(weights.permute(0, 2, 3, 1).to(dtype))
+    return rows.permute(0, 3, 1, 2)
 
 
 def _sums(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:

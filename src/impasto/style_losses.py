@@ -72,8 +72,12 @@ class GramLoss:
         """Value, a scalar; differentiable by the picture's sums."""
         distance = (picture.gram - self.style.gram).square().sum()
         if self.normalization == "scale-free":
-            return distance / self.style.gram.square().sum().clamp_min(_TINY)
+            return distance / self._size
         return distance * _style_factor(self.style, self.normalization, picture.count)
+
+    @cached_property
+    def _size(self) -> Tensor:
+        return self.style.gram.square().sum().clamp_min(_TINY)
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,15 @@ class CovarianceLoss:
         """Value, a scalar; differentiable by the picture's sums."""
         means = (picture.mean - self.style.mean).square().sum()
         covariances = (picture.covariance - self.style.covariance).square().sum()
+        mean_size, covariance_size = self._sizes
+        return means / mean_size + covariances / covariance_size
+
+    @cached_property
+    def _sizes(self) -> tuple[Tensor, Tensor]:
         mean_size = self.style.mean.square().sum()
         # A flat style has hardly any covariance; its size is then judged by the mean's.
         covariance_size = self.style.covariance.square().sum() + 1e-4 * mean_size.square()
-        return means / mean_size.clamp_min(_TINY) + covariances / covariance_size.clamp_min(_TINY)
+        return mean_size.clamp_min(_TINY), covariance_size.clamp_min(_TINY)
 
 
 @dataclass(frozen=True)
