@@ -21,6 +21,11 @@ from impasto.task import Task
 from impasto.weights import Weights
 
 
+DETAIL = 0.5
+"""Share of the content's detail with which each finer level begins; less where `strength` takes the
+content's weight away (docs/decisions/0013-detail.md)."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One evaluation of the objective, as `iterate` yields it.
@@ -215,7 +220,8 @@ class Run:
                 optimizer.restore(state.optimizer)
             yield self._step(state, optimizer)
         pixels = state.pixels.to(self.machine.device)
-        pixels = resize(pixels, self.sizes[level], periodic=self.task.settings.seamless)
+        if not state.iteration:
+            pixels = self._start_of(level, pixels)
         state = replace(state, pixels=pixels, optimizer={})
         if not state.level_done:
             with self.machine.active():
@@ -243,6 +249,22 @@ class Run:
             yield self._step(state, optimizer)
         assert optimizer.accepted is not None  # the first step accepts one or raises
         return RunState(level + 1, 0, state.taken_back, optimizer.accepted, terms=state.terms)
+
+    def _start_of(self, level: int, pixels: Tensor) -> Tensor:
+        """The result of the level before at this one's size, with some of the content's detail.
+
+        The detail is what the level before was too small to show.
+        """
+        settings, size = self.task.settings, self.sizes[level]
+        larger = resize(pixels, size, periodic=settings.seamless)
+        content = self.task.content_at(size) if level and settings.weights.content else None
+        if content is None:
+            return larger
+        before = self.task.content_at(self.sizes[level - 1])
+        assert before is not None
+        detail = content - resize(before, size, periodic=settings.seamless)
+        share = DETAIL * settings.weights.content / settings.content_weight
+        return larger.add_(detail.to(larger.device), alpha=share)
 
     def _is_enough(self, terms: Mapping[str, Tensor]) -> bool:
         stop_loss = self.task.settings.stop_loss
