@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import COMMAND, ENVIRONMENT, SCRIPT, run
+from torch import Tensor
 
 import impasto
 from impasto import cli
@@ -161,6 +162,11 @@ def test_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert "conv5_1      relu5_1     512       16             156" in capsys.readouterr().out
 
 
+def _giving(gradient: Tensor) -> Contribution:
+    """What adds ``gradient`` where there is none from above."""
+    return lambda _: gradient
+
+
 def test_layer_facts_are_what_the_encoder_does() -> None:
     """A network of the same shape, in which every cell passes everything on."""
     kernels = {
@@ -175,8 +181,7 @@ def test_layer_facts_are_what_the_encoder_does() -> None:
         middle = features[fact.relu].shape[2] // 2
         one = torch.zeros_like(features[fact.relu])
         one[..., middle, middle] = 1
-        contributions: dict[str, Contribution] = {fact.relu: lambda _, one=one: one}
-        seen = encoder.pullback(features, contributions)[0, 0]
+        seen = encoder.pullback(features, {fact.relu: _giving(one)})[0, 0]
         assert int((seen.sum(dim=1) > 0).sum()) == fact.receptive_field
         assert min_size([fact.relu]) == fact.least_size
 
