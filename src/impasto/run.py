@@ -20,7 +20,6 @@ from impasto.pyramid import Size, level_iterations, resize
 from impasto.task import Task
 from impasto.weights import Weights
 
-
 DETAIL = 0.5
 """Share of the content's detail with which each finer level begins; less where `strength` takes the
 content's weight away (docs/decisions/0013-detail.md)."""
