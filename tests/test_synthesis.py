@@ -14,6 +14,7 @@ from impasto.errors import PictureError, SettingsError
 from impasto.images import Image, open_image, read_recipe
 from impasto.objective import Evaluation, Objective
 from impasto.optimizers import LBFGS
+from impasto.pyramid import resize
 from impasto.settings import Settings
 from impasto.synthesis import (
     iterate,
@@ -347,3 +348,18 @@ def test_only_the_coarsest_levels_are_smoothed(
         assert isinstance(step._optimizer, LBFGS)
         found[step.level] = step._optimizer._smoothing
     assert found == {0: 0.75, 1: 0.5, 2: 0.0}
+
+
+@pytest.mark.parametrize(("strength", "share"), [(0.5, 0.5), (0.3, 0.5), (1.0, 0.0)])
+def test_a_finer_level_begins_with_half_of_the_new_detail(
+    strength: float, share: float, tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    """Of the content, as far as the dial leaves it a weight."""
+    layers = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
+    settings = Settings(size=96, levels=2, iterations=(3, 1), strength=strength, **layers)
+    steps = list(iterate(photograph, painting, settings, weights=tiny))
+    coarse, fine = steps[2].pixels, steps[3].pixels
+    size, content = (fine.shape[2], fine.shape[3]), photograph.pixels
+    seen = resize(resize(content, (coarse.shape[2], coarse.shape[3])), size)
+    expected = resize(coarse, size) + share * (content - seen)
+    torch.testing.assert_close(fine, expected)
