@@ -258,6 +258,7 @@ class Run:
             areas=self.task.style_targets(size, self.machine.device),
             side=plan.side,
             keep_content=plan.keep_content,
+            guide=pixels,
         )
         return objective if plan.tiled else captured(objective, pixels)
 

@@ -37,7 +37,7 @@ LAYER_NAMES = tuple(
 """All layers that can be used, shallow to deep: a convolution before and after its ReLU."""
 
 Normalization = Literal["scale-free", "gatys", "course", "neural-style", "sums"]
-StyleLoss = Literal["gram", "covariance", "wasserstein", "mean-std"]
+StyleLoss = Literal["gram", "covariance", "wasserstein", "mean-std", "sliced", "neighbors"]
 Optimizer = Literal["lbfgs", "adam"]
 Pooling = Literal["max", "avg"]
 Padding = Literal["replicate", "zeros"]
