@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from impasto.feature_losses import (
 from impasto.feature_targets import drawn, grid_size, off_grid, on_grid
 from impasto.images import Image
 from impasto.objective import Objective, StyleTarget
+from impasto.pyramid import resize
 from impasto.settings import Settings, StyleLoss
 from impasto.weights import Weights
 
@@ -164,8 +166,7 @@ def test_gradient_of_a_feature_loss_is_its_slope(
     style, guide = painted(30, 31, seed=5).double(), painted(37, 50, seed=3).double()
     mask = torch.zeros(1, 1, 37, 50, dtype=torch.float64)
     mask[..., 13:] = 1
-    mask = mask if masked else None
-    objective = objective_of(tiny, style_loss, style, guide, mask)
+    objective = objective_of(tiny, style_loss, style, guide, mask if masked else None)
     picture = random_picture.double()
     gradient = objective(picture).gradient
     for seed in range(3):
@@ -269,8 +270,8 @@ def test_feature_losses_in_bfloat16_are_near(vgg: Weights, name: StyleLoss) -> N
     assert aligned > 0.9 * seen.gradient.norm() * expected.gradient.norm()
 
 
-def quick(**changes: object) -> dict[str, object]:
-    return {"size": 64, "levels": 2, "iterations": (4, 3), "style_margin": 0.0, **changes}
+def quick(**changes: Any) -> dict[str, Any]:
+    return {"size": 96, "levels": 2, "iterations": (4, 3), "style_margin": 0.0, **changes}
 
 
 @pytest.mark.parametrize("name", FEATURE_LOSSES)
@@ -291,7 +292,7 @@ def test_the_same_seed_gives_the_same_pixels(
 def test_a_run_with_neighbors_is_resumed_to_the_same_pixels(
     tiny: Weights, photograph: Image, painting: Image, tmp_path: Path
 ) -> None:
-    given = {"weights": tiny, **quick(style_loss="neighbors", **LAYERS)}
+    given = quick(weights=tiny, style_loss="neighbors", **LAYERS)
     whole = impasto.stylize(photograph, painting, **given)
     steps = impasto.iterate(photograph, painting, **given)
     step = list(islice(steps, 6))[-1]  # in the middle of the second level
@@ -308,11 +309,11 @@ def test_regions_blends_and_tiles_that_repeat(
 ) -> None:
     mask = torch.zeros(1, 3, 72, 96)
     mask[..., :48] = 1
-    given = {"weights": tiny, **quick(style_loss="sliced,neighbors", **LAYERS)}
+    given = quick(weights=tiny, style_loss="sliced,neighbors", **LAYERS)
     regional = impasto.stylize(
         photograph, [painting, photograph], regions=[(mask, painting)], style_blend=(2, 1), **given
     )
-    tile = impasto.texture(painting, (64, 64), seamless=True, **given)
+    tile = impasto.texture(painting, seamless=True, **given)
     for picture in (regional, tile):
         assert picture.pixels.isfinite().all()
 
@@ -338,9 +339,9 @@ def test_neighbors_without_a_picture_is_refused(tiny: Weights) -> None:
 
 def test_the_style_as_content_comes_back(vgg: Weights, painting: Image) -> None:
     result = impasto.stylize(
-        painting, painting, weights=vgg, preset="neighbors", **quick(iterations=(12, 8))
+        painting, painting, weights=vgg, preset="neighbors", **quick(size=64, iterations=(12, 8))
     )
-    content = impasto.pyramid.resize(painting.pixels, (64, 64))
+    content = resize(painting.pixels, (64, 64))
     assert float((result.pixels - content).abs().mean()) < 0.02
 
 

@@ -208,7 +208,7 @@ def nearest(wanted: Tensor, known: Tensor) -> Tensor:
     The first of several; where either is zero, or not finite, any.
     """
     known = functional.normalize(known, dim=1)
-    return torch.cat([(part @ known.t()).argmax(1) for part in wanted.split(_CHUNK)])
+    return torch.cat([(part @ known.t()).argmax(1) for part in torch.split(wanted, _CHUNK)])
 
 
 def grid_size(picture: Tensor) -> Size:

@@ -22,7 +22,7 @@ from impasto.areas import StyleTarget as StyleTarget  # for callers
 from impasto.compute import release_memory
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
 from impasto.feature_losses import feature_losses_in
-from impasto.feature_targets import FeatureLosses, feature_losses, mixed
+from impasto.feature_targets import feature_losses, mixed
 from impasto.losses import ContentLoss, add_total_variation, squares
 from impasto.settings import LARGEST_SIDE, Settings
 from impasto.statistics import Statistics, pull_back
@@ -158,15 +158,13 @@ class Objective:
 
     def _area(self, target: StyleTarget, share: float, seen: Tensor | None) -> Area:
         layers = _weighted(self.settings.style_layers, self.settings.weights.style * share)
-        styles = target.styles
-        features: FeatureLosses = {}
-        if feature_losses_in(self.settings.style_loss):
-            styles = [(weight, list(pictures)) for weight, pictures in styles]
-            features = feature_losses(
-                self.encoder, layers, styles, self.settings, seen=seen, mask=target.mask
-            )
-        losses = self._summed_losses(layers, styles)
-        return Area(losses, features, target.mask)
+        if not feature_losses_in(self.settings.style_loss):
+            return Area(self._summed_losses(layers, target.styles), {}, target.mask)
+        styles = [(weight, list(pictures)) for weight, pictures in target.styles]  # seen twice
+        features = feature_losses(
+            self.encoder, layers, styles, self.settings, seen=seen, mask=target.mask
+        )
+        return Area(self._summed_losses(layers, styles), features, target.mask)
 
     def _summed_losses(
         self,
@@ -299,8 +297,9 @@ class Objective:
                 if layer in by_layer
             ]
             for area in self.areas:
-                for weight, loss in area.features.get(layer, ()):
-                    value, by_features = loss(own, weight, _counts(area.mask, tile, layer))
+                for weight, style_loss in area.features.get(layer, ()):
+                    counts = _counts(area.mask, tile, layer)
+                    value, by_features = style_loss(own, weight, counts)
                     terms[f"style/{layer}"] += value
                     parts.append(by_features)
             if layer in content:
