@@ -26,9 +26,9 @@ Styles = Sequence[tuple[float, Sequence[tuple[Tensor, Tensor | None]]]]
 GRID = 4
 """Neighbours are sought for every so many pixels (Kolkin et al. 2022: a quarter of the side)."""
 
-CONTENT_SHARE = 0.75
-"""Share of the content in the picture whose neighbours are sought; the rest is the level's start
-(Kolkin et al. 2022)."""
+CONTENT_SHARE = 0.25
+"""Share of the content in the picture whose neighbours are sought; the rest is the picture that the
+level begins with, which has the strokes of the level before."""
 
 _MOST_TURNED = 2048
 _TURNS = [(quarters, flipped) for flipped in (False, True) for quarters in range(4)]

@@ -50,9 +50,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             summary="crisp strokes: every place takes after the most similar ones of the painting",
             source="Kolkin et al.: Neural Neighbor Style Transfer, 2022, in impasto's own terms",
             values={
-                "style_loss": {"neighbors": 1.0, "covariance": 0.3},
+                "style_loss": {"neighbors": 0.5, "covariance": 1.0},
                 "style_layers": dict.fromkeys(FIVE_STYLE_LAYERS[:4], 0.25),
-                "content_weight": 0.3,
+                "content_weight": 0.5,
             },
         ),
         "gatys": Preset(
