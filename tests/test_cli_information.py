@@ -108,12 +108,13 @@ def test_help_states_choices_and_ranges(capsys: pytest.CaptureFixture[str]) -> N
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for words in (
         "[choices: scale-free, gatys, course, neural-style, sums]",
-        "[choices: default, fast, fine, gatys, course, neural-style]",
+        "[choices: default, fast, fine, neighbors, gatys, course, neural-style]",
         "[0 to 65536] [default: 512]",
         "[above 0, at most 100]",
         "[1 to 16 or auto] [default: auto]",
         "[0 or more or none]",
-        "[gram, covariance, wasserstein, mean-std; weights 0 to 1e+12] [default: covariance]",
+        "[gram, covariance, wasserstein, mean-std, sliced, neighbors; weights 0 to 1e+12] "
+        "[default: covariance]",
     ):
         assert words in text
 

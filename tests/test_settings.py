@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from impasto.errors import SettingsError
+from impasto.feature_losses import FEATURE_LOSSES
 from impasto.presets import PRESETS
 from impasto.settings import LAYER_NAMES, Settings, StyleLoss
 from impasto.style_losses import STYLE_LOSSES
@@ -86,6 +87,7 @@ def test_layer_names_are_those_of_vgg_19() -> None:
         ({"color_from": "a.png", "color": "content"}, ["color content", "other places", "match"]),
         ({"preset": "gatys", "style_loss": "covariance"}, ["covariance", "scale-free", "gram"]),
         ({"normalization": "sums", "style_loss": "gram,mean-std"}, ["mean-std", "sums", "gram"]),
+        ({"preset": "gatys", "style_loss": "sliced"}, ["sliced", "scale-free", "gram"]),
         ({"style_loss": "wassertein"}, ["style loss", "did you mean 'wasserstein'"]),
         ({"style_loss": "gram,gram=2"}, ["style loss", "twice"]),
         ({"style_loss": []}, ["no style loss", "covariance"]),
@@ -112,7 +114,9 @@ def test_settings_cannot_be_changed_in_place() -> None:
 
 
 def test_names_and_implementations_agree() -> None:
-    assert set(STYLE_LOSSES) == set(get_args(StyleLoss))
+    assert {*STYLE_LOSSES, *FEATURE_LOSSES} == set(get_args(StyleLoss))
+    assert not set(STYLE_LOSSES) & set(FEATURE_LOSSES)
+    assert not any(loss.additive for loss in FEATURE_LOSSES.values())
 
 
 def test_every_setting_explains_itself() -> None:

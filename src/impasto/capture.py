@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from impasto.feature_losses import feature_losses_in
 from impasto.objective import Evaluation, Objective
 from impasto.style_losses import takes_roots
 
@@ -47,7 +48,10 @@ def captured(objective: Objective, picture: Tensor) -> Objective | CapturedObjec
     """The objective recorded where that is possible, else as it is."""
     if picture.device.type != "cuda":
         return objective
-    if takes_roots(objective.settings.style_loss):  # eigen-decompositions wait for the device
+    names = objective.settings.style_loss
+    if takes_roots(names):  # eigen-decompositions wait for the device
+        return objective
+    if feature_losses_in(names):  # never tried; they sort, and draw on the host
         return objective
     try:
         return CapturedObjective(objective, picture)

@@ -38,7 +38,7 @@ FORMAT = 1
 """Goes up when a reader of today could not make sense of the files of tomorrow."""
 
 _KEY = "impasto.checkpoint"
-_TERM, _OPTIMIZER, _KEPT = "term/", "optimizer/", "kept"
+_TERM, _OPTIMIZER, _KEPT, _GUIDE = "term/", "optimizer/", "kept", "guide"
 
 
 class Facts(BaseModel):
@@ -245,6 +245,9 @@ class Checkpoint:
         pixels = tensors.pop("pixels", None)
         if pixels is None or tuple(pixels.shape) != (1, 3, *run.sizes[self.facts.level]):
             raise self._unfitting()
+        guide = tensors.pop(_GUIDE, None)
+        if guide is not None and guide.shape != pixels.shape:
+            raise self._unfitting()
         return RunState(
             level=self.facts.level,
             iteration=self.facts.iteration,
@@ -253,6 +256,7 @@ class Checkpoint:
             level_done=self.facts.level_done,
             terms=_below(_TERM, tensors),
             optimizer=_below(_OPTIMIZER, tensors),
+            guide=guide,
         )
 
     def kept(self) -> Tensor | None:
@@ -302,6 +306,8 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
         **{_TERM + name: value for name, value in state.terms.items()},
         **{_OPTIMIZER + name: value for name, value in state.optimizer.items()},
     }
+    if state.guide is not None:
+        tensors[_GUIDE] = state.guide
     if step.run.task.kept is not None:
         tensors[_KEPT] = step.run.task.kept
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

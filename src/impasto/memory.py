@@ -7,7 +7,7 @@ and the feature maps of one window at a time. `benchmarks/memory.py` measures wh
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from impasto.compute import Machine
@@ -22,6 +22,8 @@ _PICTURE = 12  # bytes per pixel of a float32 picture
 _PICTURES = 8  # content, picture, the one before, their gradients, direction, and room to work
 _SPACE = 2.5  # bytes taken per byte of feature maps kept: gradients and what convolutions need
 _INDICES = 240  # bytes per pixel for the winners of max pooling
+_TARGETS = 600  # bytes per pixel of feature maps that style losses make and keep
+_ROWS = 700 * 1000**2  # and of the style's features that they look at, sorted or compared
 _SIDES = range(2048, 192, -64)
 _PASSES = {True: 3, False: 4}  # through the network in tiles: forward, again, back; the content
 _FEW = 3  # pairs of pictures that L-BFGS should remember at the least
@@ -58,6 +60,7 @@ def plan(
     content_layers: Iterable[str],
     history: int,
     style_size: Size | None = None,
+    undivided: Sequence[str] = (),
 ) -> Plan:
     """The fastest way to work on a picture that fits into memory.
 
@@ -69,12 +72,16 @@ def plan(
         content_layers: those of the content.
         history: past steps that L-BFGS could use.
         style_size: height and width at which the style is looked at; None where there is none.
+        undivided: names of style losses that cannot be worked on in tiles.
 
     Raises:
-        SettingsError: the picture does not fit, however it is cut.
+        SettingsError: the picture does not fit, however it is cut, or must not be cut.
     """
-    needs = _Needs(encoder, machine, frozenset(layers), frozenset(content_layers), style_size)
-    tiled = [(side, keep) for side in _SIDES if side < max(size) for keep in (True, False)]
+    needs = _Needs(
+        encoder, machine, frozenset(layers), frozenset(content_layers), style_size, bool(undivided)
+    )
+    sides = [] if undivided else [side for side in _SIDES if side < max(size)]
+    tiled = [(side, keep) for side in sides for keep in (True, False)]
     tiled.sort(key=lambda shape: needs.work(size, *shape))
     shapes = [(LARGEST_SIDE, True), *tiled]
     found = needs.first_fitting(size, shapes, history, machine.memory)
@@ -84,10 +91,12 @@ def plan(
     if found is not None:
         return found
     needed = min(needs.least(size, *shape) for shape in shapes) + needs.pair(size)
+    whole = f" with style_loss {undivided[0]}, which knows no tiles," if undivided else ""
+    other = ", another --style-loss" if undivided else ""
     raise SettingsError(
-        f"{size[1]}x{size[0]} pixels need {needed / 1e9:.1f} GB and "
-        f"{machine.most_memory / 1e9:.1f} GB of memory may be used; use a smaller --size, or "
-        "allow more with --memory"
+        f"{size[1]}x{size[0]} pixels{whole} need {needed / 1e9:.1f} GB and "
+        f"{machine.most_memory / 1e9:.1f} GB of memory may be used; use a smaller --size{other}, "
+        "or allow more with --memory"
     )
 
 
@@ -100,6 +109,7 @@ class _Needs:
     layers: frozenset[str]
     content_layers: frozenset[str]
     style_size: Size | None
+    undivided: bool
 
     def first_fitting(
         self, size: Size, shapes: Iterable[tuple[int, bool]], history: int, allowed: int
@@ -129,7 +139,8 @@ class _Needs:
             style = self.style_size[0] * self.style_size[1] * _PICTURE
             # The style is only looked at, before there are a picture's gradient and past steps.
             window = max(window, style + self._windows(self.style_size, side, False)[0] * per_pixel)
-        return int(_FIXED + pictures + window)
+        features = size[0] * size[1] * _TARGETS + _ROWS if self.undivided else 0
+        return int(_FIXED + pictures + window + features)
 
     def work(self, size: Size, side: int, keep: bool) -> int:
         """What a step in tiles takes, in pixels that go once through the network."""

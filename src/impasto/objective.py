@@ -17,12 +17,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.areas import Area, Derivatives, Sums, style_terms
+from impasto.areas import StyleTarget as StyleTarget  # for callers
 from impasto.compute import release_memory
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
+from impasto.feature_losses import feature_losses_in
+from impasto.feature_targets import feature_losses, mixed
 from impasto.losses import ContentLoss, add_total_variation, squares
 from impasto.settings import LARGEST_SIDE, Settings
 from impasto.statistics import Statistics, pull_back
-from impasto.style_losses import StyleLossFunction, WeightedStyleLosses, takes_roots
+from impasto.style_losses import (
+    STYLE_LOSSES,
+    StyleLossFunction,
+    WeightedStyleLosses,
+    takes_roots,
+)
 from impasto.tiles import Tile, tiles_of
 
 
@@ -43,47 +52,6 @@ class Evaluation:
     def loss(self) -> Tensor:
         """The total loss, a scalar."""
         return torch.stack(list(self.terms.values())).sum()
-
-
-_FEWEST_POSITIONS = 1.0
-
-Sums = Mapping[str, Statistics]
-Derivatives = Mapping[str, tuple[Tensor, Tensor]]
-"""By style layer: the derivative of the loss by the picture's sum (C,) and product (C, C)."""
-
-
-@dataclass(frozen=True)
-class StyleTarget:
-    """A part of the picture, and what it is to be painted in.
-
-    Attributes:
-        styles: the styles, blended by their weights. Each is one or more pictures (1, 3, h, w),
-            sRGB 0..1, of any size, whose statistics are taken together, with a mask (1, 1, h, w)
-            of what counts in it, or None for all of it.
-        mask: (1, 1, H, W), 0..1: how much each pixel of the picture belongs to this part; None
-            for all of it.
-    """
-
-    styles: Sequence[tuple[float, Iterable[tuple[Tensor, Tensor | None]]]]
-    mask: Tensor | None = None
-
-    @classmethod
-    def of(cls, style: Tensor, mask: Tensor | None = None) -> StyleTarget:
-        """A part painted in a single style picture (1, 3, h, w)."""
-        return cls([(1.0, [(style, None)])], mask)
-
-
-@dataclass(frozen=True)
-class Area:
-    """A part of the picture with its style's targets.
-
-    Attributes:
-        losses: style loss and weight by layer.
-        mask: see `StyleTarget`.
-    """
-
-    losses: Mapping[str, tuple[float, StyleLossFunction]]
-    mask: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +89,7 @@ class Objective:
         areas: Iterable[StyleTarget] = (),
         side: int = LARGEST_SIDE,
         keep_content: bool = True,
+        guide: Tensor | None = None,
     ) -> Objective:
         """The objective whose targets are the features of pictures.
 
@@ -132,6 +101,8 @@ class Objective:
             areas: the parts that have a style; none for a reconstruction.
             side: see the attribute.
             keep_content: whether to keep the content's feature maps.
+            guide: the picture that the level begins with, as large as the content; what of it
+                counts says `mixed`.
         """
         objective = cls(encoder, settings, side)
         targets = list(areas) if settings.weights.style else []
@@ -139,7 +110,8 @@ class Objective:
         if content is not None and settings.weights.content:
             masks = [part.mask for part in targets]
             objective, shares = objective._with_content(content, masks, keep=keep_content)
-        own = [objective._area(*both) for both in zip(targets, shares, strict=True)]
+        seen = mixed(content, guide)
+        own = [objective._area(*both, seen) for both in zip(targets, shares, strict=True)]
         return replace(objective, areas=tuple(own))
 
     @torch.inference_mode(False)
@@ -147,10 +119,17 @@ class Objective:
         """Value and gradient at ``picture``, (1, 3, H, W), sRGB 0..1."""
         tiles = self._tiles(picture, self.layers)
         first = self._features(picture, tiles[0]) if len(tiles) == 1 else None
-        terms = {f"content/{layer}": picture.new_zeros(()) for layer in self.content}
+        terms = {
+            name: picture.new_zeros(())
+            for name in (
+                *(f"content/{layer}" for layer in self.content),
+                *(f"style/{layer}" for area in self.areas for layer in area.features),
+            )
+        }
         masks = [area.mask for area in self.areas]
-        sums = self._sums(picture, self._style_layers, tiles, masks, first)
-        derivatives = self._style_terms(sums, terms)
+        summed = {layer for area in self.areas for layer in area.losses}
+        sums = self._sums(picture, summed, tiles, masks, first)
+        derivatives = style_terms(self.areas, sums, terms)
         gradient = torch.zeros_like(picture)
         for index, tile in enumerate(tiles):
             features = first or self._features(picture, tile)
@@ -175,30 +154,44 @@ class Objective:
 
     @property
     def _style_layers(self) -> set[str]:
-        return {layer for area in self.areas for layer in area.losses}
+        return {layer for area in self.areas for layer in {**area.losses, **area.features}}
 
-    def _area(self, target: StyleTarget, share: float) -> Area:
+    def _area(self, target: StyleTarget, share: float, seen: Tensor | None) -> Area:
         layers = _weighted(self.settings.style_layers, self.settings.weights.style * share)
+        if not feature_losses_in(self.settings.style_loss):
+            return Area(self._summed_losses(layers, target.styles), {}, target.mask)
+        styles = [(weight, list(pictures)) for weight, pictures in target.styles]  # seen twice
+        features = feature_losses(
+            self.encoder, layers, styles, self.settings, seen=seen, mask=target.mask
+        )
+        return Area(self._summed_losses(layers, styles), features, target.mask)
+
+    def _summed_losses(
+        self,
+        layers: Mapping[str, float],
+        styles: Sequence[tuple[float, Iterable[tuple[Tensor, Tensor | None]]]],
+    ) -> dict[str, tuple[float, StyleLossFunction]]:
+        names, normalization = self.settings.style_loss, self.settings.normalization
+        if not any(names.get(name) for name in STYLE_LOSSES):
+            return {}
         blend: dict[str, list[tuple[float, Statistics]]] = {layer: [] for layer in layers}
         # A painting ends at its edges, even where the picture repeats.
         periodic = self.encoder.periodic
         encoder = self.encoder.padded(self.settings.padding) if periodic else self.encoder
         ending = replace(self, encoder=encoder)
-        for weight, pictures in target.styles:
+        for weight, pictures in styles:
             sums: list[Sums] = []
             for style, mask in pictures:
                 sums += ending._sums(style, layers, ending._tiles(style, layers), [mask])
             for layer in layers:
                 blend[layer].append((weight, functools.reduce(add, (x[layer] for x in sums))))
-        names, normalization = self.settings.style_loss, self.settings.normalization
-        losses = {
+        return {
             layer: (
                 weight,
                 WeightedStyleLosses.of(Statistics.blend(blend[layer]), names, normalization),
             )
             for layer, weight in layers.items()
         }
-        return Area(losses, target.mask)
 
     def _with_content(
         self, content: Tensor, masks: Sequence[Tensor | None], *, keep: bool
@@ -283,27 +276,6 @@ class Objective:
                 _leave(tile)
         return list(sums)
 
-    def _style_terms(
-        self, sums: Sequence[Sums], terms: dict[str, Tensor]
-    ) -> list[tuple[Tensor | None, Derivatives]]:
-        """Adds the style's terms; returns by area its mask and the derivatives by its sums."""
-        derivatives: list[tuple[Tensor | None, Derivatives]] = []
-        for area, own in zip(self.areas, sums, strict=True):
-            by_layer: dict[str, tuple[Tensor, Tensor]] = {}
-            for layer, (weight, loss) in area.losses.items():
-                picture = own[layer]
-                if picture.count < _FEWEST_POSITIONS:
-                    continue  # at this level of the pyramid the layer hardly sees the area
-                with torch.enable_grad():  # autograd only sees the C x C sums
-                    leaves = picture.sum.requires_grad_(), picture.product.requires_grad_()
-                    value = weight * loss(Statistics(picture.count, *leaves))
-                    d_sum, d_product = torch.autograd.grad(value, leaves, materialize_grads=True)
-                by_layer[layer] = d_sum, d_product
-                name = f"style/{layer}"
-                terms[name] = terms[name] + value.detach() if name in terms else value.detach()
-            derivatives.append((area.mask, by_layer))
-        return derivatives
-
     def _contributions(
         self,
         index: int,
@@ -315,6 +287,7 @@ class Objective:
         """What adds each layer's own gradient, and the content's terms, for one tile."""
         content = self._content_maps_of(index, tile)
         styled = {layer for _, by_layer in derivatives for layer in by_layer}
+        styled |= {layer for area in self.areas for layer in area.features}
 
         def contribute(layer: str, from_above: Tensor | None) -> Tensor:
             own = tile.owned(features[layer], stride(layer))
@@ -323,6 +296,12 @@ class Objective:
                 for mask, by_layer in derivatives
                 if layer in by_layer
             ]
+            for area in self.areas:
+                for weight, style_loss in area.features.get(layer, ()):
+                    counts = _counts(area.mask, tile, layer)
+                    value, by_features = style_loss(own, weight, counts)
+                    terms[f"style/{layer}"] += value
+                    parts.append(by_features)
             if layer in content:
                 weight, loss = self.content[layer]
                 value, by_features = loss(own, content[layer], weight)

@@ -46,6 +46,15 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             source="impasto's own, docs/decisions/0002-default-preset.md",
             values={"iterations": (150, 80, 40, 20, 10), "history": 20},
         ),
+        "neighbors": Preset(
+            summary="crisp strokes: every place takes after the most similar ones of the painting",
+            source="Kolkin et al.: Neural Neighbor Style Transfer, 2022, in impasto's own terms",
+            values={
+                "style_loss": {"neighbors": 0.5, "covariance": 1.0},
+                "style_layers": dict.fromkeys(FIVE_STYLE_LAYERS[:4], 0.25),
+                "content_weight": 0.5,
+            },
+        ),
         "gatys": Preset(
             summary="the founding paper: white noise, average pooling, L-BFGS, Gram matrices",
             source="Gatys, Ecker, Bethge: A Neural Algorithm of Artistic Style, 2015, eq. 1-7",
@@ -137,6 +146,6 @@ def command_defaults(command: str, preset: str = "default") -> Mapping[str, Any]
     that follow a text are followed.
     """
     defaults = COMMAND_DEFAULTS.get(command, {})
-    if preset in ("default", "fast", "fine") or command == "try":
+    if preset in ("default", "fast", "fine", "neighbors") or command == "try":
         return defaults
     return {"start": "noise"} if command == "texture" else {}

@@ -12,6 +12,7 @@ from impasto.capture import captured
 from impasto.compute import Machine, release_memory
 from impasto.encoder import Encoder
 from impasto.errors import CheckpointError
+from impasto.feature_losses import feature_losses_in
 from impasto.images import Image
 from impasto.memory import Plan, plan
 from impasto.objective import Evaluation, Objective
@@ -97,7 +98,7 @@ class Step:
                 "latest step, and only that can be saved; save it before asking for the next"
             )
         if self.level_done:  # the next level begins with a picture alone
-            return replace(self._state, pixels=self.pixels)
+            return replace(self._state, pixels=self.pixels, guide=None)
         return replace(self._state, optimizer=self._optimizer.state())
 
     @property
@@ -124,6 +125,8 @@ class RunState:
         level_done: as in `Step`.
         terms: loss terms of the accepted picture.
         optimizer: `PixelOptimizer.state`; empty at the start and at the end of a level.
+        guide: (1, 3, h, w): the picture that the level began with, where a style loss seeks its
+            neighbours; None at the start and at the end of a level.
     """
 
     level: int
@@ -133,6 +136,7 @@ class RunState:
     level_done: bool = False
     terms: Mapping[str, Tensor] = field(default_factory=dict)
     optimizer: Mapping[str, Tensor] = field(default_factory=dict)
+    guide: Tensor | None = None
 
 
 @dataclass
@@ -181,6 +185,7 @@ class Run:
         )
         sizes = task.level_sizes
         counts = level_iterations(len(sizes), settings)
+        styled = task.style is not None and settings.weights.style
         plans = [
             plan(
                 size,
@@ -190,6 +195,7 @@ class Run:
                 content_layers=task.content_layers,
                 history=min(settings.history, max(1, count - 1)),
                 style_size=task.style_size(size),
+                undivided=feature_losses_in(settings.style_loss) if styled else (),
             )
             for size, count in zip(reversed(sizes), reversed(counts), strict=True)
         ]  # the largest first: an error names the size that was asked for
@@ -221,10 +227,13 @@ class Run:
         pixels = state.pixels.to(self.machine.device)
         if not state.iteration:
             pixels = self._start_of(level, pixels)
-        state = replace(state, pixels=pixels, optimizer={})
+        guide = None
+        if self.task.settings.style_loss.get("neighbors"):
+            guide = pixels if state.guide is None else state.guide
+        state = replace(state, pixels=pixels, optimizer={}, guide=guide)
         if not state.level_done:
             with self.machine.active():
-                objective = self._objective(level, pixels)
+                objective = self._objective(level, pixels, guide)
         while not state.level_done:
             pixels, iteration = state.pixels, state.iteration + 1
             with self.machine.active():
@@ -244,6 +253,7 @@ class Run:
                 or optimizer.converged
                 or (level == last and self._is_enough(terms)),
                 terms=terms,
+                guide=guide,
             )
             yield self._step(state, optimizer)
         assert optimizer.accepted is not None  # the first step accepts one or raises
@@ -269,7 +279,9 @@ class Run:
         stop_loss = self.task.settings.stop_loss
         return stop_loss is not None and sum(map(float, terms.values())) <= stop_loss
 
-    def _objective(self, level: int, pixels: Tensor) -> Callable[[Tensor], Evaluation]:
+    def _objective(
+        self, level: int, pixels: Tensor, guide: Tensor | None
+    ) -> Callable[[Tensor], Evaluation]:
         size, plan = self.sizes[level], self.plans[level]
         content = self.task.content_at(size)
         objective = Objective.towards(
@@ -279,6 +291,7 @@ class Run:
             areas=self.task.style_targets(size, self.machine.device),
             side=plan.side,
             keep_content=plan.keep_content,
+            guide=guide,
         )
         return objective if plan.tiled else captured(objective, pixels)
 

@@ -37,7 +37,7 @@ LAYER_NAMES = tuple(
 """All layers that can be used, shallow to deep: a convolution before and after its ReLU."""
 
 Normalization = Literal["scale-free", "gatys", "course", "neural-style", "sums"]
-StyleLoss = Literal["gram", "covariance", "wasserstein", "mean-std"]
+StyleLoss = Literal["gram", "covariance", "wasserstein", "mean-std", "sliced", "neighbors"]
 Optimizer = Literal["lbfgs", "adam"]
 Pooling = Literal["max", "avg"]
 Padding = Literal["replicate", "zeros"]
@@ -193,8 +193,9 @@ class Settings(BaseModel):
 
     style_loss: StyleLossWeights = Field(default={"covariance": 1.0}, min_length=1)
     """What of the style's features is matched: Gram matrix, mean and covariance (their squared
-    differences, or the Wasserstein distance), or each channel's mean and deviation; or a sum,
-    each with a weight: covariance wasserstein=0.5."""
+    differences, or the Wasserstein distance), each channel's mean and deviation, the features'
+    distribution (sliced) or their nearest neighbours (neighbors); or a sum, each with a weight:
+    covariance wasserstein=0.5."""
 
     style_margin: float = Field(0.02, ge=0, le=0.4, allow_inf_nan=False)
     """Share of the style left out along each edge, where photographs show canvas and frame."""
@@ -270,7 +271,8 @@ class Settings(BaseModel):
     where the deepest layer allows it."""
 
     seed: int = Field(0, ge=0, lt=2**63)
-    """Seed of the noise. Same seed, machine and settings: same pixels."""
+    """Seed of all that is random: noise, directions, positions drawn. Same seed, machine and
+    settings: same pixels."""
 
     def __init__(self, **given: Any) -> None:
         name = given.get("preset", "default")

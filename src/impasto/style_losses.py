@@ -311,7 +311,7 @@ class WeightedStyleLosses:
             tuple(
                 (weight, STYLE_LOSSES[name](style, normalization))
                 for name, weight in weights.items()
-                if weight
+                if weight and name in STYLE_LOSSES
             )
         )
 

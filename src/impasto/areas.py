@@ -1,0 +1,87 @@
+"""The parts of a picture, each with its own style: what they are to reach, and how far they are.
+
+A picture without regions is a single part. Losses that see sums are differentiated here, once for
+all tiles; those that see features are asked at every layer, on the way back (`objective`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from impasto.feature_targets import FeatureLosses
+from impasto.statistics import Statistics
+from impasto.style_losses import StyleLossFunction
+
+_FEWEST_POSITIONS = 1.0
+
+Sums = Mapping[str, Statistics]
+Derivatives = Mapping[str, tuple[Tensor, Tensor]]
+"""By style layer: the derivative of the loss by the picture's sum (C,) and product (C, C)."""
+
+
+@dataclass(frozen=True)
+class StyleTarget:
+    """A part of the picture, and what it is to be painted in.
+
+    Attributes:
+        styles: the styles, blended by their weights. Each is one or more pictures (1, 3, h, w),
+            sRGB 0..1, of any size, whose statistics are taken together, with a mask (1, 1, h, w)
+            of what counts in it, or None for all of it.
+        mask: (1, 1, H, W), 0..1: how much each pixel of the picture belongs to this part; None
+            for all of it.
+    """
+
+    styles: Sequence[tuple[float, Iterable[tuple[Tensor, Tensor | None]]]]
+    mask: Tensor | None = None
+
+    @classmethod
+    def of(cls, style: Tensor, mask: Tensor | None = None) -> StyleTarget:
+        """A part painted in a single style picture (1, 3, h, w)."""
+        return cls([(1.0, [(style, None)])], mask)
+
+
+@dataclass(frozen=True)
+class Area:
+    """A part of the picture with its style's targets.
+
+    Attributes:
+        losses: style loss and weight by layer, of those that see sums.
+        features: style losses and weights by layer, of those that see features.
+        mask: see `StyleTarget`.
+    """
+
+    losses: Mapping[str, tuple[float, StyleLossFunction]]
+    features: FeatureLosses
+    mask: Tensor | None = None
+
+
+def style_terms(
+    areas: Sequence[Area], sums: Sequence[Sums], terms: dict[str, Tensor]
+) -> list[tuple[Tensor | None, Derivatives]]:
+    """Adds the terms of all losses that see sums; returns by area its mask and their derivatives.
+
+    Args:
+        areas: the parts of the picture.
+        sums: the picture's statistics in each of them.
+        terms: loss terms by name, added to.
+    """
+    derivatives: list[tuple[Tensor | None, Derivatives]] = []
+    for area, own in zip(areas, sums, strict=True):
+        by_layer: dict[str, tuple[Tensor, Tensor]] = {}
+        for layer, (weight, loss) in area.losses.items():
+            picture = own[layer]
+            if picture.count < _FEWEST_POSITIONS:
+                continue  # at this level of the pyramid the layer hardly sees the area
+            with torch.enable_grad():  # autograd only sees the C x C sums
+                leaves = picture.sum.requires_grad_(), picture.product.requires_grad_()
+                value = weight * loss(Statistics(picture.count, *leaves))
+                d_sum, d_product = torch.autograd.grad(value, leaves, materialize_grads=True)
+            by_layer[layer] = d_sum, d_product
+            name = f"style/{layer}"
+            terms[name] = terms[name] + value.detach() if name in terms else value.detach()
+        derivatives.append((area.mask, by_layer))
+    return derivatives
