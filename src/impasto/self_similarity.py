@@ -65,9 +65,11 @@ def _distances(features: Tensor, dark: Tensor) -> Tensor:
 
 
 def positions(size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Rows and columns of the positions that are compared: a grid as dense as is allowed.
+    """Rows and columns of the positions that are compared, as many as are allowed.
 
-    The same for every picture of that size, so that the loss is a fixed function of the picture.
+    One from each cell of a grid, at random but the same for every picture of that size, so that the
+    loss is a fixed function of the picture. On a regular grid it would be smallest for a texture
+    that repeats with the grid, and that was to be seen.
 
     Args:
         size: height and width of the layer's feature map.
@@ -79,8 +81,8 @@ def positions(size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
     step = 1
     while -(-size[0] // step) * -(-size[1] // step) > MOST_POSITIONS:
         step += 1
-    rows, columns = (
-        torch.arange(min(step // 2, length - 1), length, step, device=device) for length in size
-    )
-    grid = torch.cartesian_prod(rows, columns)
-    return grid[:, 0], grid[:, 1]
+    cells = torch.cartesian_prod(*(torch.arange(0, length, step) for length in size))
+    within = torch.rand(cells.shape, generator=torch.Generator().manual_seed(0))
+    room = (torch.tensor(size) - cells).clamp(max=step)
+    rows, columns = (cells + (within * room).long()).to(device).unbind(1)
+    return rows, columns
