@@ -54,6 +54,7 @@ _OF_THE_OBJECTIVE = (
     "size",
     "content_weight",
     "style_weight",
+    "content_loss",
     "content_layers",
     "style_layers",
     "style_loss",

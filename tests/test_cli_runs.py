@@ -86,8 +86,10 @@ REPEATED = {
         "--iterations 2",
     ),
     "reconstruct": (
-        "reconstruct house.png --size 40 --iterations 2 --layer conv2_1 conv3_1=0.5",
-        "impasto reconstruct CONTENT --size 40 --iterations 2 --layer conv2_1 conv3_1=0.5",
+        "reconstruct house.png --size 40 --iterations 2 --layer conv2_1 conv3_1=0.5 "
+        "--content-loss features self-similarity=0.5",
+        "impasto reconstruct CONTENT --size 40 --iterations 2 --layer conv2_1 conv3_1=0.5 "
+        "--content-loss features self-similarity=0.5",
     ),
 }
 DEFAULT_NAMES = {

@@ -54,6 +54,26 @@ def test_style_losses_are_read_in_every_form(given: Any, expected: dict[str, flo
     assert Settings(**settings.model_dump(mode="json")) == settings
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("self-similarity", {"self-similarity": 1.0}),
+        ("features,self-similarity=0.5", {"features": 1.0, "self-similarity": 0.5}),
+        (["features", "self-similarity=0.5"], {"features": 1.0, "self-similarity": 0.5}),
+        ({"features": 2}, {"features": 2.0}),
+    ],
+)
+def test_content_losses_are_read_in_every_form(given: Any, expected: dict[str, float]) -> None:
+    settings = Settings(content_loss=given)
+    assert settings.content_loss == expected
+    assert Settings(**settings.model_dump(mode="json")) == settings
+
+
+def test_presets_that_follow_a_text_take_a_content_loss_of_weight_zero() -> None:
+    settings = Settings(preset="gatys", content_loss="features,self-similarity=0")
+    assert settings.content_loss["self-similarity"] == 0
+
+
 def test_layer_names_are_those_of_vgg_19() -> None:
     assert len(LAYER_NAMES) == 32
     assert LAYER_NAMES[0] == "conv1_1"
@@ -94,6 +114,14 @@ def test_layer_names_are_those_of_vgg_19() -> None:
         ({"style_loss": 3}, ["style_loss", "3", "covariance or wasserstein=0.5"]),
         ({"style_loss": "gram=0"}, ["style_loss", "weights are 0"]),
         ({"style_loss": "wasserstein=-1"}, ["style_loss.wasserstein", "-1", "0"]),
+        ({"content_loss": "self-similar"}, ["content loss", "did you mean 'self-similarity'"]),
+        ({"content_loss": "features,features"}, ["content loss", "twice"]),
+        ({"content_loss": "features=0"}, ["content_loss", "weights are 0"]),
+        ({"content_loss": "self-similarity=-1"}, ["content_loss.self-similarity", "-1", "0"]),
+        (
+            {"preset": "gatys", "content_loss": "features,self-similarity=0.5"},
+            ["content_loss self-similarity", "scale-free", "gatys", "use content_loss features"],
+        ),
     ],
 )
 def test_bad_settings_get_one_clear_line(given: dict[str, Any], words: list[str]) -> None:

@@ -15,7 +15,8 @@ neural-style  1/(C M) |F - P|^2           1/C^2 |G / (C M) - A / (C M)|^2     1/
 sums          1/2 |F - P|^2               1/2 |G - A|^2                       1/2 sum, 0..255
 ============  ==========================  ==================================  ====================
 
-|X|^2 is the sum of squares of all entries. Sources: gatys, Gatys et al. 2015, equations 1 and 4;
+|X|^2 is the sum of squares of all entries. The content's other distance, scale-free alone, is in
+`self_similarity`. Sources: gatys, Gatys et al. 2015, equations 1 and 4;
 course, the Art Generation assignment of deeplearning.ai; neural-style, neural_style.lua of
 jcjohnson/neural-style; scale-free is impasto's own: every term is 1 for a picture whose features
 are zero, whatever the pair, layer and size, so weights mean the same everywhere.

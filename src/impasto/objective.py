@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import add
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from impasto.areas import Area, Derivatives, Sums, style_terms
 from impasto.areas import StyleTarget as StyleTarget  # for callers
-from impasto.compute import release_memory
+from impasto.content import Content, Samples, weighted
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
 from impasto.feature_losses import feature_losses_in
 from impasto.feature_targets import feature_losses, mixed
-from impasto.losses import ContentLoss, add_total_variation, squares
+from impasto.losses import add_total_variation
 from impasto.settings import LARGEST_SIDE, Settings
 from impasto.statistics import Statistics, pull_back
 from impasto.style_losses import (
@@ -62,21 +62,16 @@ class Objective:
         encoder: describes the picture. If it is periodic, so are content, tiles and total
             variation; the style is not.
         settings: where weights and normalisation come from.
+        content: what the picture is to show.
         side: longest side in pixels of the part of a picture that is worked on at a time.
         areas: the parts of the picture that have a style.
-        content: content loss and weight by layer.
-        content_picture: (1, 3, H, W), of the picture's size.
-        content_maps: what each tile owns of the content's feature maps, by layer; empty to compute
-            them anew for every evaluation, which takes a quarter longer and less memory.
     """
 
     encoder: Encoder
     settings: Settings
+    content: Content
     side: int = LARGEST_SIDE
     areas: tuple[Area, ...] = ()
-    content: Mapping[str, tuple[float, ContentLoss]] = field(default_factory=dict)
-    content_picture: Tensor | None = None
-    content_maps: tuple[Mapping[str, Tensor], ...] = ()
 
     @classmethod
     @torch.inference_mode(False)  # a caller's inference mode would forbid the gradients
@@ -104,12 +99,16 @@ class Objective:
             guide: the picture that the level begins with, as large as the content; what of it
                 counts says `mixed`.
         """
-        objective = cls(encoder, settings, side)
+        objective = cls(encoder, settings, Content(encoder), side)
         targets = list(areas) if settings.weights.style else []
         shares = [1.0 if part.mask is None else float(part.mask.mean()) for part in targets]
         if content is not None and settings.weights.content:
             masks = [part.mask for part in targets]
-            objective, shares = objective._with_content(content, masks, keep=keep_content)
+            styled = weighted(settings.style_layers, 1.0) if targets else {}
+            used = {*weighted(settings.content_layers, 1.0), *styled}
+            tiles = objective._tiles(content, used)
+            found, shares = Content.of(encoder, settings, content, tiles, masks, keep=keep_content)
+            objective = replace(objective, content=found)
         seen = mixed(content, guide)
         own = [objective._area(*both, seen) for both in zip(targets, shares, strict=True)]
         return replace(objective, areas=tuple(own))
@@ -122,21 +121,25 @@ class Objective:
         terms = {
             name: picture.new_zeros(())
             for name in (
-                *(f"content/{layer}" for layer in self.content),
+                *(f"content/{layer}" for layer in self.content.layers),
                 *(f"style/{layer}" for area in self.areas for layer in area.features),
             )
         }
         masks = [area.mask for area in self.areas]
         summed = {layer for area in self.areas for layer in area.losses}
-        sums = self._sums(picture, summed, tiles, masks, first)
+        samples = self.content.samples()
+        sums = self._sums(picture, summed, tiles, masks, first, samples)
         derivatives = style_terms(self.areas, sums, terms)
+        by_samples = self.content.similarity_terms(samples, terms)
         gradient = torch.zeros_like(picture)
         for index, tile in enumerate(tiles):
             features = first or self._features(picture, tile)
             first = None
-            contributions = self._contributions(index, tile, features, derivatives, terms)
+            contributions = self._contributions(
+                index, tile, features, derivatives, by_samples, terms
+            )
             tile.add_window(gradient, self.encoder.pullback(features, contributions))
-            _leave(tile)
+            tile.leave()
         if weight := self.settings.weights.total_variation:
             terms["total_variation"] = add_total_variation(
                 gradient,
@@ -150,14 +153,14 @@ class Objective:
     @property
     def layers(self) -> set[str]:
         """The layers in use."""
-        return {*self.content, *self._style_layers}
+        return self.content.layers | self._style_layers
 
     @property
     def _style_layers(self) -> set[str]:
         return {layer for area in self.areas for layer in {**area.losses, **area.features}}
 
     def _area(self, target: StyleTarget, share: float, seen: Tensor | None) -> Area:
-        layers = _weighted(self.settings.style_layers, self.settings.weights.style * share)
+        layers = weighted(self.settings.style_layers, self.settings.weights.style * share)
         if not feature_losses_in(self.settings.style_loss):
             return Area(self._summed_losses(layers, target.styles), {}, target.mask)
         styles = [(weight, list(pictures)) for weight, pictures in target.styles]  # seen twice
@@ -193,51 +196,6 @@ class Objective:
             for layer, weight in layers.items()
         }
 
-    def _with_content(
-        self, content: Tensor, masks: Sequence[Tensor | None], *, keep: bool
-    ) -> tuple[Objective, list[float]]:
-        """This objective with the content's targets; and the share of each masked part in them.
-
-        With its style loss multiplied by its share, a part is balanced as if it were alone.
-        """
-        layers = _weighted(self.settings.content_layers, self.settings.weights.content)
-        everything = [None, *masks]
-        sizes = {layer: [0.0] * len(everything) for layer in layers}
-        norms = {layer: [0.0] * len(everything) for layer in layers}
-        maps = []
-        styled = _weighted(self.settings.style_layers, 1.0) if masks else {}
-        for tile in self._tiles(content, {*layers, *styled}):
-            owned = self._owned_content(content, tile, layers)
-            for layer, part in owned.items():
-                for number, mask in enumerate(everything):
-                    counts = _counts(mask, tile, layer)
-                    norms[layer][number] += float(squares(part, weights=counts))
-                    share = 1.0 if counts is None else float(counts.mean())
-                    sizes[layer][number] += share * part.numel()
-            if keep:  # copies, because what a tile owns is a view of a map larger by the halo
-                maps.append(
-                    {layer: part if tile.whole else part.clone() for layer, part in owned.items()}
-                )
-            _leave(tile)
-        kind = self.settings.normalization
-        losses = {
-            layer: [
-                ContentLoss.of(*both, kind) for both in zip(norms[layer], sizes[layer], strict=True)
-            ]
-            for layer in layers
-        }
-        shares = [
-            sum(
-                weight * losses[layer][0].factor / losses[layer][number].factor
-                for layer, weight in layers.items()
-            )
-            / sum(layers.values())
-            for number in range(1, len(everything))
-        ]
-        chosen = {layer: (weight, losses[layer][0]) for layer, weight in layers.items()}
-        done = replace(self, content=chosen, content_picture=content, content_maps=tuple(maps))
-        return done, shares
-
     def _tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:
         size = (picture.shape[2], picture.shape[3])
         halo = self.encoder.halo(layers)
@@ -247,12 +205,6 @@ class Objective:
     def _features(self, picture: Tensor, tile: Tile) -> Features:
         return self.encoder.forward(tile.window(picture), self.layers)
 
-    def _owned_content(
-        self, content: Tensor, tile: Tile, layers: Iterable[str]
-    ) -> dict[str, Tensor]:
-        features = self.encoder.forward(tile.window(content), layers, keep=False)
-        return {layer: tile.owned(features[layer], stride(layer)) for layer in layers}
-
     def _sums(
         self,
         picture: Tensor,
@@ -260,20 +212,29 @@ class Objective:
         tiles: tuple[Tile, ...],
         masks: Sequence[Tensor | None],
         first: Features | None = None,
+        samples: Samples = MappingProxyType({}),
     ) -> list[Sums]:
-        """Statistics of the picture under each mask; ``first`` are features of the first tile."""
+        """Statistics of the picture under each mask; adds to the content's ``samples``.
+
+        ``first`` are features of the first tile.
+        """
         sums: list[dict[str, Statistics]] = [{} for _ in masks]
         exact = takes_roots(self.settings.style_loss)
-        for tile in tiles if layers else ():
-            features = first or self.encoder.forward(tile.window(picture), layers, keep=False)
+        seen = {*layers, *samples}
+        for index, tile in enumerate(tiles if seen else ()):
+            features = first or self.encoder.forward(tile.window(picture), seen, keep=False)
+            self.content.sample(samples, index, tile, features)
             for layer in layers:
-                owned = tile.owned(features[layer], stride(layer))
                 for mask, under in zip(masks, sums, strict=True):
-                    part = Statistics.of(owned, _counts(mask, tile, layer), exact=exact)
+                    part = Statistics.of(
+                        tile.owned(features[layer], stride(layer)),
+                        tile.counts(mask, stride(layer)),
+                        exact=exact,
+                    )
                     under[layer] = under[layer] + part if layer in under else part
             if features is not first:
-                del features, owned
-                _leave(tile)
+                del features
+                tile.leave()
         return list(sums)
 
     def _contributions(
@@ -282,31 +243,30 @@ class Objective:
         tile: Tile,
         features: Features,
         derivatives: Sequence[tuple[Tensor | None, Derivatives]],
+        by_samples: Samples,
         terms: dict[str, Tensor],
     ) -> dict[str, Contribution]:
         """What adds each layer's own gradient, and the content's terms, for one tile."""
-        content = self._content_maps_of(index, tile)
+        targets = self.content.targets(index, tile)
         styled = {layer for _, by_layer in derivatives for layer in by_layer}
         styled |= {layer for area in self.areas for layer in area.features}
 
         def contribute(layer: str, from_above: Tensor | None) -> Tensor:
             own = tile.owned(features[layer], stride(layer))
             parts = [
-                pull_back(own, *by_layer[layer], _counts(mask, tile, layer))
+                pull_back(own, *by_layer[layer], tile.counts(mask, stride(layer)))
                 for mask, by_layer in derivatives
                 if layer in by_layer
             ]
             for area in self.areas:
                 for weight, style_loss in area.features.get(layer, ()):
-                    counts = _counts(area.mask, tile, layer)
+                    counts = tile.counts(area.mask, stride(layer))
                     value, by_features = style_loss(own, weight, counts)
                     terms[f"style/{layer}"] += value
                     parts.append(by_features)
-            if layer in content:
-                weight, loss = self.content[layer]
-                value, by_features = loss(own, content[layer], weight)
-                terms[f"content/{layer}"] += value
-                parts.append(by_features)
+            if layer in self.content.layers:
+                target = targets.get(layer)
+                parts.append(self.content.gradient(layer, own, target, by_samples, index, terms))
             whole = functools.reduce(Tensor.add_, parts)
             if tile.whole:
                 return whole if from_above is None else whole.add_(from_above)
@@ -315,28 +275,6 @@ class Objective:
             tile.owned(from_above, stride(layer)).add_(whole)
             return from_above
 
-        return {layer: functools.partial(contribute, layer) for layer in {*content, *styled}}
-
-    def _content_maps_of(self, index: int, tile: Tile) -> Mapping[str, Tensor]:
-        if self.content_maps or self.content_picture is None:
-            return self.content_maps[index] if self.content_maps else {}
-        return self._owned_content(self.content_picture, tile, self.content)
-
-
-def _leave(tile: Tile) -> None:
-    """Gives memory back between tiles: windows differ in size, and pieces left over add up."""
-    if not tile.whole:
-        release_memory()
-
-
-def _counts(mask: Tensor | None, tile: Tile, layer: str) -> Tensor | None:
-    """How much each position that a tile owns of a layer counts: the mean of its pixels' mask."""
-    if mask is None:
-        return None
-    pixels = stride(layer)
-    pooled = functional.avg_pool2d(tile.window(mask), pixels, ceil_mode=True)
-    return tile.owned(pooled, pixels)
-
-
-def _weighted(layers: Mapping[str, float], weight: float) -> dict[str, float]:
-    return {layer: share * weight for layer, share in layers.items() if share}
+        return {
+            layer: functools.partial(contribute, layer) for layer in self.content.layers | styled
+        }

@@ -38,6 +38,7 @@ LAYER_NAMES = tuple(
 
 Normalization = Literal["scale-free", "gatys", "course", "neural-style", "sums"]
 StyleLoss = Literal["gram", "covariance", "wasserstein", "mean-std", "sliced", "neighbors"]
+ContentLossName = Literal["features", "self-similarity"]
 Optimizer = Literal["lbfgs", "adam"]
 Pooling = Literal["max", "avg"]
 Padding = Literal["replicate", "zeros"]
@@ -68,6 +69,12 @@ def parse_layers(value: object) -> object:
 def parse_style_losses(value: object) -> object:
     """Style losses with weights, in the forms of `parse_layers`: ``"gram"``, ``"gram=2"``..."""
     return parse_weighted(value, get_args(StyleLoss), "style loss", "covariance or wasserstein=0.5")
+
+
+def parse_content_losses(value: object) -> object:
+    """Content losses with weights, in the forms of `parse_layers`."""
+    example = "features or self-similarity=0.5"
+    return parse_weighted(value, get_args(ContentLossName), "content loss", example)
 
 
 def parse_weighted(value: object, known: Iterable[str], what: str, example: str) -> object:
@@ -121,6 +128,7 @@ def _parse_numbers(value: object) -> object:
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 LayerWeights = Annotated[dict[str, Weight], BeforeValidator(parse_layers)]
 StyleLossWeights = Annotated[dict[StyleLoss, Weight], BeforeValidator(parse_style_losses)]
+ContentLossWeights = Annotated[dict[ContentLossName, Weight], BeforeValidator(parse_content_losses)]
 Iterations = Annotated[
     tuple[Annotated[int, Field(ge=1, le=100_000)], ...],
     BeforeValidator(_parse_numbers),
@@ -196,6 +204,10 @@ class Settings(BaseModel):
     differences, or the Wasserstein distance), each channel's mean and deviation, the features'
     distribution (sliced) or their nearest neighbours (neighbors); or a sum, each with a weight:
     covariance wasserstein=0.5."""
+
+    content_loss: ContentLossWeights = Field(default={"features": 1.0}, min_length=1)
+    """What of the content is matched: its feature maps, or their self-similarity, which of its
+    places are alike; or a sum, each with a weight: features self-similarity=0.5."""
 
     style_margin: float = Field(0.02, ge=0, le=0.4, allow_inf_nan=False)
     """Share of the style left out along each edge, where photographs show canvas and frame."""
@@ -284,7 +296,7 @@ class Settings(BaseModel):
             raise SettingsError(_one_line(error)) from None
         object.__setattr__(self, "__pydantic_fields_set__", set(given))
 
-    @field_validator("content_layers", "style_layers", "style_loss")
+    @field_validator("content_layers", "style_layers", "style_loss", "content_loss")
     @classmethod
     def _some_name_counts(cls, weighted: dict[str, float]) -> dict[str, float]:
         if not any(weighted.values()):
@@ -320,12 +332,16 @@ class Settings(BaseModel):
                     f"style_crop = {self.style_crop}: should be left, top, right and bottom, with "
                     "left below right and top below bottom, such as 0,0,0.5,1 for the left half"
                 )
-        for name, weight in self.style_loss.items():
-            if weight and name != "gram" and self.normalization != "scale-free":
-                raise ValueError(
-                    f"style_loss {name} needs normalization scale-free, not {self.normalization}; "
-                    "use style_loss gram"
-                )
+        for setting, weights, plain in (
+            ("style_loss", self.style_loss, "gram"),
+            ("content_loss", self.content_loss, "features"),
+        ):
+            for name, weight in weights.items():
+                if weight and name != plain and self.normalization != "scale-free":
+                    raise ValueError(
+                        f"{setting} {name} needs normalization scale-free, not "
+                        f"{self.normalization}; use {setting} {plain}"
+                    )
         self._check_color()
         return self
 
@@ -386,7 +402,7 @@ def _one_line(error: ValidationError) -> str:
     if not first["loc"]:
         return message
     # A union reports its members in the location; users know the setting and the name in it.
-    known = (*Settings.model_fields, *LAYER_NAMES, *get_args(StyleLoss))
+    known = (*Settings.model_fields, *LAYER_NAMES, *get_args(StyleLoss), *get_args(ContentLossName))
     name = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part in known)
     message = message.removeprefix("Input ")
     return f"{name} = {first['input']!r}: {message}"

@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from impasto.compute import release_memory
 from impasto.pyramid import Size
 from impasto.winograd import TILE
 
@@ -73,6 +75,27 @@ class Tile:
         rows = _cells(self.own_rows, self.rows[0], stride)
         columns = _cells(self.own_columns, self.columns[0], stride)
         return features[..., rows, columns]
+
+    def cells(self, stride: int) -> tuple[slice, slice]:
+        """Rows and columns of the owned part in the whole picture's map."""
+        return _cells(self.own_rows, 0, stride), _cells(self.own_columns, 0, stride)
+
+    def counts(self, mask: Tensor | None, stride: int) -> Tensor | None:
+        """How much each owned position counts, (1, 1, h, w): the mean of its pixels' mask.
+
+        Args:
+            mask: (1, 1, H, W) of the picture, 0..1; None, as the result, for 1 everywhere.
+            stride: as for `owned`.
+        """
+        if mask is None:
+            return None
+        pooled = functional.avg_pool2d(self.window(mask), stride, ceil_mode=True)
+        return self.owned(pooled, stride)
+
+    def leave(self) -> None:
+        """Gives memory back between tiles: windows differ in size, and pieces left over add up."""
+        if not self.whole:
+            release_memory()
 
 
 def tiles_of(
