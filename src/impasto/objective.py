@@ -189,7 +189,9 @@ class Objective:
             for style, mask in pictures:
                 sums += ending._sums(style, layers, ending._tiles(style, layers), [mask])
             for layer in layers:
-                blend[layer].append((weight, functools.reduce(add, (x[layer] for x in sums))))
+                whole = functools.reduce(add, (x[layer] for x in sums))
+                if whole.count >= _FEWEST_POSITIONS:
+                    blend[layer].append((weight, whole))
         names, normalization = self.settings.style_loss, self.settings.normalization
         losses = {
             layer: (
@@ -197,6 +199,7 @@ class Objective:
                 WeightedStyleLosses.of(Statistics.blend(blend[layer]), names, normalization),
             )
             for layer, weight in layers.items()
+            if blend[layer]  # else the layer hardly sees the style's part at this level
         }
         return Area(losses, target.mask)
 
