@@ -75,6 +75,13 @@ class Inputs:
             tuple(map(_file_name, mapped)),
         )
 
+    @property
+    def named(self) -> bool:
+        """Whether any of them has a name."""
+        pairs = (name for pair in self.regions for name in pair)
+        names = (self.content, *self.styles, *self.maps, *pairs)
+        return any(name is not None and name != UNPAINTED for name in names)
+
     def to_json(self) -> dict[str, Any]:
         """What a recipe says of them; nothing of those that there were none of."""
         regions = [{"mask": mask, "style": style} for mask, style in self.regions]

@@ -174,8 +174,6 @@ def check_region(name: str, share: Tensor, size: Size, layers: Iterable[str]) ->
         PictureError: it is empty, or too small for every layer. Where it is too small for some of
             them, this is a `RegionWarning`.
     """
-    if not torch.isfinite(share).all():
-        raise PictureError(f"{name}: the mask has NaN or infinite pixels; mend it")
     pixels = float(share.mean()) * size[0] * size[1] if share.numel() else 0.0
     found = f"{name}: the region has {pixels:.0f} pixels of a picture of {size[1]}x{size[0]}"
     remedy = "use a larger --size, a larger region or shallower layers"

@@ -270,7 +270,7 @@ class Task:
                 **({"progress": round(progress, 4)} if progress < 1 else {}),
                 "impasto": __version__,
                 "command": self.command,
-                **({"inputs": self.inputs.to_json()} if self.inputs != Inputs() else {}),
+                **({"inputs": self.inputs.to_json()} if self.inputs.named else {}),
                 "settings": self.settings.model_dump(mode="json"),
                 "size": [size[1], size[0]],
                 "weights": self.weights,
@@ -355,20 +355,23 @@ class Task:
         """That no region is empty, or too small for what it is to be painted in."""
         styled = _with_weight(self.settings.style_layers) if self.settings.weights.style else set()
         own = [(r.name, styled if r.style is not None else set()) for r in self.regions]
-        named = [*((region.name, styled) for region in self.maps), *own]
+        named = [*((part.name, styled) for part in self.maps), *own]
+        for region in self.regions:
+            if not torch.isfinite(region.mask).all():
+                raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
         first = len(self._shares) - len(named)  # what no region covers is none
         for (name, layers), share in zip(named, self._shares[first:], strict=True):
             assert share is not None  # there are regions
             check_region(name, share, final, layers)
         blend = self.settings.style_blend
-        for region in self.maps:
-            for number, (name, mask) in region.styles.items():
+        for part in self.maps:
+            for number, (name, mask) in part.styles.items():
                 used = self._own_and_used(self.styles[number].pictures[0], final, number)[1]
                 check_region(name, self._cropped(mask), used, styled)
-            if not any(blend[min(number, len(blend) - 1)] for number in region.styles):
+            if not any(blend[min(number, len(blend) - 1)] for number in part.styles):
                 raise SettingsError(
                     f"style_blend = {blend}: leaves no style a weight that has the colour of "
-                    f"{region.name}; give one of them a weight above 0"
+                    f"{part.name}; give one of them a weight above 0"
                 )
 
     def _own_and_used(self, picture: Image, size: Size, number: int | None) -> tuple[Size, Size]:
