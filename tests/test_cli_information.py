@@ -25,8 +25,8 @@ from impasto.conventions import CAFFE
 from impasto.doctor import examine
 from impasto.encoder import Contribution, Encoder, min_size
 from impasto.errors import ImpastoError, SettingsError
+from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.layers import layer_facts
-from impasto.picture_decoding import DEFAULT_MAX_PIXELS
 from impasto.picture_writing import encode_png
 from impasto.presets import PRESETS
 from impasto.settings import LAYER_NAMES, Settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shlex
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ def test_colours_are_found_in_antialiased_and_compressed_maps(
     for region in found:
         ((_, mask),) = region.styles.values()
         assert float((mask - region.mask).abs().mean()) < 0.01
-    assert torch.equal(sum(region.mask for region in found), torch.ones(1, 1, 160, 160))
+    assert torch.equal(
+        torch.cat([region.mask for region in found], 1).sum(1), torch.ones(1, 160, 160)
+    )
     purple = found[2].mask[0, 0]
     assert purple[:, :18].amin() == 1
     assert purple[:, 24:].amax() == 0
@@ -213,7 +216,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     assert np.array_equal(pixels(tmp_path / "1.png"), pixels(tmp_path / "2.png"))
     assert read_recipe(tmp_path / "1.png")["inputs"]["maps"] == ["content map.png", "style.jpg"]
     small = ("--max-pixels", "4000", *few)
-    cases = {
+    cases: dict[str, Sequence[object]] = {
         "no style's map has its colour #ff0000": [*pair, "--map", "content map.png", "blue.png"],
         "--map has 1 maps for 1 styles": [*pair, "--map", "blue.png"],
         "gone.png: no such file": [*pair, "--map", "blue.png", "gone.png"],
