@@ -70,7 +70,7 @@ def test_colours_are_found_in_antialiased_and_compressed_maps(
     assert [region.name.split()[-1] for region in found] == ["#0000ff", "#ff0000", "#800080"]
     for region in found:
         ((_, mask),) = region.styles.values()
-        assert float((mask - region.mask).abs().mean()) < 0.01
+        assert float((mask - region.mask).abs().mean()) < 0.016  # a pixel's width of all edges
     assert torch.equal(
         torch.cat([region.mask for region in found], 1).sum(1), torch.ones(1, 160, 160)
     )
@@ -185,7 +185,8 @@ def test_clear_errors(tiny: Weights, photograph: Image, painting: Image, tmp_pat
     many = many + np.kron(np.arange(64).reshape(8, 8) // 8, np.ones((8, 8)))[..., None] * [0, 32, 0]
     with pytest.raises(PictureError, match="more than 32 colours"):
         iterate(photograph, painting, maps=(many.astype(np.uint8), two), **options)
-    painting.save(tmp_path / "one.png")
+    for name in ("one", "two"):
+        painting.save(tmp_path / f"{name}.png")
     with pytest.raises(SettingsError, match="a style that is a folder cannot have a map"):
         iterate(photograph, tmp_path, maps=(two, two), **options)
 
@@ -194,7 +195,9 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     """What `show` prints makes the very picture again; limits reach every picture."""
     drawn(64, 48).save(tmp_path / "photo.png")
     drawn(60, 60, seed=2).save(tmp_path / "a b.png")
-    halves(width=30, height=20).save(tmp_path / "content map.png")
+    content_map = halves(BLUE, BLUE, 30, 20)
+    content_map.paste(RED, (0, 0, 6, 6))
+    content_map.save(tmp_path / "content map.png")
     halves(width=90, height=60).save(tmp_path / "style.jpg", quality=80)
     halves(BLUE, BLUE).save(tmp_path / "blue.png")
     open_image(np.arange(48, dtype=np.uint8).reshape(6, 8) % 2 * 255).save(tmp_path / "mask.png")
