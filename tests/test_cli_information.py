@@ -26,8 +26,8 @@ from impasto.conventions import CAFFE
 from impasto.doctor import examine
 from impasto.encoder import Contribution, Encoder, min_size
 from impasto.errors import ImpastoError, SettingsError
+from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.layers import layer_facts
-from impasto.picture_decoding import DEFAULT_MAX_PIXELS
 from impasto.picture_writing import encode_png
 from impasto.presets import PRESETS
 from impasto.settings import LAYER_NAMES, Settings
@@ -257,6 +257,9 @@ MALFORMED: dict[str, dict[str, Any]] = {
     "list of settings": {**_made_by("stylize"), "settings": ["size"]},
     "nested settings": _made_by("stylize", size=[[[1]]]),
     "odd version": {**_made_by("stylize"), "impasto": {}},
+    "inputs of another form": {**_made_by("stylize"), "inputs": ["a.jpg"]},
+    "inputs of numbers": {**_made_by("stylize"), "inputs": {"styles": [1]}},
+    "regions of texts": {**_made_by("stylize"), "inputs": {"regions": ["a:b"]}},
 }
 
 
@@ -369,6 +372,31 @@ def test_like_reads_no_file_that_a_recipe_names(
         "give it with --start\n"
     )
     assert _given("stylize", like=path, start="mine.png").given() == {"start": "mine.png"}
+
+
+def test_show_names_what_a_picture_was_made_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names of a stranger are no options; what was no file stays a word."""
+    inputs = {
+        "content": "--weights=evil.png",
+        "styles": ["my style.jpg", None],
+        "regions": [{"mask": "m.png"}, {"mask": None, "style": "b.png"}],
+        "maps": ["c.png", "d.png", None],
+    }
+    recipe = _made_by("stylize", keep="-o", style_blend=[2, 1])
+    path = _with_recipe(tmp_path, {**recipe, "inputs": inputs})
+    assert run_here(["show", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "  impasto stylize ./--weights=evil.png 'my style.jpg' STYLE --region m.png:none "
+        "--region MASK:b.png --map c.png d.png MAP --style-blend 2.0,1.0 --keep ./-o"
+    )
+    given = _given("stylize", like=path, keep="mine.png").given()
+    assert set(given) == {"keep", "style_blend"}
+    older = _with_recipe(tmp_path, _made_by("stylize", style_blend=[2, 1]))
+    assert run_here(["show", str(older)]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line == "  impasto stylize CONTENT STYLE STYLE --style-blend 2.0,1.0"
 
 
 def test_the_shape_of_likes_picture(tmp_path: Path) -> None:

@@ -199,11 +199,9 @@ def test_scale_and_crop_decide_how_the_style_is_looked_at(tiny: Weights, photogr
 
 
 def test_clear_errors(tiny: Weights, photograph: Image, painting: Image) -> None:
-    empty, dot = torch.zeros(1, 3, 72, 96), torch.zeros(1, 3, 72, 96)
-    dot[..., 40, 40] = 1
-    for mask in (empty, dot):
-        with pytest.raises(PictureError, match=r"region 1: the region has [01] pixels"):
-            iterate(photograph, painting, regions=[(Image(mask), None)], **quick(tiny, feather=0))
+    empty = Image(torch.zeros(1, 3, 72, 96))
+    with pytest.raises(PictureError, match="region 1: the region is empty"):
+        iterate(photograph, painting, regions=[(empty, None)], **quick(tiny, feather=0))
     with pytest.raises(SettingsError, match="every region is left as it is"):
         iterate(photograph, None, regions=[(half(), None)], **quick(tiny))
     with pytest.raises(SettingsError, match="style_blend has 2 weights for 1 styles"):

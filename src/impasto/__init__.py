@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         OutputError,
         PictureError,
+        RegionWarning,
         SettingsError,
         WeightsError,
     )
@@ -54,6 +55,7 @@ __all__ = [
     "MissingExtraError",
     "OutputError",
     "PictureError",
+    "RegionWarning",
     "Settings",
     "SettingsError",
     "Step",
@@ -91,6 +93,7 @@ _ROOMS = {
         "MissingExtraError",
         "OutputError",
         "PictureError",
+        "RegionWarning",
         "SettingsError",
         "WeightsError",
     ),

@@ -16,7 +16,7 @@ from impasto.feature_targets import FeatureLosses
 from impasto.statistics import Statistics
 from impasto.style_losses import StyleLossFunction
 
-_FEWEST_POSITIONS = 1.0
+FEWEST_POSITIONS = 1.0
 
 Sums = Mapping[str, Statistics]
 Derivatives = Mapping[str, tuple[Tensor, Tensor]]
@@ -74,7 +74,7 @@ def style_terms(
         by_layer: dict[str, tuple[Tensor, Tensor]] = {}
         for layer, (weight, loss) in area.losses.items():
             picture = own[layer]
-            if picture.count < _FEWEST_POSITIONS:
+            if picture.count < FEWEST_POSITIONS:
                 continue  # at this level of the pyramid the layer hardly sees the area
             with torch.enable_grad():  # autograd only sees the C x C sums
                 leaves = picture.sum.requires_grad_(), picture.product.requires_grad_()

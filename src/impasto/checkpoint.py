@@ -397,13 +397,17 @@ def _fingerprint(picture: Image | None) -> str | None:
 def _fingerprint_of_styles(task: Task) -> str | None:
     """That of the style's picture; of several, and of regions, of all of them in order."""
     parts = [[_fingerprint(picture) for picture in style.pictures] for style in task.styles]
-    if not task.regions and len(parts) <= 1 and sum(map(len, parts)) <= 1:
+    if not (task.regions or task.maps) and len(parts) <= 1 and sum(map(len, parts)) <= 1:
         return _fingerprint(task.style)
     digest = hashlib.sha256(repr(parts).encode())
     for region in task.regions:
         pictures = () if region.style is None else region.style.pictures
         digest.update(np.ascontiguousarray(region.mask.numpy()).data)
         digest.update(repr([_fingerprint(picture) for picture in pictures]).encode())
+    for part in task.maps:
+        digest.update(repr((tuple(part.mask.shape), *part.styles)).encode())
+        for mask in (part.mask, *(mask for _, mask in part.styles.values())):
+            digest.update(np.ascontiguousarray(mask.numpy()).data)
     return digest.hexdigest()
 
 

@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import torch
 
 from impasto.errors import SettingsError
+from impasto.files import DEFAULT_MAX_PIXELS
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """How exactly the network computes. Statistics, losses and optimisers are always float32."""
@@ -89,12 +90,14 @@ class Compute:
         memory: how much a run may take, as bytes or as ``"2GB"``. Large pictures are then worked
             on in tiles, with the same result. If None, a third of what is free; what cannot be
             done with that takes as little more as it needs, up to four fifths.
+        max_pixels: width times height of the largest picture file to read, 1 or more.
     """
 
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     memory: int | str | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
     def machine(self) -> Machine:
         """What these wishes come to on this machine.
@@ -110,6 +113,8 @@ class Compute:
             raise SettingsError(
                 f"threads = {self.threads}: must be 1 to {most_threads}, the processors here"
             )
+        if self.max_pixels < 1:
+            raise SettingsError(f"max_pixels = {self.max_pixels}: must be 1 or more")
         free = free_memory(device)
         memory = parse_memory(self.memory)
         if memory is not None:

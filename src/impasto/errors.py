@@ -11,6 +11,9 @@
     ├── MissingExtraError  an optional part (``impasto[...]``) that is not installed
     └── DivergenceError    an optimisation that became NaN or infinite and could not be saved
 
+    UserWarning
+    └── RegionWarning      a region that some layers hardly see, while others do
+
 Messages name the offending value, the allowed range and the remedy, in one line. The command
 line prints them after ``impasto: `` and leaves with ``exit_code``: 2 where the caller asked for
 something impossible, 1 where the run itself failed.
@@ -51,3 +54,7 @@ class DivergenceError(ImpastoError):
     """An optimisation that became NaN or infinite and could not be saved."""
 
     exit_code = 1
+
+
+class RegionWarning(UserWarning):
+    """A region that is too small for some layers, which then say nothing of it."""

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from impasto.errors import OutputError
 
+DEFAULT_MAX_PIXELS = 200_000_000
+"""Width times height of the largest input picture, where nothing else is said."""
+
 
 def reason_of(error: Exception) -> str:
     """Why something failed, in words without path and number."""

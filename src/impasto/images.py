@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from impasto.color_profiles import Samples, to_srgb
 from impasto.errors import OutputError, PictureError
+from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.picture_decoding import (
-    DEFAULT_MAX_PIXELS,
     DecodedPicture,
     check_size,
     decode_pillow,

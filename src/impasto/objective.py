@@ -17,7 +17,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from impasto.areas import Area, Derivatives, Sums, style_terms
+from impasto.areas import FEWEST_POSITIONS, Area, Derivatives, Sums, style_terms
 from impasto.areas import StyleTarget as StyleTarget  # for callers
 from impasto.content import Content, Samples, weighted
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
@@ -187,13 +187,16 @@ class Objective:
             for style, mask in pictures:
                 sums += ending._sums(style, layers, ending._tiles(style, layers), [mask])
             for layer in layers:
-                blend[layer].append((weight, functools.reduce(add, (x[layer] for x in sums))))
+                whole = functools.reduce(add, (x[layer] for x in sums))
+                if whole.count >= FEWEST_POSITIONS:
+                    blend[layer].append((weight, whole))
         return {
             layer: (
                 weight,
                 WeightedStyleLosses.of(Statistics.blend(blend[layer]), names, normalization),
             )
             for layer, weight in layers.items()
+            if blend[layer]  # else the layer hardly sees the style's part at this level
         }
 
     def _tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:

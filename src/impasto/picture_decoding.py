@@ -22,8 +22,6 @@ from impasto.color_profiles import ColorSpace, Samples
 from impasto.errors import PictureError
 from impasto.recipes import PNG_KEYWORD, recipe_from_json, recipe_from_xmp
 
-DEFAULT_MAX_PIXELS = 200_000_000
-
 _MOST_TIFF_SAMPLES = 5  # cyan, magenta, yellow, black and alpha
 _MOST_TIFF_BYTES = 16  # a pixel, on the average: four samples of 32 bits
 # The compressions whose decoders stop at the size that the TIFF announces. The others hold

@@ -16,9 +16,8 @@ from typing import IO, Any
 import PIL.Image
 
 from impasto.errors import ImpastoError, MissingExtraError, PictureError
-from impasto.files import reason_of
+from impasto.files import DEFAULT_MAX_PIXELS, reason_of
 from impasto.picture_decoding import (
-    DEFAULT_MAX_PIXELS,
     DecodedPicture,
     check_size,
     decode_deep_png,

@@ -9,16 +9,20 @@ Anyone can put such a text into a picture. Whoever acts on a recipe has `check_r
 """
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from impasto.errors import OutputError, PictureError
 
 PNG_KEYWORD = "impasto"
+
+UNPAINTED = "none"
+"""What stands in place of a region's style where the region stays as it is."""
 
 _NAMESPACE = "urn:impasto:recipe#"
 _ELEMENT = f"{{{_NAMESPACE}}}recipe"
@@ -34,6 +38,91 @@ _XMP = (
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """The files that a picture was made of, named as they were given; None for what was no file.
+
+    Attributes:
+        content: the picture that was repainted.
+        styles: those blended, files or folders. Their weights are the setting ``style_blend``.
+        regions: mask and style of each; the style is ``UNPAINTED`` where it stayed as it was.
+        maps: the content's colour-coded map, then that of each style; empty if there were none.
+    """
+
+    content: str | None = None
+    styles: tuple[str | None, ...] = ()
+    regions: tuple[tuple[str | None, str | None], ...] = ()
+    maps: tuple[str | None, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        content: object = None,
+        styles: object = None,
+        regions: Iterable[object] = (),
+        maps: Sequence[object] | None = None,
+    ) -> Self:
+        """From what a caller gave, pictures of any kind; nothing is opened."""
+        pairs = [one if isinstance(one, tuple) and len(one) == 2 else (1, 1) for one in regions]
+        named = [
+            (_file_name(mask), UNPAINTED if style is None else _file_name(style))
+            for mask, style in pairs
+        ]
+        mapped = [] if maps is None else [maps[0], *_listed(maps[1])]
+        return cls(
+            _file_name(content),
+            tuple(map(_file_name, _listed(styles))),
+            tuple(named),
+            tuple(map(_file_name, mapped)),
+        )
+
+    @property
+    def named(self) -> bool:
+        """Whether any of them has a name."""
+        pairs = (name for pair in self.regions for name in pair)
+        names = (self.content, *self.styles, *self.maps, *pairs)
+        return any(name is not None and name != UNPAINTED for name in names)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a recipe says of them; nothing of those that there were none of."""
+        regions = [{"mask": mask, "style": style} for mask, style in self.regions]
+        for region in regions:
+            if region["style"] == UNPAINTED:
+                del region["style"]
+        parts = {"styles": list(self.styles), "regions": regions, "maps": list(self.maps)}
+        return {"content": self.content, **{name: part for name, part in parts.items() if part}}
+
+    @classmethod
+    def from_json(cls, value: object) -> Self | None:
+        """The opposite; None where the value has another form."""
+        if not isinstance(value, Mapping):
+            return None
+        content, styles, regions, maps = (
+            value.get(name, usual)
+            for name, usual in (("content", None), ("styles", []), ("regions", []), ("maps", []))
+        )
+        if not all(isinstance(part, list) for part in (styles, regions, maps)):
+            return None
+        if not all(isinstance(region, Mapping) for region in regions):
+            return None
+        pairs = [(region.get("mask"), region.get("style", UNPAINTED)) for region in regions]
+        names = [content, *styles, *maps, *(name for pair in pairs for name in pair)]
+        if not all(name is None or isinstance(name, str) for name in names):
+            return None
+        return cls(content, tuple(styles), tuple(pairs), tuple(maps))
+
+
+def _file_name(source: object) -> str | None:
+    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
+
+
+def _listed(source: object) -> list[object]:
+    """A picture, or several, as a list."""
+    if source is None:
+        return []
+    return list(source) if isinstance(source, list | tuple) else [source]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A recipe of the form that impasto writes; whether the settings are any good is open.
 
@@ -42,12 +131,15 @@ class Recipe:
         settings: settings by name; texts, numbers, and lists and mappings of these.
         size: width and height of the picture, if the recipe tells.
         version: the impasto that made it, if the recipe tells.
+        inputs: what it was made of, if the recipe tells. Whoever reads it may be deceived: none of
+            these files is to be opened because a recipe names it.
     """
 
     command: str
     settings: Mapping[str, Any]
     size: tuple[int, int] | None
     version: str | None
+    inputs: Inputs | None = None
 
 
 def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
@@ -71,7 +163,11 @@ def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
         raise PictureError(f"{refusal}: 'size' should be a width and a height")
     if version is not None and not isinstance(version, str):
         raise PictureError(f"{refusal}: 'impasto' should be a version")
-    return Recipe(command, settings, None if size is None else (size[0], size[1]), version)
+    inputs = Inputs.from_json(recipe["inputs"]) if "inputs" in recipe else None
+    if inputs is None and "inputs" in recipe:
+        raise PictureError(f"{refusal}: 'inputs' should be names of files")
+    sides = None if size is None else (size[0], size[1])
+    return Recipe(command, settings, sides, version, inputs)
 
 
 def _is_setting(value: Any) -> bool:

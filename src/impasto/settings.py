@@ -396,7 +396,7 @@ def _one_line(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][0])
-        if name in ("device", "precision", "threads", "memory"):
+        if name in ("device", "precision", "threads", "memory", "max_pixels"):
             return f"{name} is no setting of the picture; give compute=Compute({name}=...)"
         return f"unknown setting {name!r}; {nearest(name, Settings.model_fields)}"
     if not first["loc"]:

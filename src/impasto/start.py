@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import SettingsError
+from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.images import open_image
 from impasto.pyramid import Size, resize
 from impasto.settings import STARTS, Noise, Settings
@@ -20,6 +21,7 @@ def start_picture(
     content: Tensor | None,
     style: Tensor | None,
     mean_color: Color,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Tensor:
     """The picture that the coarsest level begins with.
 
@@ -29,6 +31,7 @@ def start_picture(
         content: (1, 3, h, w) of that size, sRGB 0..1, or None.
         style: (1, 3, H, W) of any size, or None.
         mean_color: R, G and B in 0..1 of the network's mean colour.
+        max_pixels: the most to accept of a file.
 
     Returns:
         (1, 3, h, w).
@@ -38,7 +41,7 @@ def start_picture(
         PictureError: a start from a file that cannot be read.
     """
     if settings.start not in STARTS:
-        return _cover(open_image(settings.start).pixels, size)
+        return _cover(open_image(settings.start, max_pixels=max_pixels).pixels, size)
     if settings.start == "noise":
         return white_noise(settings.noise, size, settings.seed, mean_color)
     if settings.start == "style":

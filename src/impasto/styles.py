@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,7 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto import blending
-from impasto.errors import PictureError
+from impasto.encoder import stride
+from impasto.errors import PictureError, RegionWarning
+from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.images import Image, ImageSource, open_image
 from impasto.pyramid import Size, resize
 
@@ -101,13 +104,19 @@ def open_regions(
     return tuple(regions)
 
 
-def open_kept(name: str, size: Size) -> Tensor:
+def open_kept(name: str, size: Size, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor:
     """A mask of what is to be kept, (1, 1, H, W), 0..1, of ``size``.
+
+    Args:
+        name: the file.
+        size: height and width.
+        max_pixels: the most to accept of the file.
 
     Raises:
         PictureError: the file cannot be read, or the mask keeps nothing or all of it.
     """
-    share = resize(blending.shares(open_image(name)), size).clamp(0, 1)
+    mask = open_image(name, max_pixels=max_pixels)
+    share = resize(blending.shares(mask), size).clamp(0, 1)
     if blending.is_blank(share):
         raise PictureError(
             f"{name}: this mask is black (or transparent) everywhere, so that nothing would be "
@@ -147,6 +156,44 @@ def shares(
         left = left * (1 - soft)
     found = [left, *reversed(own)]
     return [*found] if alpha is None else [alpha * share for share in found]
+
+
+def check_region(name: str, share: Tensor, size: Size, layers: Iterable[str]) -> None:
+    """Says of a region whether it can be painted, or a style be learned from it.
+
+    A layer counts where the region has at least one of its positions: as many pixels as one
+    position stands for.
+
+    Args:
+        name: how messages name the region.
+        share: (1, 1, h, w), 0..1: how much of each pixel belongs to it.
+        size: height and width at which the picture is looked at in the end.
+        layers: those of the style; none where the region stays as it is.
+
+    Raises:
+        PictureError: it is empty, or too small for every layer. Where it is too small for some of
+            them, this is a `RegionWarning`.
+    """
+    pixels = float(share.mean()) * size[0] * size[1] if share.numel() else 0.0
+    found = f"{name}: the region has {pixels:.0f} pixels of a picture of {size[1]}x{size[0]}"
+    remedy = "use a larger --size, a larger region or shallower layers"
+    if pixels < 0.5:
+        raise PictureError(
+            f"{name}: the region is empty at {size[1]}x{size[0]}: nothing of it is white in its "
+            "mask (or of its colour in its map), or other regions or --style-crop cover it; leave "
+            "it out, or paint it larger"
+        )
+    needs = {layer: stride(layer) ** 2 for layer in layers}
+    blind = [layer for layer, least in needs.items() if pixels < least]
+    if blind and len(blind) == len(needs):
+        least = min(needs.values())
+        raise PictureError(
+            f"{found}, and the shallowest style layer in use needs {least}: {remedy}"
+        )
+    if blind:
+        least = min(needs[layer] for layer in blind)
+        words = f"{found}, too few for {', '.join(sorted(blind))}, which need {least} or more"
+        warnings.warn(f"{words} and do not count there: {remedy}", RegionWarning, stacklevel=2)
 
 
 def feathered(mask: Tensor, width: float) -> Tensor:

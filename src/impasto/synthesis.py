@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -18,8 +19,10 @@ from impasto.encoder import check_layers
 from impasto.errors import SettingsError
 from impasto.images import Image, ImageSource, open_image
 from impasto.keeper import CheckpointTarget, Keeper
+from impasto.maps import MapsSource, open_maps
 from impasto.presets import command_defaults
 from impasto.pyramid import Size
+from impasto.recipes import Inputs
 from impasto.run import Run, RunState, Step
 from impasto.settings import LARGEST_SIDE, LayerWeights, Settings
 from impasto.styles import RegionSource, StyleSource, open_regions, open_styles
@@ -39,6 +42,7 @@ def iterate(
     settings: Settings | None = None,
     *,
     regions: Sequence[RegionSource] = (),
+    maps: MapsSource | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
     checkpoint: CheckpointTarget = None,
@@ -57,6 +61,9 @@ def iterate(
         settings: how the picture looks; defaults to ``Settings()``.
         regions: pairs of a mask (a picture of any size, white where the region is) and its style,
             or None to leave it as it is. Where they overlap, the later one lies on top.
+        maps: a colour-coded map of the content, and one of the style or a list of one for each:
+            each colour of the content is painted in the same colour's part of the styles alone.
+            Colours are told apart as in `impasto.maps`. Regions lie on top.
         weights: see `WeightsSource`.
         compute: where it runs.
         checkpoint: a file that keeps the run's state: it is written at the end of every level,
@@ -74,6 +81,9 @@ def iterate(
         OutputError: a checkpoint that would replace another file, or (while iterating) cannot be
             written.
         DivergenceError: (while iterating) a loss that stays NaN or infinite.
+
+    Warns:
+        RegionWarning: a region that is too small for some of the style's layers.
     """
     saved = _opened(resume)
     chosen = (
@@ -81,12 +91,17 @@ def iterate(
         if saved is None
         else saved.settled("stylize", settings, overrides)
     )
+    opened = _opener(compute)
+    picture = opened(content)
+    styles = () if style is None else open_styles(style, opened)
     task = Task(
         "stylize",
         chosen,
-        open_image(content),
-        () if style is None else open_styles(style),
-        open_regions(regions),
+        picture,
+        styles,
+        open_regions(regions, opened),
+        maps=open_maps(maps, styles, opened),
+        inputs=Inputs.of(content, style, regions, maps),
     )
     return _run(task, weights, compute, checkpoint, saved)
 
@@ -97,6 +112,7 @@ def stylize(
     settings: Settings | None = None,
     *,
     regions: Sequence[RegionSource] = (),
+    maps: MapsSource | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
     checkpoint: CheckpointTarget = None,
@@ -113,6 +129,7 @@ def stylize(
             style,
             settings,
             regions=regions,
+            maps=maps,
             weights=weights,
             compute=compute,
             checkpoint=checkpoint,
@@ -163,7 +180,8 @@ def iterate_texture(
     else:
         chosen = saved.settled("texture", settings, overrides, content_weight=0.0)
         shape = saved.facts.shape if size is None else shape
-    task = Task("texture", chosen, None, open_styles(style), shape=shape)
+    styles = open_styles(style, _opener(compute))
+    task = Task("texture", chosen, None, styles, shape=shape, inputs=Inputs.of(None, style))
     return _run(task, weights, compute, checkpoint, saved)
 
 
@@ -240,7 +258,8 @@ def iterate_reconstruct(
         chosen = settled(settings, given, style_weight=0.0)
     else:
         chosen = saved.settled("reconstruct", settings, overrides, style_weight=0.0)
-    task = Task("reconstruct", chosen, open_image(content))
+    picture = _opener(compute)(content)
+    task = Task("reconstruct", chosen, picture, inputs=Inputs.of(content))
     return _run(task, weights, compute, checkpoint, saved)
 
 
@@ -304,6 +323,11 @@ def settled(settings: Settings | None, overrides: dict[str, Any], **fixed: float
     return settings.replace(**{**overrides, **fixed})
 
 
+def _opener(compute: Compute | None) -> Callable[[Any], Image]:
+    """Opens pictures that are not too large."""
+    return partial(open_image, max_pixels=(compute or Compute()).max_pixels)
+
+
 def _opened(resume: CheckpointSource) -> Checkpoint | None:
     return resume if resume is None or isinstance(resume, Checkpoint) else load_checkpoint(resume)
 
@@ -317,21 +341,23 @@ def _run(
 ) -> Steps:
     """Checks everything that can be checked, then returns the generator that does the work."""
     if task.settings.color_from is not None:
-        task = replace(task, palette=open_image(task.settings.color_from))
-    machine = (compute or Compute()).machine()
+        task = replace(task, palette=_opener(compute)(task.settings.color_from))
+    compute = compute or Compute()
+    machine, most = compute.machine(), compute.max_pixels
     network = weights if isinstance(weights, Weights) else load_weights(weights)
     check_layers(network, task.layers)
     task.check()
     task = replace(task, weights=network.sha256)
     if saved is not None:
         saved.check(task)
-    task = replace(task, kept=task.opened_mask() if saved is None else saved.kept())
+    task = replace(task, kept=task.opened_mask(most) if saved is None else saved.kept())
     if checkpoint is not None:
         checkpoint = checkpoint if isinstance(checkpoint, Keeper) else Keeper(checkpoint)
         checkpoint.check(task, resumed=saved is not None)
     run = Run.of(task, network, machine)
     if saved is None:
-        steps = run.climb(RunState(0, 0, 0, task.start(network.convention.mean_color)))
+        start = task.start(network.convention.mean_color, most)
+        steps = run.climb(RunState(0, 0, 0, start))
     else:
         run = saved.planned(run)
         steps = run.climb(saved.state(run))

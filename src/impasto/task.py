@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -20,12 +21,15 @@ from impasto.color import (
 )
 from impasto.encoder import min_size
 from impasto.errors import PictureError, SettingsError
+from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.images import Image
+from impasto.maps import MapRegion, split
 from impasto.objective import StyleTarget
 from impasto.pyramid import Size, fit, level_sizes, on_grid, resize
+from impasto.recipes import Inputs
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
-from impasto.styles import Region, Style, open_kept, shares
+from impasto.styles import Region, Style, check_region, open_kept, shares
 from impasto.version import __version__
 
 TRANSFERS = {
@@ -53,6 +57,8 @@ class Task:
         palette: the picture of the setting ``color_from``.
         kept: (1, 1, H, W), 0..1, of the result's size: how much of the content each pixel keeps;
             None to keep nothing.
+        maps: parts of the content and of ``styles`` that belong together, in place of all of both.
+        inputs: the files by name, for the recipe.
     """
 
     command: str
@@ -64,6 +70,8 @@ class Task:
     weights: str = ""
     palette: Image | None = None
     kept: Tensor | None = None
+    maps: tuple[MapRegion, ...] = ()
+    inputs: Inputs = field(default_factory=Inputs)
 
     @property
     def style(self) -> Image | None:
@@ -123,11 +131,17 @@ class Task:
     def style_targets(self, size: Size, place: torch.device) -> Iterator[StyleTarget]:
         """What each part of a picture of ``size`` is painted in, on a device."""
         weights = self.settings.style_blend
-        base = [
-            (weights[min(number, len(weights) - 1)], self._pictures(style, number, size, place))
-            for number, style in enumerate(self.styles)
-        ]
-        blends = [[blend for blend in base if blend[0]]]
+        everything: dict[int, Tensor | None] = dict.fromkeys(range(len(self.styles)))
+        blends = []
+        for masks in self._style_masks or [everything]:
+            base = [
+                (
+                    weights[min(number, len(weights) - 1)],
+                    self._pictures(self.styles[number], number, size, place, mask),
+                )
+                for number, mask in masks.items()
+            ]
+            blends.append([blend for blend in base if blend[0]])
         number = len(self.styles)
         for region in self.regions:
             blends.append([])
@@ -151,17 +165,33 @@ class Task:
         ]
         return max(sizes, key=math.prod, default=None)
 
+    @property
+    def _style_masks(self) -> list[dict[int, Tensor | None]]:
+        """For each region of the maps: by number of a style the part of it that counts."""
+        return [
+            {number: mask for number, (_, mask) in region.styles.items()} for region in self.maps
+        ]
+
     def _pictures(
-        self, style: Style, number: int, size: Size, place: torch.device
+        self,
+        style: Style,
+        number: int,
+        size: Size,
+        place: torch.device,
+        part: Tensor | None = None,
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """A style's pictures as they are looked at for ``size``, one by one, with their masks."""
+        """A style's pictures as they are looked at for ``size``, one by one, with their masks.
+
+        ``part`` (1, 1, h, w), of any size, says what of them counts beside their alpha.
+        """
         for picture in style.pictures:
             used = self._own_and_used(picture, size, number)[1]
             pixels = self._colored(picture, resize(self._cropped(picture.pixels), used))
             alpha = None if picture.alpha is None else _meaningful(self._cropped(picture.alpha))
-            if alpha is not None:
-                alpha = resize(alpha, used).clamp(0, 1).to(place)
-            yield pixels.to(place), alpha
+            shapes = [alpha, None if part is None else self._cropped(part)]
+            counts = [resize(one, used).clamp(0, 1) for one in shapes if one is not None]
+            mask = functools.reduce(torch.mul, counts).to(place) if counts else None
+            yield pixels.to(place), mask
 
     @cached_property
     def _shares(self) -> list[Tensor | None]:
@@ -170,12 +200,17 @@ class Task:
             return [None]
         own = (self.content.height, self.content.width)
         masks = [region.mask for region in self.regions]
-        return shares(own, masks, _meaningful(self.content.alpha), self.settings.feather)
+        left, *others = shares(own, masks, _meaningful(self.content.alpha), self.settings.feather)
+        if not self.maps:
+            return [left, *others]
+        parts = split(own, self.maps, self.settings.feather)
+        return [*(part if left is None else left * part for part in parts), *others]
 
     @cached_property
     def _unpainted(self) -> Tensor | None:
         """How much each pixel stays as it is, (1, 1, H, W) of the content; None for not at all."""
-        owners = [bool(self.styles), *(region.style is not None for region in self.regions)]
+        base = [bool(self.styles)] * max(1, len(self.maps))
+        owners = [*base, *(region.style is not None for region in self.regions)]
         kept = [
             share
             for share, painted in zip(self._shares, owners, strict=True)
@@ -183,14 +218,19 @@ class Task:
         ]
         return torch.stack(kept).sum(0) if kept and self.regions else None
 
-    def start(self, mean_color: Color) -> Tensor:
+    def start(self, mean_color: Color, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor:
         """The picture that the coarsest level begins with; see `start_picture`."""
         size = self.level_sizes[0]
         style = None
         if self.style is not None and self.settings.start == "style":
             style = self._colored(self.style, self._cropped(self.style.pixels))
         return start_picture(
-            self.settings, size, content=self.content_at(size), style=style, mean_color=mean_color
+            self.settings,
+            size,
+            content=self.content_at(size),
+            style=style,
+            mean_color=mean_color,
+            max_pixels=max_pixels,
         )
 
     def shown(self, pixels: Tensor) -> Tensor:
@@ -230,13 +270,14 @@ class Task:
                 **({"progress": round(progress, 4)} if progress < 1 else {}),
                 "impasto": __version__,
                 "command": self.command,
+                **({"inputs": self.inputs.to_json()} if self.inputs.named else {}),
                 "settings": self.settings.model_dump(mode="json"),
                 "size": [size[1], size[0]],
                 "weights": self.weights,
             },
         )
 
-    def opened_mask(self) -> Tensor | None:
+    def opened_mask(self, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor | None:
         """`kept`, from the file that the settings name.
 
         Raises:
@@ -250,7 +291,7 @@ class Task:
             raise SettingsError(
                 f"keep = {name!r}: only stylize keeps parts of its content; leave it out"
             )
-        return open_kept(name, self.final_size)
+        return open_kept(name, self.final_size, max_pixels)
 
     def check(self) -> None:
         """Find out before the work what would prevent it.
@@ -295,9 +336,10 @@ class Task:
                 f"the result would be {final[1]}x{final[0]}; {deepest} needs at least {least} "
                 "pixels on each side: use a larger --size, or shallower layers"
             )
-        self._check_regions(final, least)
+        self._check_numbers()
+        self._check_regions(final)
 
-    def _check_regions(self, final: Size, least: int) -> None:
+    def _check_numbers(self) -> None:
         if len(self.settings.style_blend) > max(1, len(self.styles)):
             raise SettingsError(
                 f"style_blend has {len(self.settings.style_blend)} weights for "
@@ -308,16 +350,28 @@ class Task:
                 f"style_scale has {len(self.settings.style_scale)} numbers for "
                 f"{len(self._painted)} styles; give one for each"
             )
-        for region, share in zip(self.regions, self._shares[1:], strict=True):
-            assert share is not None
+
+    def _check_regions(self, final: Size) -> None:
+        """That no region is empty, or too small for what it is to be painted in."""
+        styled = _with_weight(self.settings.style_layers) if self.settings.weights.style else set()
+        own = [(r.name, styled if r.style is not None else set()) for r in self.regions]
+        named = [*((part.name, styled) for part in self.maps), *own]
+        for region in self.regions:
             if not torch.isfinite(region.mask).all():
                 raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
-            pixels = float(share.mean()) * final[0] * final[1]
-            if pixels < least**2:
-                raise PictureError(
-                    f"{region.name}: the region has {pixels:.0f} pixels of a picture of "
-                    f"{final[1]}x{final[0]}, and the deepest layer needs {least**2}: its mask "
-                    "should be white where the region is; use a larger --size or shallower layers"
+        first = len(self._shares) - len(named)  # what no region covers is none
+        for (name, layers), share in zip(named, self._shares[first:], strict=True):
+            assert share is not None  # there are regions
+            check_region(name, share, final, layers)
+        blend = self.settings.style_blend
+        for part in self.maps:
+            for number, (name, mask) in part.styles.items():
+                used = self._own_and_used(self.styles[number].pictures[0], final, number)[1]
+                check_region(name, self._cropped(mask), used, styled)
+            if not any(blend[min(number, len(blend) - 1)] for number in part.styles):
+                raise SettingsError(
+                    f"style_blend = {blend}: leaves no style a weight that has the colour of "
+                    f"{part.name}; give one of them a weight above 0"
                 )
 
     def _own_and_used(self, picture: Image, size: Size, number: int | None) -> tuple[Size, Size]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.cli.app import app
+from impasto.cli.run_flags import STANDARD_STREAM
 from impasto.cli.settings_flags import check_names, setting_text
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
@@ -19,7 +20,7 @@ from impasto.presets import PRESETS, command_defaults
 from impasto.settings import Settings, nearest
 
 if TYPE_CHECKING:
-    from impasto.recipes import Recipe
+    from impasto.recipes import Inputs, Recipe
 
 AsJson = Annotated[
     bool, Parameter(negative=(), show_default=False, help="Print JSON, for programs.")
@@ -48,6 +49,9 @@ def show(
     version = recipe.version or "of an unknown version"
     print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}") + "\n")
     print_table([(key, setting_text(value)) for key, value in recipe.settings.items()])
+    if recipe.inputs is not None:
+        print("\nmade of:")
+        print_table(_named_inputs(recipe.inputs))
     progress = given.get("progress")
     if isinstance(progress, float) and 0 <= progress < 1:
         print(f"\nThe run was {progress:.0%} done when this was taken from it.")
@@ -60,7 +64,7 @@ def show(
 
 
 def again(recipe: Recipe, name: str) -> str:
-    """The command line that makes a picture again, with names in place of its inputs.
+    """The command line that makes a picture again; words in place of inputs without a name.
 
     Args:
         recipe: what made the picture.
@@ -82,13 +86,46 @@ def again(recipe: Recipe, name: str) -> str:
             f"unknown command {recipe.command!r}; {nearest(recipe.command, inputs)}"
         )
     check_names(recipe.settings, name)
-    words = ["impasto", recipe.command, *inputs[recipe.command]]
-    blend = recipe.settings.get("style_blend")
-    if recipe.command == "stylize" and isinstance(blend, Sequence):
-        words += ["STYLE"] * (len(blend) - 1)
+    words = ["impasto", recipe.command, *(_pictures(recipe) or inputs[recipe.command])]
     for flag, values in _needed_flags(recipe).items():
         words += [flag, *values]
     return shlex.join(words)
+
+
+def _pictures(recipe: Recipe) -> list[str]:
+    """The inputs of a command line, where the recipe tells them or how many they were."""
+    made_of, blend = recipe.inputs, recipe.settings.get("style_blend")
+    if made_of is None:
+        more = isinstance(blend, Sequence) and recipe.command == "stylize"
+        return ["CONTENT", *["STYLE"] * len(blend)] if more and blend else []
+    content = [_argument(made_of.content, "CONTENT")]
+    styles = [_argument(style, "STYLE") for style in made_of.styles]
+    if recipe.command != "stylize":
+        return {"texture": styles, "reconstruct": content}.get(recipe.command, [])
+    words = content + styles
+    for mask, style in made_of.regions:
+        words += ["--region", f"{_argument(mask, 'MASK')}:{style or 'STYLE'}"]
+    if made_of.maps:
+        words += ["--map", *(_argument(name, "MAP") for name in made_of.maps)]
+    return words
+
+
+def _argument(name: str | None, word: str = "FILE") -> str:
+    """A file's name as an argument, which no name makes an option; ``word`` for one unknown."""
+    if name is None:
+        return word
+    return f"./{name}" if name.startswith("-") and name != STANDARD_STREAM else name
+
+
+def _named_inputs(made_of: Inputs) -> list[tuple[str, str]]:
+    """What a recipe tells of the files, as rows of a table."""
+    unnamed = "(no file)"
+    rows = [("content", made_of.content or "")] if made_of.content else []
+    rows += [("style", style or unnamed) for style in made_of.styles]
+    rows += [
+        ("region", f"{mask or unnamed} in {style or unnamed}") for mask, style in made_of.regions
+    ]
+    return rows + [("map", name or unnamed) for name in made_of.maps]
 
 
 def _needed_flags(recipe: Recipe) -> dict[str, list[str]]:
@@ -105,7 +142,8 @@ def _needed_flags(recipe: Recipe) -> dict[str, list[str]]:
     for key, value in settings.model_dump(mode="json").items():
         flag, text = f"--{key.replace('_', '-')}", setting_text(value)
         if flag in known and text != usual[key]:
-            flags[flag] = _values(value, text)
+            files = key in ("start", "color_from", "keep")
+            flags[flag] = _values(value, _argument(text) if files else text)
     if name == "reconstruct":
         flags["--layer"] = setting_text(settings.content_layers).split(" ")
     if name == "texture" and recipe.size:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from impasto.cli.run_flags import STANDARD_STREAM, stem
 from impasto.errors import SettingsError
 from impasto.settings import Settings
-
-if TYPE_CHECKING:
-    from impasto.styles import Region, Style
 
 
 @dataclass(frozen=True)
@@ -25,23 +22,33 @@ class NamedStyles:
         styles: files or folders, to be blended.
         blend: their weights, if any was given.
         regions: mask and style of each; None where it stays as it is.
+        maps: the content's colour-coded map, then one for each style; empty without maps.
     """
 
     styles: list[str]
     blend: list[float] | None
     regions: list[tuple[str, str | None]]
+    maps: list[str]
 
     @classmethod
-    def of(cls, styles: Sequence[str], regions: Sequence[str]) -> NamedStyles:
-        """From ``STYLE[:WEIGHT]...`` and ``MASK:STYLE...``.
+    def of(
+        cls, styles: Sequence[str], regions: Sequence[str] = (), maps: Sequence[str] = ()
+    ) -> NamedStyles:
+        """From ``STYLE[:WEIGHT]...``, ``MASK:STYLE...``, and the maps of content and styles.
 
         Raises:
-            SettingsError: no style, a region of another form, or an option that is unknown.
+            SettingsError: no style, a region of another form, too few or too many maps, or an
+                option that is unknown.
         """
-        named = cls(*_blended(styles), [_region(one) for one in regions])
+        named = cls(*_blended(styles), [_region(one) for one in regions], list(maps))
         if not named.styles and not named.regions:
             raise SettingsError(
                 "STYLE is missing; give a picture, such as painting.jpg, or a --region"
+            )
+        if maps and len(maps) != 1 + len(named.styles):
+            raise SettingsError(
+                f"--map has {len(maps)} maps for {len(named.styles)} styles; give one for the "
+                "content, then one for each style, behind one --map"
             )
         return named
 
@@ -53,18 +60,15 @@ class NamedStyles:
             raise SettingsError("--style-blend and STYLE:WEIGHT exclude each other; use one")
         return {"style_blend": self.blend}
 
-    def opened(
-        self, picture: Callable[[str], Any]
-    ) -> tuple[tuple[Style, ...] | None, tuple[Region, ...]]:
-        """Styles and regions, each file opened by ``picture``."""
-        from impasto.styles import open_regions, open_styles
-
-        styles = open_styles(self.styles, picture) if self.styles else None
-        return styles, open_regions(self.regions, picture)
+    def keywords(self) -> dict[str, Any]:
+        """Styles, regions and maps as `iterate` takes them."""
+        maps = (self.maps[0], self.maps[1:]) if self.maps else None
+        return {"style": self.styles or None, "regions": self.regions, "maps": maps}
 
     def files(self) -> list[str]:
         """All files."""
-        return [*self.styles, *(mask for mask, _ in self.regions), *self._of_regions()]
+        masks = [mask for mask, _ in self.regions]
+        return [*self.styles, *masks, *self._of_regions(), *self.maps]
 
     def stem(self) -> str:
         """What they are called in the name of a result."""

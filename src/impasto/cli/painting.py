@@ -63,6 +63,19 @@ def stylize(
             "MASK:none leave it as it is. Can be given several times.",
         ),
     ] = None,
+    maps: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--map",
+            metavar="MAP...",
+            group=FLAGS["Picture"],
+            negative=(),
+            consume_multiple=True,
+            show_default=False,
+            help="Colour-coded maps, first the content's, then one for each style: each colour of "
+            "the content is painted in the same colour's part of the style.",
+        ),
+    ] = None,
     settings: GivenSettings,
     output: OutputFlags,
     traces: TraceFlags,
@@ -71,15 +84,14 @@ def stylize(
 ) -> int:
     """Behind ``impasto stylize``; see `COMMANDS`."""
     given = settings.given()
-    named = NamedStyles.of(styles, region or ())
+    named = NamedStyles.of(styles, region or (), maps or ())
     given |= named.settings(settings.own())
     chosen = checkpoints.settings("stylize", given)
 
     def begin(**keywords: Any) -> Steps:
         from impasto.synthesis import iterate
 
-        opened, regions = named.opened(machine.open)
-        return iterate(machine.open(content), opened, regions=regions, **keywords, **given)
+        return iterate(content, **named.keywords(), **keywords, **given)
 
     name = f"{stem(content)}-in-{named.stem()}.png"
     inputs = [content, *named.files()]
@@ -120,7 +132,7 @@ def texture(
         others = {key: value for key, value in given.items() if key != "size"}
         side = chosen.size if "size" in given else None
         wanted = shape if isinstance(shape, tuple) else side
-        return iterate_texture(machine.open(style), wanted, **keywords, **others)
+        return iterate_texture(style, wanted, **keywords, **others)
 
     name = f"{stem(style)}-texture.png"
     return _paint(begin, [style], chosen, name, output, traces, checkpoints, machine)
@@ -159,7 +171,7 @@ def reconstruct(
     def begin(**keywords: Any) -> Steps:
         from impasto.synthesis import iterate_reconstruct
 
-        return iterate_reconstruct(machine.open(content), **keywords, **given)
+        return iterate_reconstruct(content, **keywords, **given)
 
     name = f"{stem(content)}-from-{'-'.join(chosen.content_layers)}.png"
     return _paint(begin, [content], chosen, name, output, traces, checkpoints, machine)

@@ -56,6 +56,9 @@ class Display(Protocol):
     def show(self, position: Position) -> None:
         """Shows a new position."""
 
+    def warn(self, message: str) -> None:
+        """Says what is doubtful about the run."""
+
 
 def choose_display(*, quiet: bool, json: bool) -> Display:
     """A bar on a terminal; else lines, or nothing where a program reads what is printed."""
@@ -82,6 +85,9 @@ class Silence:
     def show(self, position: Position) -> None:
         """Nothing to do."""
 
+    def warn(self, message: str) -> None:
+        """Nothing to do."""
+
 
 class Lines(Silence):
     """A line on standard error at the end of every level, and every ten seconds."""
@@ -104,6 +110,10 @@ class Lines(Silence):
             file=sys.stderr,
             flush=True,
         )
+
+    def warn(self, message: str) -> None:
+        """Prints a line."""
+        print(f"impasto: {message}", file=sys.stderr, flush=True)
 
 
 class Bar:
@@ -136,6 +146,11 @@ class Bar:
             f"iteration {step.iteration}/{step.iterations}  loss {step.loss:.4g}",
             left=f"{self._clock.left(position.progress)} left",
         )
+
+    def warn(self, message: str) -> None:
+        """Prints a line above the bar."""
+        line = f"impasto: {message}"
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _rich_progress() -> tuple[Progress, TaskID]:

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from impasto.cli.app import FLAGS
 from impasto.errors import OutputError, PictureError, SettingsError
+from impasto.files import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from impasto.images import Image
@@ -124,7 +125,7 @@ class MachineFlags:
     memory: Annotated[str | None, Parameter(group=_MACHINE, metavar="SIZE"), _NOT_SHOWN] = None
     """Memory a run may take, such as 2GB, at least 800MB; a third of what is free if not given."""
 
-    max_pixels: Annotated[int, Parameter(group=_MACHINE, metavar="N")] = 200_000_000
+    max_pixels: Annotated[int, Parameter(group=_MACHINE, metavar="N")] = DEFAULT_MAX_PIXELS
     """Largest input picture to accept, in pixels."""
 
     def check(self) -> None:
@@ -143,7 +144,7 @@ class MachineFlags:
         from impasto.compute import Compute
         from impasto.weights import load_weights
 
-        compute = Compute(self.device, self.precision, self.threads, self.memory)
+        compute = Compute(self.device, self.precision, self.threads, self.memory, self.max_pixels)
         compute.machine()  # raises before pictures are opened
         return {"weights": load_weights(self.weights), "compute": compute}
 

@@ -8,6 +8,7 @@ import json
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import Interrupted, Interruption
-from impasto.cli.progress import Position, choose_display, duration
+from impasto.cli.progress import Display, Position, choose_display, duration
 from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
-from impasto.errors import DivergenceError, OutputError
+from impasto.errors import DivergenceError, OutputError, RegionWarning
 
 if TYPE_CHECKING:
     from impasto.images import Image
@@ -68,6 +69,7 @@ class _Run(Generic[S]):
     """The state of a job while it runs."""
 
     last: S | None = None
+    warnings: list[str] = dataclasses.field(default_factory=list)
     interrupted: bool = False
     failure: DivergenceError | OutputError | None = None
 
@@ -92,7 +94,7 @@ def perform(job: Job[S], interruption: Interruption) -> int:
                 for watch in watchers:
                     watch(position.step)
 
-            _follow(job, run, see, interruption)
+            _follow(job, run, display, see, interruption)
         if run.last is None:
             raise run.failure or Interrupted(
                 "interrupted before the first step; nothing was written"
@@ -108,7 +110,11 @@ def perform(job: Job[S], interruption: Interruption) -> int:
 
 
 def _follow(
-    job: Job[S], run: _Run[S], see: Callable[[S], None], interruption: Interruption
+    job: Job[S],
+    run: _Run[S],
+    display: Display,
+    see: Callable[[S], None],
+    interruption: Interruption,
 ) -> None:
     """Takes all steps, unless something comes between; notes what it was."""
 
@@ -117,7 +123,9 @@ def _follow(
         return run.last is not None and not job.position(run.last).step.latest
 
     try:
-        with interruption.waiting(between_steps), contextlib.closing(job.begin()) as steps:
+        with interruption.waiting(between_steps), contextlib.closing(_begun(job, run)) as steps:
+            for warning in run.warnings:
+                display.warn(warning)
             for step in steps:
                 see(step)
                 if interruption.requested:
@@ -126,6 +134,16 @@ def _follow(
         run.interrupted = True
     except (DivergenceError, OutputError) as error:
         run.failure = error
+
+
+def _begun(job: Job[S], run: _Run[S]) -> Generator[S, None, Any]:
+    """The steps; notes what is doubtful about the run."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", RegionWarning)
+        steps = job.begin()
+    run.warnings += [str(warning.message) for warning in found]
+    return steps
 
 
 def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callable[[Step], None]]:
@@ -182,6 +200,7 @@ def _facts(
         "interrupted": run.interrupted,
         "progress": round(position.progress, 6),
         "taken_back": position.step.taken_back,
+        "warnings": run.warnings,
         "loss": _number(position.step.loss),
         "losses": {name: _number(value) for name, value in losses.items()},
         **job.files(),
