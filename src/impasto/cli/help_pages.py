@@ -81,8 +81,8 @@ def command_page(name: str, *, full: bool) -> str:
             lines += ["", *filter(None, [title])]
         for one in members:
             lines += _entry(_label(one, full=full), _full(one) if full else _brief(one))
-    if len(shown) < len(arguments):
-        more = f"Defaults are in brackets. More flags, and more about each: impasto {name} {FULL}"
+    if not full and any(map(_title, shown)):
+        more = f"Defaults are in brackets. All flags, and more about each: impasto {name} {FULL}"
         lines += ["", *textwrap.wrap(more, _width())]
     return "\n".join(lines) + "\n"
 
