@@ -209,7 +209,10 @@ def test_a_new_setting_becomes_a_flag_by_itself(monkeypatch: pytest.MonkeyPatch)
     assert fresh([], result_action="return_value") == {}
 
 
-def test_help_shows_the_commands_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_the_commands_own_defaults(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     words = _page(capsys, "explain", "--help-all")
     assert "0 is the content's own size. [0 to 65536] [default: 256]" in words
     assert "0 is the content's own size. [256]" in _page(capsys, "explain", "--help")
