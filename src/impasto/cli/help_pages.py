@@ -97,7 +97,8 @@ def _is_rare(argument: Argument) -> bool:
 
 def _title(argument: Argument) -> str:
     """The heading that an argument stands under; empty for those of no group of ours."""
-    own = {str(getattr(group, "name", group)) for group in argument.parameter.group}
+    groups = argument.parameter.group
+    own = {getattr(one, "name", one) for one in (groups if isinstance(groups, tuple) else ())}
     return next((group.title for group in GROUPS if group.title in own), "")
 
 
@@ -112,8 +113,8 @@ def _label(argument: Argument, *, full: bool) -> str:
 def _full(argument: Argument) -> str:
     """All there is to say: the help, what may be chosen, the default."""
     words = [argument.parameter.help or ""]
-    if argument.parameter.choices:
-        words.append(f"[{', '.join(argument.parameter.choices)}]")
+    if choices := _choices(argument):
+        words.append(f"[{choices}]")
     default = _default(argument)
     return " ".join([*words, *([f"[default: {default}]"] if default else [])])
 
@@ -124,12 +125,18 @@ def _brief(argument: Argument) -> str:
     text = re.split(r"(?<=\.)(?<! al\.) ", " ".join((argument.parameter.help or "").split()))[0]
     head, colon, _ = text.partition(": ")
     if colon and len(text) > room:
-        choices = f"{head}: {', '.join(argument.parameter.choices or ())}."
-        text = choices if argument.parameter.choices and len(choices) <= room else f"{head}."
+        listed = f"{head}: {_choices(argument)}."
+        text = listed if _choices(argument) and len(listed) <= room else f"{head}."
     default = _default(argument)
     with_default = f"{text} [{default}]"
     tells = default not in ("", "none", "auto", "False") and len(with_default) <= room
     return with_default if tells else text
+
+
+def _choices(argument: Argument) -> str:
+    """The names that may be given; empty where there is more than names."""
+    choices = argument.parameter.choices
+    return ", ".join(choices) if isinstance(choices, tuple) else ""
 
 
 def _default(argument: Argument) -> str:
