@@ -133,7 +133,7 @@ def test_the_table(
         (["--threads", "0"], "threads = 0: must be 1 to"),
         (["--precision", "half"], "precision = 'half'"),
         (["--precision", "tf32", "--device", "cpu"], "tf32"),
-        (["--device", "abacus"], "device 'abacus' cannot be used"),
+        (["--device", "abacus"], "--device abacus: cannot be used"),
         (["256"], "unexpected argument '256'"),
     ],
 )

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -21,12 +21,13 @@ from impasto.cli import settings_flags
 from impasto.cli.app import app
 from impasto.cli.application import run as run_here
 from impasto.cli.run_flags import MachineFlags
-from impasto.cli.settings_flags import GROUP_STARTS, setting_text
+from impasto.cli.settings_flags import setting_text
 from impasto.conventions import CAFFE
 from impasto.doctor import examine
 from impasto.encoder import Contribution, Encoder, min_size
 from impasto.errors import ImpastoError, SettingsError
 from impasto.files import DEFAULT_MAX_PIXELS
+from impasto.groups import FILES, GROUPS, MACHINE, NETWORK
 from impasto.layers import layer_facts
 from impasto.picture_writing import encode_png
 from impasto.presets import PRESETS
@@ -100,36 +101,101 @@ def test_every_setting_is_a_flag_with_its_help() -> None:
         assert argument.parameter.help.startswith((field.description or "").replace("`", ""))
         default = setting_text(Settings().model_dump(mode="json")[name])
         assert argument.parameter.show_default == default
-    assert set(GROUP_STARTS) <= set(Settings.model_fields)
 
 
 def test_help_states_choices_and_ranges(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here(["stylize", "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    text = _page(capsys, "stylize", "--help-all")
     for words in (
-        "[choices: scale-free, gatys, course, neural-style, sums]",
-        "[choices: default, fast, fine, neighbors, gatys, course, neural-style]",
+        "[scale-free, gatys, course, neural-style, sums]",
+        "[default, fast, fine, neighbors, gatys, course, neural-style]",
         "[0 to 65536] [default: 512]",
         "[above 0, at most 100]",
         "[1 to 16 or auto] [default: auto]",
         "[0 or more or none]",
-        "[gram, covariance, wasserstein, mean-std, sliced, neighbors; weights 0 to 1e+12] "
+        "[gram, covariance, wasserstein, mean-std, sliced, neighbors; weights 0 to 1e12] "
         "[default: covariance]",
     ):
         assert words in text
 
 
-@pytest.mark.parametrize("command", [name for name in app if not name.startswith("-")])
-def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here([command, "--help"]) == 0
-    text = capsys.readouterr().out
-    assert text.startswith(f"Usage: impasto {command}")
-    assert "SettingFlags" not in text
+COMMANDS = [name for name in app if not name.startswith("-")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["-h", "--help", "--help-all"])
+def test_every_command_has_help(
+    command: str,
+    flag: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In two screens, or everything."""
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run_here([command, flag]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"Usage: impasto {command}")
+    assert max(map(len, lines)) <= 100
+    assert flag == "--help-all" or len(lines) <= 2 * 50
+    declared = app[command].assemble_argument_collection()
+    names = {name for one in declared if one.name != "*" for name in one.names}
+    words = {word.rstrip(",") for line in lines for word in line.split()}
+    assert flag != "--help-all" or names <= words
+
+
+def test_the_front_page_is_one_line_a_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run_here([]) == 0
+    page = capsys.readouterr().out
+    assert len(page.splitlines()) <= 30
+    for command in COMMANDS:
+        assert len([line for line in page.splitlines() if line.split()[:1] == [command]]) == 1
+    assert run_here(["--help"]) == 0
+    assert capsys.readouterr().out == page
+    assert run_here(["stilyze", "--help"]) == 2
+
+
+def test_every_setting_says_its_group() -> None:
+    titles = {group.title for group in GROUPS} - {FILES.title, MACHINE.title}
+    for name, schema in Settings.model_json_schema()["properties"].items():
+        assert schema["group"] in titles, name
+        assert isinstance(schema["rare"], bool), name
+
+
+def test_help_leaves_to_the_full_page_what_few_need(capsys: pytest.CaptureFixture[str]) -> None:
+    for flag in ("--history", "--noise-share", "--max-pixels", "--no-seamless"):
+        assert flag not in _page(capsys, "stylize", "--help")
+        assert flag in _page(capsys, "stylize", "--help-all")
+
+
+def test_errors_name_the_flag_that_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, message in (
+        ("--style-weight 1e99", "--style-weight 1e99: should be less than"),
+        ("--style-layers=relu4_2=-1", "--style-layers relu4_2=-1: should be greater than"),
+        ("--iterations 3,0", "--iterations 0: should be"),
+        ("--style-crop 0.5,0,0.2,1", "--style-crop 0.5,0.0,0.2,1.0: should be left, top"),
+        ("--content-weight 0 --style-weight 0", "--content-weight and --style-weight are both 0"),
+        ("--style-loss wasserstein --normalization gatys", "use --style-loss gram"),
+        ("--size \x1b[2J", "--size '\\x1b[2J': should be a valid integer"),
+    ):
+        assert run_here(["stylize", "a.png", "b.png", *words.split()]) == 2
+        assert message in capsys.readouterr().err
+    with pytest.raises(SettingsError, match=r"^style_weight = 1e\+99: "):
+        Settings(style_weight=1e99)
+    assert run_here(["reconstruct", "a.png", "--layer", "conv6_1"]) == 2
+    assert "--layer conv6_1: unknown layer" in capsys.readouterr().err
+
+
+def _page(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """A help page in one line."""
+    assert run_here(words) == 0
+    return " ".join(capsys.readouterr().out.split())
 
 
 def test_a_new_setting_becomes_a_flag_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     class MoreSettings(Settings):
-        sparkle: bool = False
+        sparkle: Annotated[bool, NETWORK] = False
         """Adds sparkle."""
 
     schema = MoreSettings.model_json_schema()["properties"]
@@ -145,10 +211,13 @@ def test_a_new_setting_becomes_a_flag_by_itself(monkeypatch: pytest.MonkeyPatch)
     assert fresh([], result_action="return_value") == {}
 
 
-def test_help_shows_the_commands_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here(["explain", "--help"]) == 0
-    words = " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
-    assert "0 keeps the content's own size. [0 to 65536] [default: 256]" in words
+def test_help_shows_the_commands_own_defaults(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    words = _page(capsys, "explain", "--help-all")
+    assert "0 is the content's own size. [0 to 65536] [default: 256]" in words
+    assert "0 is the content's own size. [256]" in _page(capsys, "explain", "--help")
     assert MachineFlags().max_pixels == DEFAULT_MAX_PIXELS
 
 

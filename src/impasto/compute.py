@@ -140,7 +140,7 @@ class Compute:
             return trial.device
         except (RuntimeError, AssertionError, NotImplementedError):
             raise SettingsError(
-                f"device {self.device!r} cannot be used on this machine; use auto or cpu"
+                f"device = {self.device!r}: cannot be used on this machine; use auto or cpu"
             ) from None
 
 

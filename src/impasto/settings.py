@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from impasto.errors import SettingsError
+from impasto.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
 from impasto.presets import FIVE_STYLE_LAYERS, PRESETS
 
 BLOCKS = (2, 2, 4, 4, 4)
@@ -177,112 +178,130 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
     )
 
-    preset: str = "default"
-    """Where all settings come from that are not given: see `impasto presets`."""
+    preset: Annotated[str, PAINT] = "default"
+    """Set of settings to begin with; `impasto presets` lists them. What is given wins."""
 
-    size: int = Field(512, ge=0, le=LARGEST_SIDE)
-    """Long side of the result in pixels; 0 keeps the content's own size."""
+    size: Annotated[int, SIZE] = Field(512, ge=0, le=LARGEST_SIDE)
+    """Long side of the result in pixels; 0 is the content's own size."""
 
-    strength: float = Field(0.5, ge=0, le=1, allow_inf_nan=False)
-    """From the photograph (0) to all style (1): a dial on the losses' weights, which 0.5 leaves
+    strength: Annotated[float, PAINT] = Field(0.5, ge=0, le=1, allow_inf_nan=False)
+    """From the photograph (0) to all style (1). A dial on the losses' weights, which 0.5 leaves
     as they are."""
 
-    content_weight: Weight = 1.0
+    content_weight: Annotated[Weight, LOSSES] = 1.0
     """Weight of the content loss (alpha)."""
 
-    style_weight: Weight = 3.0
+    style_weight: Annotated[Weight, LOSSES] = 3.0
     """Weight of the style loss (beta)."""
 
-    content_layers: LayerWeights = Field(default={"relu3_2": 0.5, "relu4_2": 1.0}, min_length=1)
-    """Layers whose feature maps describe the content, each with a weight: relu4_2 conv5_1=0.2."""
+    content_layers: Annotated[LayerWeights, LOSSES] = Field(
+        default={"relu3_2": 0.5, "relu4_2": 1.0}, min_length=1
+    )
+    """Layers whose feature maps describe the content. Each may have a weight:
+    relu4_2 conv5_1=0.2."""
 
-    style_layers: LayerWeights = Field(default=dict.fromkeys(FIVE_STYLE_LAYERS, 0.2), min_length=1)
+    style_layers: Annotated[LayerWeights, LOSSES] = Field(
+        default=dict.fromkeys(FIVE_STYLE_LAYERS, 0.2), min_length=1
+    )
     """Layers whose statistics describe the style, each with a weight."""
 
-    style_loss: StyleLossWeights = Field(default={"covariance": 1.0}, min_length=1)
+    style_loss: Annotated[StyleLossWeights, STYLE] = Field(
+        default={"covariance": 1.0}, min_length=1
+    )
     """What of the style's features is matched: Gram matrix, mean and covariance (their squared
     differences, or the Wasserstein distance), each channel's mean and deviation, the features'
     distribution (sliced) or their nearest neighbours (neighbors); or a sum, each with a weight:
     covariance wasserstein=0.5."""
 
-    content_loss: ContentLossWeights = Field(default={"features": 1.0}, min_length=1)
+    content_loss: Annotated[ContentLossWeights, LOSSES] = Field(
+        default={"features": 1.0}, min_length=1
+    )
     """What of the content is matched: its feature maps, or their self-similarity, which of its
     places are alike; or a sum, each with a weight: features self-similarity=0.5."""
 
-    style_margin: float = Field(0.02, ge=0, le=0.4, allow_inf_nan=False)
+    style_margin: Annotated[float, STYLE.rarely] = Field(0.02, ge=0, le=0.4, allow_inf_nan=False)
     """Share of the style left out along each edge, where photographs show canvas and frame."""
 
-    style_blend: Shares = (1.0,)
-    """Weight of each style where there are several; the last number serves all further styles."""
+    style_blend: Annotated[Shares, STYLE] = (1.0,)
+    """Weight of each style where there are several. The last number serves all further styles."""
 
-    style_scale: Scales = (1.0,)
-    """Size of each style's strokes: 2 shows the style twice as large. The last number serves all
+    style_scale: Annotated[Scales, STYLE] = (1.0,)
+    """Size of each style's strokes. 2 shows the style twice as large. The last number serves all
     further styles, those of regions last."""
 
-    style_crop: Crop | None = None
-    """Part of the style to use: left, top, right and bottom edge, as shares of width and height."""
+    style_crop: Annotated[Crop | None, STYLE] = None
+    """Part of the style to use: left, top, right, bottom, each 0 to 1.
+    Shares of its width and height."""
 
-    feather: float = Field(0.02, ge=0, le=0.5, allow_inf_nan=False)
-    """Width over which regions blend into each other, as a share of the long side."""
-    color: ColorMode = "style"
-    """Whose colours: the style's; the content's own, only light and dark repainted (content); or
-    the style's moved to the content's by mean and covariance (match) or by histogram."""
+    feather: Annotated[float, REGIONS] = Field(0.02, ge=0, le=0.5, allow_inf_nan=False)
+    """Width over which regions blend, as a share of the long side."""
 
-    color_from: str | None = Field(None, min_length=1, json_schema_extra={"format": "path"})
-    """Picture file whose colours match and histogram take in place of the content's."""
+    color: Annotated[ColorMode, COLOR] = "style"
+    """Whose colours the result has: the style's; the content's own, only light and dark repainted
+    (content); or the style's moved to the content's by mean and covariance (match) or by
+    histogram."""
 
-    color_amount: float = Field(1.0, ge=0, le=1, allow_inf_nan=False)
+    color_from: Annotated[str | None, COLOR] = Field(
+        None, min_length=1, json_schema_extra={"format": "path"}
+    )
+    """Picture whose colours match and histogram take, not the content's."""
+
+    color_amount: Annotated[float, COLOR] = Field(1.0, ge=0, le=1, allow_inf_nan=False)
     """How far colours are moved; 0 leaves them as style does."""
 
-    normalization: Normalization = "scale-free"
+    normalization: Annotated[Normalization, LOSSES.rarely] = "scale-free"
     """How losses are scaled: by the target's own size (scale-free), or as a text defines them."""
 
-    total_variation_weight: Weight = 1.0
-    """Weight of the total variation loss, which smooths neighbouring pixels."""
+    total_variation_weight: Annotated[Weight, LOSSES] = 1.0
+    """Weight of the total variation loss. It smooths neighbouring pixels."""
 
-    start: str = Field("content", min_length=1)
-    """Where the optimisation starts: content, noise, mixed, style, or a picture file."""
+    start: Annotated[str, PAINT] = Field("content", min_length=1)
+    """Where it starts: content, noise, mixed, style, or a picture file."""
 
-    noise_share: float = Field(0.6, ge=0, le=1, allow_inf_nan=False)
+    noise_share: Annotated[float, NETWORK.rarely] = Field(0.6, ge=0, le=1, allow_inf_nan=False)
     """Share of noise in the start `mixed`; the rest is content."""
 
-    noise: Noise = "normal"
+    noise: Annotated[Noise, NETWORK.rarely] = "normal"
     """White noise: normal around mid-grey, uniform +-20 of 255 or faint, around the mean colour."""
 
-    keep: str | None = Field(None, min_length=1)
-    """Mask picture: where it is white, the content stays as it is; where black, it is repainted."""
+    keep: Annotated[str | None, REGIONS] = Field(
+        None, min_length=1, json_schema_extra={"format": "path"}
+    )
+    """Mask of what stays as it is: white stays, black is repainted."""
 
-    optimizer: Optimizer = "lbfgs"
+    optimizer: Annotated[Optimizer, NETWORK.rarely] = "lbfgs"
     """L-BFGS or Adam."""
 
-    step_size: float = Field(1.0, gt=0, le=100, allow_inf_nan=False)
+    step_size: Annotated[float, NETWORK.rarely] = Field(1.0, gt=0, le=100, allow_inf_nan=False)
     """Step of the optimiser: for Adam in pixel values of 0..255, for L-BFGS a factor, usually 1."""
 
-    history: int = Field(10, ge=1, le=200)
+    history: Annotated[int, NETWORK.rarely] = Field(10, ge=1, le=200)
     """Number of past steps that L-BFGS remembers."""
 
-    levels: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = "auto"
+    levels: Annotated[Annotated[int, Field(ge=1, le=16)] | Literal["auto"], SIZE.rarely] = "auto"
     """Levels of the coarse-to-fine pyramid, each twice the size of the one before; 1 means none.
     Those whose short side would be under 32 pixels are left out."""
 
-    iterations: Iterations = (60, 30, 16, 8, 4)
-    """Iterations (evaluations, the start's included) of each level, coarse to fine; the last number
-    serves all further levels."""
+    iterations: Annotated[Iterations, SIZE] = (60, 30, 16, 8, 4)
+    """Iterations of each level, coarse to fine. An iteration is one evaluation, the start's
+    included; the last number serves all further levels."""
 
-    stop_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    stop_loss: Annotated[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, SIZE.rarely] = (
+        None
+    )
     """Total loss at which the last level ends early."""
 
-    pooling: Pooling = "max"
-    """Pooling of the network: max as it was trained, avg as Gatys et al. recommend."""
+    pooling: Annotated[Pooling, NETWORK.rarely] = "max"
+    """Pooling of the network: max as it was trained, avg as Gatys et al. (2015) recommend."""
 
-    padding: Padding = "replicate"
+    padding: Annotated[Padding, NETWORK.rarely] = "replicate"
     """What lies beyond the picture's border: its edge pixels repeated, or zeros as in training."""
 
-    seamless: bool = False
-    """Make a tile that repeats without a seam; its sides are multiples of 16 pixels, or of less
+    seamless: Annotated[bool, PAINT] = False
+    """Make a tile that repeats without a seam. Its sides are multiples of 16 pixels, or of less
     where the deepest layer allows it."""
 
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: Annotated[int, PAINT] = Field(0, ge=0, lt=2**63)
     """Seed of all that is random: noise, directions, positions drawn. Same seed, machine and
     settings: same pixels."""
 
@@ -316,8 +335,8 @@ class Settings(BaseModel):
             )
         if self.keep is not None and self.seamless:
             raise ValueError(
-                "keep and seamless exclude each other: the kept part would not repeat; leave one "
-                "of them out"
+                f"keep = {self.keep!r}: excludes seamless, because the kept part would not repeat; "
+                "leave one of them out"
             )
         if not self.weights.content and not self.weights.style:
             raise ValueError(

@@ -1,47 +1,18 @@
-"""The command line's own frame: name, version, commands, groups of flags."""
+"""The command line's own frame: name, version, commands."""
 
 from __future__ import annotations
 
-from cyclopts import App, Group
+from cyclopts import App
 
 from impasto.version import __version__
 
-EXAMPLES = """\
-Examples:
-
-  impasto stylize photo.jpg painting.jpg -o out.png
-  impasto stylize photo.jpg painting.jpg --preset gatys --size 256
-  impasto stylize other.jpg painting.jpg --like out.png
-
-Exit codes: 0 done, 1 failed, 2 impossible as asked, 130 interrupted."""
-
-PAINT = Group.create_ordered("Commands that paint")
-TELL = Group.create_ordered("Commands that tell")
-FLAGS = {
-    title: Group.create_ordered(title)
-    for title in (
-        "Picture",
-        "Losses",
-        "Style",
-        "Color",
-        "Start",
-        "Optimisation",
-        "Network",
-        "Output",
-        "Machine",
-    )
-}
-"""Groups of flags on the help pages, in their order."""
-
 app = App(
     name="impasto",
-    help="Repaint a picture in the style of another. Every command has its own --help.",
-    help_epilogue=EXAMPLES,
+    help="Repaint a picture in the style of another.",
+    help_flags=(),  # `impasto.cli.help_pages` prints them
     version=f"impasto {__version__}",
     usage="Usage: impasto COMMAND [OPTIONS]",
-    help_format="plaintext",
     suppress_keyboard_interrupt=False,
-    group_commands=Group.create_ordered("Options"),
 )
 """The whole command line."""
 
@@ -64,8 +35,9 @@ COMMANDS = {
     ),
     "sheets:try_": (
         "CONTENT STYLE [-o SHEET] [OPTIONS]",
-        "Look before the wait: one picture, small, in several strengths, stroke sizes and methods.",
-        "Every picture of the sheet is captioned with the flags that make it. "
+        "Look before the wait: one picture, small, in several strengths and methods.",
+        "Rows are stroke sizes, columns strengths; the last row has other methods. "
+        "Every picture is captioned with the flags that make it. "
         f"Without -o the sheet is CONTENT-in-STYLE-tried.png {_FILES}.",
     ),
     "sheets:explain": (
@@ -111,16 +83,13 @@ They stand here, and not beside the functions, so that a help page imports only 
 
 
 def _add_commands() -> None:
-    for place, (path, (usage, *words)) in enumerate(COMMANDS.items()):
+    for path, (usage, *words) in COMMANDS.items():
         name = path.partition(":")[2].rstrip("_")
         app.command(
             f"impasto.cli.{path}",
             name=name,
-            group=PAINT if path.startswith(("painting", "sheets")) else TELL,
-            sort_key=place,
             usage=f"Usage: impasto {name} {usage}",
             help="\n\n".join(words),
-            help_epilogue="",
         )
 
 

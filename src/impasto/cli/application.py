@@ -17,8 +17,10 @@ from cyclopts.exceptions import (
 )
 
 from impasto.cli.app import app
+from impasto.cli.error_words import with_flags
+from impasto.cli.help_pages import requested
 from impasto.cli.interruption import interruption
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, SettingsError
 
 FAILED = 1
 BAD_USAGE = 2
@@ -41,6 +43,9 @@ def run(arguments: Sequence[str]) -> int:
             return _fail(str(error) or "interrupted", "Interrupted", INTERRUPTED, as_json)
         except CycloptsError as error:
             return _fail(_usage_message(error), "UsageError", BAD_USAGE, as_json)
+        except SettingsError as error:
+            words = with_flags(str(error), arguments)
+            return _fail(words, type(error).__name__, error.exit_code, as_json)
         except ImpastoError as error:
             return _fail(str(error), type(error).__name__, error.exit_code, as_json)
         except Exception as error:
@@ -60,6 +65,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    page = requested(arguments)
+    if page is not None:
+        print(page, end="")
+        return 0
     result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     return result if isinstance(result, int) else 0
 

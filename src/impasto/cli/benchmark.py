@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.app import FLAGS
 from impasto.cli.information import AsJson, print_json, print_table
 from impasto.errors import SettingsError
+from impasto.groups import MACHINE
 
 if TYPE_CHECKING:
     from impasto.bench import Row
 
-_MACHINE = FLAGS["Machine"]
+_MACHINE = MACHINE.title
 _ERASE = "\r\x1b[K"
 
 
@@ -44,8 +44,8 @@ def bench(
         Parameter(
             group=_MACHINE,
             metavar="NAME",
-            help="How exactly the network computes: auto, float32, bfloat16, or tf32 on NVIDIA "
-            "devices.",
+            help="How exactly the network computes: auto, float32, bfloat16 or tf32. "
+            "The last is for NVIDIA devices.",
         ),
     ] = "auto",
     threads: Annotated[

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.app import FLAGS
 from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
 from impasto.errors import OutputError, PictureError
+from impasto.groups import FILES
 from impasto.presets import command_defaults
 from impasto.settings import Settings
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from impasto.checkpoint import Checkpoint
     from impasto.compute import Machine
 
-_FILE = Parameter(group=FLAGS["Output"], metavar="FILE", show_default=False, negative=())
+_FILE = Parameter(group=FILES.title, metavar="FILE", show_default=False, negative=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,10 @@ class CheckpointFlags:
     """How a run outlives its process."""
 
     checkpoint: Annotated[Path | None, _FILE] = None
-    """Keep the run's state in this file every half minute or so, for --resume."""
+    """Keep the run's state here every half minute or so, for --resume."""
 
     resume: Annotated[Path | None, _FILE] = None
-    """Go on from this checkpoint, with its settings; it may be that of --checkpoint too."""
+    """Go on from this checkpoint, with its settings. It may be that of --checkpoint too."""
 
     @functools.cached_property
     def _saved(self) -> Checkpoint | None:

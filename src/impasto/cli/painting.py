@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.app import FLAGS
 from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import interruption
 from impasto.cli.named_styles import NamedStyles
@@ -24,6 +23,7 @@ from impasto.cli.run_flags import (
 from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, setting_text, takes_flags
 from impasto.errors import SettingsError
+from impasto.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.presets import command_defaults
 from impasto.settings import LARGEST_SIDE, Settings
 
@@ -36,7 +36,7 @@ FORMATS = "JPEG, PNG, WebP, TIFF, GIF, BMP or HEIC; - is standard input."
 
 def picture(what: str) -> Parameter:
     """An input picture, described by ``what``."""
-    return Parameter(help=f"{what} {FORMATS}", allow_leading_hyphen=True)
+    return Parameter(help=f"{what} {FORMATS}", group=PAINT.title, allow_leading_hyphen=True)
 
 
 @takes_flags()
@@ -47,8 +47,9 @@ def stylize(
         str,
         Parameter(
             name="STYLE",
-            help="The picture whose style to use, or a folder of pictures that are one style. "
-            "Several are blended; STYLE:2 counts twice as much.",
+            help="A picture whose style to use; of several, STYLE:2 counts twice. "
+            "Several are blended. A folder is one style: that of all its pictures.",
+            group=PAINT.title,
             allow_leading_hyphen=True,
         ),
     ],
@@ -56,11 +57,11 @@ def stylize(
         list[str] | None,
         Parameter(
             metavar="MASK:STYLE",
-            group=FLAGS["Picture"],
+            group=REGIONS.title,
             negative=(),
             show_default=False,
-            help="Paint the part of the picture where MASK is white in a style of its own, or with "
-            "MASK:none leave it as it is. Can be given several times.",
+            help="Paint the white part of MASK in this style; MASK:none leaves it. "
+            "Can be given several times.",
         ),
     ] = None,
     maps: Annotated[
@@ -68,12 +69,12 @@ def stylize(
         Parameter(
             name="--map",
             metavar="MAP...",
-            group=FLAGS["Picture"],
+            group=REGIONS.title,
             negative=(),
             consume_multiple=True,
             show_default=False,
-            help="Colour-coded maps, first the content's, then one for each style: each colour of "
-            "the content is painted in the same colour's part of the style.",
+            help="Colour-coded maps: the content's, then one for each style. Each colour of the "
+            "content is painted in the same colour's part of the style.",
         ),
     ] = None,
     settings: GivenSettings,
@@ -107,10 +108,10 @@ def texture(
         str | None,
         Parameter(
             metavar="WxH|N",
-            group=FLAGS["Picture"],
+            group=SIZE.title,
             show_default=False,
-            help="Width and height of the result, as in 768x512; or its long side, in the shape "
-            "of the style.",
+            help="Width and height of the result, as in 768x512, or its long side. One number has "
+            "the shape of the style.",
         ),
     ] = None,
     settings: GivenSettings,
@@ -149,7 +150,7 @@ def reconstruct(
         list[str] | None,
         Parameter(
             metavar="LAYER[=WEIGHT]...",
-            group=FLAGS["Losses"],
+            group=LOSSES.title,
             consume_multiple=True,
             negative=(),
             show_default=setting_text(command_defaults("reconstruct")["content_layers"]),

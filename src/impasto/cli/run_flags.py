@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.app import FLAGS
 from impasto.errors import OutputError, PictureError, SettingsError
 from impasto.files import DEFAULT_MAX_PIXELS
+from impasto.groups import FILES, MACHINE
 
 if TYPE_CHECKING:
     from impasto.images import Image
 
 STANDARD_STREAM = "-"
 
-_OUTPUT = FLAGS["Output"]
-_MACHINE = FLAGS["Machine"]
+_OUTPUT = FILES.title
+_MACHINE = MACHINE.title
 _NOT_SHOWN = Parameter(show_default=False, negative=())
 
 
@@ -33,7 +33,7 @@ class OutputFlags:
         Parameter(alias="-o", group=_OUTPUT, metavar="OUT", allow_leading_hyphen=True),
         _NOT_SHOWN,
     ] = None
-    """The picture to write: .png, .jpg, .webp or .tif; - is standard output, as PNG."""
+    """The picture to write: .png, .jpg, .webp or .tif. - is standard output, as PNG."""
 
     overwrite: Annotated[bool, Parameter(group=_OUTPUT), _NOT_SHOWN] = False
     """Replace files that exist already."""
@@ -42,7 +42,7 @@ class OutputFlags:
     """Say nothing but errors."""
 
     json: Annotated[bool, Parameter(group=_OUTPUT), _NOT_SHOWN] = False
-    """Print one JSON object at the end; an error is one JSON object on standard error."""
+    """Print one JSON object at the end. An error is one JSON object on standard error."""
 
     def target(self, default: str, inputs: Iterable[str]) -> str:
         """The picture to write, checked before the work starts.
@@ -110,22 +110,27 @@ class TraceFlags:
 class MachineFlags:
     """Where and with what the work is done; no part of the recipe."""
 
-    weights: Annotated[Path | None, Parameter(group=_MACHINE, metavar="FILE"), _NOT_SHOWN] = None
+    weights: Annotated[
+        Path | None, Parameter(group=_MACHINE, metavar="FILE", show=False), _NOT_SHOWN
+    ] = None
     """Another VGG-19 than the embedded one: .safetensors, .pth or .pt."""
 
     device: Annotated[str, Parameter(group=_MACHINE, metavar="NAME")] = "auto"
     """Where it runs: auto, cpu, cuda, cuda:1, mps..."""
 
     precision: Annotated[str, Parameter(group=_MACHINE, metavar="NAME")] = "auto"
-    """How exactly the network computes: auto, float32, bfloat16, or tf32 on NVIDIA devices."""
+    """How exactly the network computes: auto, float32, bfloat16 or tf32.
+    The last is for NVIDIA devices."""
 
     threads: Annotated[int | None, Parameter(group=_MACHINE, metavar="N"), _NOT_SHOWN] = None
-    """Threads of the processor; if not given all cores, or OMP_NUM_THREADS."""
+    """Threads of the processor. If not given all cores, or OMP_NUM_THREADS."""
 
     memory: Annotated[str | None, Parameter(group=_MACHINE, metavar="SIZE"), _NOT_SHOWN] = None
-    """Memory a run may take, such as 2GB, at least 800MB; a third of what is free if not given."""
+    """Memory a run may take, such as 2GB. At least 800MB; a third of what is free if not given."""
 
-    max_pixels: Annotated[int, Parameter(group=_MACHINE, metavar="N")] = DEFAULT_MAX_PIXELS
+    max_pixels: Annotated[int, Parameter(group=_MACHINE, metavar="N", show=False)] = (
+        DEFAULT_MAX_PIXELS
+    )
     """Largest input picture to accept, in pixels."""
 
     def check(self) -> None:

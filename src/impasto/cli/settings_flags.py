@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, ParamSpec, TypeVar, 
 
 from cyclopts import Parameter
 
-from impasto.cli.app import FLAGS
 from impasto.errors import SettingsError
+from impasto.groups import PAINT
 from impasto.presets import PRESETS, command_defaults
 from impasto.settings import LARGEST_SIDE, STARTS, Settings, nearest
 
@@ -20,21 +20,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-GROUP_STARTS = {
-    "preset": "Picture",
-    "content_weight": "Losses",
-    "style_margin": "Style",
-    "color": "Color",
-    "normalization": "Losses",
-    "start": "Start",
-    "keep": "Picture",
-    "optimizer": "Optimisation",
-    "pooling": "Network",
-    "seamless": "Picture",
-    "seed": "Picture",
-}
-"""The field of `Settings` at which each group of the help page begins."""
 
 SHARED_RECIPES = {"stylize": "sheet", "sheet": "stylize"}
 """The other command whose recipes a command can follow; all others follow their own alone."""
@@ -50,10 +35,10 @@ class GivenSettings:
     like: Annotated[
         Path | None,
         Parameter(
-            group=FLAGS["Picture"],
+            group=PAINT.title,
             metavar="FILE",
             show_default=False,
-            help="Take all settings from the recipe inside this picture, but for those given.",
+            help="Take the settings that are not given from this picture's recipe.",
         ),
     ] = None
 
@@ -172,12 +157,10 @@ def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def _flags_class(without: Collection[str], command: str) -> type[GivenSettings]:
     defaults = command_defaults(command)
     flags: list[tuple[str, Any, Any]] = []
-    group = ""
     for name, schema in _schemas().items():
-        group = GROUP_STARTS.get(name, group)
         if name in without or any(name.startswith(start) for start in without if start[-1] == "_"):
             continue
-        flags.append((name, _flag(name, schema, group, defaults.get(name)), field(default=None)))
+        flags.append((name, _flag(name, schema, defaults.get(name)), field(default=None)))
     return make_dataclass(
         "SettingFlags",
         flags,
@@ -194,18 +177,19 @@ def _schemas() -> dict[str, dict[str, Any]]:
     return dict(Settings.model_json_schema()["properties"])
 
 
-def _flag(name: str, schema: Mapping[str, Any], group: str, default: Any) -> Any:
+def _flag(name: str, schema: Mapping[str, Any], default: Any) -> Any:
     """The annotated type of a flag. Texts stay texts: `Settings` converts and checks them all."""
     several = schema.get("type") == "object"
     kind: Any = bool if schema.get("type") == "boolean" else list[str] if several else str
     parameter = Parameter(
         help=_help(schema),
-        group=FLAGS[group],
-        metavar=_metavar(schema),
+        group=schema["group"],
+        show=not schema["rare"],
+        metavar=None if kind is bool else _metavar(schema),
         choices=tuple(PRESETS) if name == "preset" else schema.get("enum"),
         consume_multiple=True if several else None,
         negative_iterable=(),
-        show_default=setting_text(schema["default"] if default is None else default) or None,
+        show_default=setting_text(schema["default"] if default is None else default),
     )
     return Annotated[kind | None, parameter]
 
@@ -213,7 +197,7 @@ def _flag(name: str, schema: Mapping[str, Any], group: str, default: Any) -> Any
 def _help(schema: Mapping[str, Any]) -> str:
     words = _range(schema)
     text = str(schema.get("description", "")).replace("`", "")
-    return f"{text} [{words}]" if words else text
+    return f"{text} [{words}]" if words not in ("", "none") else text
 
 
 def _range(schema: Mapping[str, Any]) -> str:
@@ -235,7 +219,7 @@ def _range(schema: Mapping[str, Any]) -> str:
         return ""
     low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
     high = schema.get("maximum")
-    upper = f"{high:g}" if isinstance(high, float) else str(high)
+    upper = f"{high:g}".replace("e+", "e") if isinstance(high, float) else str(high)
     if above is not None:
         return f"above {above}, at most {upper}"
     if low is not None and high is not None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.app import FLAGS
 from impasto.cli.interruption import interruption
 from impasto.cli.painting import picture
 from impasto.cli.progress import Position
@@ -20,6 +19,7 @@ from impasto.cli.run_flags import (
 )
 from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, takes_flags
+from impasto.groups import FILES, PAINT
 from impasto.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 def _pictures(what: str) -> Parameter:
     """Input pictures behind one flag, described by ``what``."""
-    return Parameter(help=what, consume_multiple=True, negative=(), metavar="FILE...")
+    return Parameter(
+        help=what, group=PAINT.title, consume_multiple=True, negative=(), metavar="FILE..."
+    )
 
 
 @takes_flags("style_blend", "style_scale", "feather", "strength")
@@ -93,9 +95,9 @@ def sheet(
         Path | None,
         Parameter(
             metavar="FOLDER",
-            group=FLAGS["Output"],
+            group=FILES.title,
             show_default=False,
-            help="Save each finished picture in this folder too, as CONTENT-in-STYLE.png.",
+            help="Save each finished picture in this folder too. Each is CONTENT-in-STYLE.png.",
         ),
     ] = None,
     settings: GivenSettings,

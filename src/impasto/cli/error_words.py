@@ -1,0 +1,62 @@
+"""Errors in the words of a command line: a setting is called by its flag."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Sequence
+
+from impasto.cli.app import app
+
+_OTHER_FLAGS = {"content_layers": "--layer"}
+"""Flags that are not called like their setting."""
+
+
+def with_flags(message: str, arguments: Sequence[str]) -> str:
+    """``message`` of a `SettingsError`, its settings called by their flags.
+
+    ``style_weight = '1e99': ...`` becomes ``--style-weight 1e99: ...`` if that flag was typed; a
+    value from a recipe stays as it is. Names with an underscore become flags everywhere but in
+    quotes; of others one cannot tell whether they are words.
+
+    Args:
+        message: as Python's callers see it.
+        arguments: what stands after ``impasto``.
+    """
+    if not arguments or arguments[0] not in app:
+        return message
+    known = {name for one in app[arguments[0]].assemble_argument_collection() for name in one.names}
+    typed = {argument.partition("=")[0] for argument in arguments}
+    start = re.match(r"([a-z_]+)((?:\.[\w-]+)*) = ('.*?'|\[.*?\]|\(.*?\)|[^\s:]+)(?=[: ])", message)
+    if start is not None:
+        flag = _flag(start[1], known)
+        if flag is None or flag not in typed:
+            return message
+        head, rest = f"{flag} {_value(start[2], start[3])}", message[start.end() :]
+    else:
+        head, rest = "", message
+    return head + re.sub(
+        r"(?<![\w.'/\\-])[a-z]+(?:_[a-z]+)+(?![\w.'/=(-])",
+        lambda name: _flag(name[0], known) or name[0],
+        rest,
+    )
+
+
+def _flag(setting: str, known: Collection[str]) -> str | None:
+    """The flag of a setting among those that the command has."""
+    candidates = (f"--{setting.replace('_', '-')}", _OTHER_FLAGS.get(setting))
+    return next((flag for flag in candidates if flag in known), None)
+
+
+def _value(place: str, shown: str) -> str:
+    """A value as it was typed: without Python's quotes, of layers with its name."""
+    try:
+        value = ast.literal_eval(shown)
+    except (ValueError, SyntaxError):
+        value = shown
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    joint = "," if isinstance(value, tuple) else " "
+    plain = joint.join(map(str, parts))
+    text = plain if re.fullmatch(r"[\w.,:+=/ -]+", plain) and plain.isprintable() else shown
+    name = place.removeprefix(".")
+    return f"{name}={text}" if name and not name.isdecimal() else text

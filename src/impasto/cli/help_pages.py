@@ -1,0 +1,159 @@
+"""The help pages: a short one with what most people need, and a full one with everything.
+
+Texts, ranges and groups come from where the flags are declared. A flag whose parameter is not to be
+shown (``show=False``) stands on the full page alone.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from impasto.cli.app import COMMANDS, app
+from impasto.groups import GROUPS
+
+if TYPE_CHECKING:
+    from cyclopts.argument import Argument
+
+SHORT = ("--help", "-h")
+FULL = "--help-all"
+
+_COLUMN = 30
+"""Where texts begin."""
+
+_EXAMPLES = """\
+Examples
+  impasto try photo.jpg painting.jpg                  # a sheet of small ones, to choose from
+  impasto stylize photo.jpg painting.jpg -o out.png
+
+impasto COMMAND --help says what a command takes, impasto --version which version this is.
+Exit codes: 0 done, 1 failed, 2 impossible as asked, 130 interrupted.
+"""
+
+
+def requested(arguments: Sequence[str]) -> str | None:
+    """The page that a command line asks for; None if it asks for none, or for an unknown command.
+
+    Args:
+        arguments: what stands after ``impasto``.
+    """
+    words = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    full = FULL in words
+    if words and not full and not any(flag in words for flag in SHORT):
+        return None
+    if not words or words[0].startswith("-"):
+        return front_page()
+    return command_page(words[0], full=full) if words[0] in app else None
+
+
+def front_page() -> str:
+    """The commands, one line each."""
+    lines = [str(app.usage), "", str(app.help)]
+    for title, rooms in (("Paint", ("painting", "sheets")), ("Tell", ("information", "benchmark"))):
+        lines += ["", title]
+        for path, (_, summary, *_) in COMMANDS.items():
+            room, _, name = path.partition(":")
+            if room in rooms:
+                lines += _entry(name.rstrip("_"), summary, column=15)
+    return "\n".join([*lines, "", _EXAMPLES])
+
+
+def command_page(name: str, *, full: bool) -> str:
+    """How one command is used.
+
+    Args:
+        name: the command.
+        full: with all flags and all that there is to say about each, not one line for each of those
+            that most people need.
+    """
+    lines = [str(app[name].usage)]
+    for paragraph in str(app[name].help).split("\n\n"):
+        lines += ["", *textwrap.wrap(paragraph, _width())]
+    declared = app[name].assemble_argument_collection(parse_docstring=True)
+    arguments = [one for one in declared if one.name != "*"]
+    shown = [one for one in arguments if full or not _is_rare(one)]
+    for title in ("", *(group.title for group in GROUPS)):
+        members = [one for one in shown if _title(one) == title]
+        if members:
+            lines += ["", *filter(None, [title])]
+        for one in members:
+            lines += _entry(_label(one, full=full), _full(one) if full else _brief(one))
+    if not full and any(map(_title, shown)):
+        more = f"Defaults are in brackets. All flags, and more about each: impasto {name} {FULL}"
+        lines += ["", *textwrap.wrap(more, _width())]
+    return "\n".join(lines) + "\n"
+
+
+def _width() -> int:
+    return max(60, min(100, shutil.get_terminal_size().columns))
+
+
+def _is_rare(argument: Argument) -> bool:
+    return argument.parameter.show is False
+
+
+def _title(argument: Argument) -> str:
+    """The heading that an argument stands under; empty for those of no group of ours."""
+    groups = argument.parameter.group
+    own = {getattr(one, "name", one) for one in (groups if isinstance(groups, tuple) else ())}
+    return next((group.title for group in GROUPS if group.title in own), "")
+
+
+def _label(argument: Argument, *, full: bool) -> str:
+    """``-o, --output OUT``; on the full page also the flag that says no."""
+    names = sorted(argument.names, key=len) if argument.parameter.alias else argument.names
+    told = [name for name in names if full or not name.startswith("--no-")]
+    value = argument.parameter.metavar or ""
+    return f"{', '.join(told)} {value if full else value.replace('[=WEIGHT]', '')}".rstrip()
+
+
+def _full(argument: Argument) -> str:
+    """All there is to say: the help, what may be chosen, the default."""
+    words = [argument.parameter.help or ""]
+    if choices := _choices(argument):
+        words.append(f"[{choices}]")
+    default = _default(argument)
+    return " ".join([*words, *([f"[default: {default}]"] if default else [])])
+
+
+def _brief(argument: Argument) -> str:
+    """One line: the first sentence, of a long one what stands before the colon; the default."""
+    room = _width() - _COLUMN
+    text = re.split(r"(?<=\.)(?<! al\.) ", " ".join((argument.parameter.help or "").split()))[0]
+    head, colon, _ = text.partition(": ")
+    if colon and len(text) > room:
+        listed = f"{head}: {_choices(argument)}."
+        text = listed if _choices(argument) and len(listed) <= room else f"{head}."
+    default = _default(argument)
+    with_default = f"{text} [{default}]"
+    tells = default not in ("", "none", "auto", "False") and len(with_default) <= room
+    return with_default if tells else text
+
+
+def _choices(argument: Argument) -> str:
+    """The names that may be given; empty where there is more than names."""
+    choices = argument.parameter.choices
+    return ", ".join(choices) if isinstance(choices, tuple) else ""
+
+
+def _default(argument: Argument) -> str:
+    """The default as a user writes it; empty where there is none worth a word."""
+    shown = argument.parameter.show_default
+    if isinstance(shown, str):
+        return shown
+    own = argument.field_info.default
+    return str(own) if shown is None and isinstance(own, (str, int)) else ""
+
+
+def _entry(label: str, text: str, column: int = _COLUMN) -> list[str]:
+    """Lines of a label and what it means; a long label has a line to itself."""
+    indent = " " * column
+    lines = textwrap.wrap(
+        text, _width(), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+    if len(label) + 4 > column:
+        return [f"  {label}", *lines]
+    return [f"  {label}".ljust(column) + lines[0].lstrip(), *lines[1:]]
