@@ -477,7 +477,7 @@ def test_the_flags_and_what_they_refuse(folder: Path, capsys: pytest.CaptureFixt
     assert main([*PAIR, *RESUMED, "--quiet", "-o", "b.png"]) == 0
     assert np.array_equal(pixels(folder / "b.png"), pixels(folder / "a.png"))
     capsys.readouterr()
-    assert "size = 40" in refusal(*PAIR, *RESUMED, "--size", "40")
+    assert "--size 40: the run of" in refusal(*PAIR, *RESUMED, "--size", "40")
     assert "its content picture is another" in refusal(
         "stylize", "waves.png", "waves.png", *RESUMED
     )

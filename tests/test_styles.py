@@ -252,7 +252,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
         "should be a mask and a style": ["photo.png", "a.png", "--region", "right.png"],
         "no such file": ["photo.png", "a.png", "--region", "gone.png:b.png"],
         "exclude each other": ["photo.png", "a.png:2", "b.png", "--style-blend", "1,2"],
-        "style_scale": ["photo.png", "a.png", "--style-scale", "0"],
+        "--style-scale 0: should be": ["photo.png", "a.png", "--style-scale", "0"],
     }
     results = run_all({words: ["stylize", *case] for words, case in cases.items()}, tmp_path)
     for words, result in results.items():
