@@ -93,7 +93,9 @@ def test_the_console_script_is_what_is_tested(tmp_path: Path) -> None:
 
 def test_every_setting_is_a_flag_with_its_help() -> None:
     arguments = {
-        argument.names[0]: argument for argument in app["stylize"].assemble_argument_collection()
+        argument.names[0]: argument
+        for command in ("texture", "stylize")  # expand is for the first alone
+        for argument in app[command].assemble_argument_collection()
     }
     for name, field in Settings.model_fields.items():
         argument = arguments[f"--{name.replace('_', '-')}"]

@@ -31,6 +31,14 @@ def test_levels(final: tuple[int, int], levels: int | str, expected: list[tuple[
     assert level_sizes(final, Settings(levels=levels)) == expected
 
 
+def test_the_coarsest_level_can_be_larger() -> None:
+    assert level_sizes((768, 1024), Settings(), coarsest=500.0) == [
+        (192, 256),
+        (384, 512),
+        (768, 1024),
+    ]
+
+
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 6))
 def test_levels_grow_to_the_final_size(height: int, width: int, levels: int) -> None:
     sizes = level_sizes((height, width), Settings(levels=levels))

@@ -16,6 +16,7 @@ from impasto.objective import Evaluation, Objective
 from impasto.optimizers import LBFGS
 from impasto.pyramid import resize
 from impasto.settings import Settings
+from impasto.styles import open_styles
 from impasto.synthesis import (
     iterate,
     iterate_texture,
@@ -24,6 +25,7 @@ from impasto.synthesis import (
     stylize,
     texture,
 )
+from impasto.task import Task
 from impasto.weights import Weights
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -305,6 +307,25 @@ def test_texture_sizes(tiny: Weights, painting: Image, size: Any) -> None:
     assert (result.width, result.height) == (64, 48)
     assert result.recipe is not None
     assert result.recipe["size"] == [64, 48]
+
+
+def test_a_small_texture_grows_at_its_own_scale(painting: Image) -> None:
+    """With ``expand`` the style is looked at pixel for pixel."""
+    own = (painting.height, painting.width)
+    settings = Settings(expand=True, style_margin=0)
+    task = Task("texture", settings, None, open_styles(painting), shape=(600, 800))
+    (target,) = task.style_targets((600, 800), torch.device("cpu"))
+    ((_, pictures),) = target.styles
+    ((seen, _),) = pictures
+    assert torch.equal(seen, painting.pixels)
+    assert task.style_size((300, 400)) == (own[0] // 2, own[1] // 2)
+    assert task.level_sizes == [(600, 800)]  # smaller ones would show too little of the style
+    assert task.style_size(task.level_sizes[0]) == own
+
+
+def test_only_a_texture_grows(tiny: Weights, photograph: Image, painting: Image) -> None:
+    with pytest.raises(SettingsError, match="expand = True: only a texture"):
+        stylize(photograph, painting, **quick(tiny, expand=True))
 
 
 @pytest.mark.parametrize("size", [(64,), (64, 0), (64, 48, 3), "wide", (64, 1e9)])

@@ -33,19 +33,22 @@ def on_grid(size: Size, grid: int) -> Size:
     return height, width
 
 
-def level_sizes(final: Size, settings: Settings, grid: int = 1) -> list[Size]:
+def level_sizes(
+    final: Size, settings: Settings, grid: int = 1, coarsest: float = COARSEST
+) -> list[Size]:
     """Sizes of all levels, coarse to fine; the last is ``final``, each half of the next.
 
     Args:
         final: height and width of the result.
         settings: ``levels`` is used.
         grid: all sides but those of ``final`` are rounded to multiples of it.
+        coarsest: where ``levels`` is "auto", the longest that the first one's long side may be.
     """
     sizes = [final]
     if not settings.weights.style and settings.start == "content":
         return sizes  # it begins with the result
     while settings.levels == "auto" or len(sizes) < settings.levels:
-        if settings.levels == "auto" and max(sizes[0]) <= COARSEST:
+        if settings.levels == "auto" and max(sizes[0]) <= coarsest:
             break
         coarser = on_grid(fit(final, round(max(final) / 2 ** len(sizes))), grid)
         if min(coarser) < SHORTEST:

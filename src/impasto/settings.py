@@ -301,6 +301,9 @@ class Settings(BaseModel):
     """Make a tile that repeats without a seam. Its sides are multiples of 16 pixels, or of less
     where the deepest layer allows it."""
 
+    expand: Annotated[bool, SIZE] = False
+    """Let a small texture grow: its style stays as large as it is, in a result of any size."""
+
     seed: Annotated[int, PAINT] = Field(0, ge=0, lt=2**63)
     """Seed of all that is random: noise, directions, positions drawn. Same seed, machine and
     settings: same pixels."""

@@ -25,7 +25,7 @@ from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.images import Image
 from impasto.maps import MapRegion, split
 from impasto.objective import StyleTarget
-from impasto.pyramid import Size, fit, level_sizes, on_grid, resize
+from impasto.pyramid import COARSEST, Size, fit, level_sizes, on_grid, resize
 from impasto.recipes import Inputs
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
@@ -107,7 +107,11 @@ class Task:
     def level_sizes(self) -> list[Size]:
         """Height and width of each level of the pyramid, coarse to fine."""
         grid = min_size(self.layers) if self.settings.seamless else 1
-        return level_sizes(self.final_size, self.settings, grid)
+        coarsest: float = COARSEST
+        if self.settings.expand:  # it is the style that must not get too small to be learned from
+            shrunk = max(self.final_size) / max(self.style_size(self.final_size) or (1,))
+            coarsest *= max(1.0, shrunk)
+        return level_sizes(self.final_size, self.settings, grid, coarsest)
 
     @property
     def content_layers(self) -> set[str]:
@@ -297,11 +301,14 @@ class Task:
         """Find out before the work what would prevent it.
 
         Raises:
-            SettingsError: colours to be moved, and a picture missing for it.
+            SettingsError: colours to be moved, and a picture missing for it; a setting that means
+                nothing to this command.
             PictureError: a picture with NaN in it, or too small for the deepest layer in use.
             SettingsError: a size at which a seamless picture would not repeat.
         """
         self._check_color()
+        if self.settings.expand and self.command != "texture":
+            raise SettingsError("expand = True: only a texture grows; leave it out")
         if self.regions and not self._painted:
             raise SettingsError("every region is left as it is; give a style for the rest")
         if not self.layers:
@@ -388,8 +395,10 @@ class Task:
         inner = self._cropped(picture.pixels)
         own = (inner.shape[2], inner.shape[3])
         scales = self.settings.style_scale
-        scale = scales[min(number, len(scales) - 1)]
-        return own, fit(own, max(1, round(max(size) * scale))) if min(own) else own
+        long_side = max(size) * scales[min(number, len(scales) - 1)]
+        if self.settings.expand:
+            long_side *= max(own) / max(self.final_size)
+        return own, fit(own, max(1, round(long_side))) if min(own) else own
 
     def _cropped(self, style: Tensor) -> Tensor:
         """``style`` (1, C, H, W): the part that is asked for, less the margin."""

@@ -39,7 +39,7 @@ def picture(what: str) -> Parameter:
     return Parameter(help=f"{what} {FORMATS}", group=PAINT.title, allow_leading_hyphen=True)
 
 
-@takes_flags()
+@takes_flags("expand")
 def stylize(
     content: Annotated[str, picture("The picture to repaint.")],
     /,
@@ -140,7 +140,15 @@ def texture(
 
 
 @takes_flags(
-    "style_", "content_layers", "feather", "strength", "color", "color_", "keep", "seamless"
+    "style_",
+    "content_layers",
+    "feather",
+    "strength",
+    "color",
+    "color_",
+    "keep",
+    "seamless",
+    "expand",
 )
 def reconstruct(
     content: Annotated[str, picture("The picture to rebuild.")],

@@ -34,7 +34,7 @@ def _pictures(what: str) -> Parameter:
     )
 
 
-@takes_flags("style_blend", "style_scale", "feather", "strength")
+@takes_flags("style_blend", "style_scale", "feather", "strength", "expand")
 def try_(
     content: Annotated[str, picture("The picture to repaint.")],
     style: Annotated[str, picture("The picture whose style to use.")],
@@ -60,6 +60,7 @@ def try_(
     "style_layers",
     "style_blend",
     "feather",
+    "expand",
     "strength",
     "color",
     "color_",
@@ -86,7 +87,7 @@ def explain(
     return _of_a_pair(begin, name, (content, style), settings, output, machine)
 
 
-@takes_flags("style_blend", "feather")
+@takes_flags("style_blend", "feather", "expand")
 def sheet(
     *,
     content: Annotated[list[str], _pictures("The pictures to repaint.")],
