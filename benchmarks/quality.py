@@ -23,6 +23,7 @@ from impasto.errors import SettingsError
 from impasto.pyramid import resize
 from impasto.styles import open_styles
 from impasto.task import Task
+from impasto.task_checks import check
 from measuring import describe_machine
 from quality_methods import BASELINE, METHODS, REFERENCES, choose_methods, read_methods
 from quality_metrics import Judge
@@ -38,7 +39,7 @@ def judge_of(pair: PairFiles, size: int, encoder: Encoder) -> Judge:
     """The judge of a pair: content and style as the default preset sees them, in 8 bits."""
     settings = Settings(size=size)
     task = Task("stylize", settings, open_image(pair.content), open_styles(pair.style))
-    task.check()
+    check(task)
     (target,) = task.style_targets(task.final_size, torch.device("cpu"))
     ((_, pictures),) = target.styles
     ((looked_at, _),) = pictures

@@ -24,6 +24,7 @@ from impasto.settings import Settings
 from impasto.styles import open_styles
 from impasto.synthesis import iterate, reconstruct, stylize, texture
 from impasto.task import Task
+from impasto.task_checks import check
 from impasto.weights import Weights
 
 SHALLOW: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
@@ -256,7 +257,7 @@ def _style(settings: Settings, content: Image, style: Image, palette: Path | Non
     """The style as it is looked at."""
     colors = None if palette is None else open_image(palette)
     task = Task("stylize", settings, content, open_styles(style), palette=colors)
-    task.check()
+    check(task)
     return _looked_at(task, task.final_size)
 
 

@@ -27,6 +27,7 @@ from impasto.run import Run, RunState, Step
 from impasto.settings import LARGEST_SIDE, LayerWeights, Settings
 from impasto.styles import RegionSource, StyleSource, open_regions, open_styles
 from impasto.task import Task
+from impasto.task_checks import check
 from impasto.weights import Weights, load_weights
 
 WeightsSource = str | os.PathLike[str] | Weights | None
@@ -346,7 +347,7 @@ def _run(
     machine, most = compute.machine(), compute.max_pixels
     network = weights if isinstance(weights, Weights) else load_weights(weights)
     check_layers(network, task.layers)
-    task.check()
+    check(task)
     task = replace(task, weights=network.sha256)
     if saved is not None:
         saved.check(task)

@@ -20,7 +20,7 @@ from impasto.color import (
     linear_transfer,
 )
 from impasto.encoder import min_size
-from impasto.errors import PictureError, SettingsError
+from impasto.errors import SettingsError
 from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.images import Image
 from impasto.maps import MapRegion, split
@@ -29,7 +29,8 @@ from impasto.pyramid import COARSEST, Size, fit, level_sizes, on_grid, resize
 from impasto.recipes import Inputs
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
-from impasto.styles import Region, Style, check_region, open_kept, shares
+from impasto.styles import Region, Style, open_kept
+from impasto.styles import shares as shares_of
 from impasto.version import __version__
 
 TRANSFERS = {
@@ -76,10 +77,10 @@ class Task:
     @property
     def style(self) -> Image | None:
         """The first picture of the first style."""
-        return next((picture for style in self._painted for picture in style.pictures), None)
+        return next((picture for style in self.painted for picture in style.pictures), None)
 
     @property
-    def _painted(self) -> list[Style]:
+    def painted(self) -> list[Style]:
         """All styles, those of regions last."""
         own = [region.style for region in self.regions if region.style is not None]
         return [*self.styles, *own]
@@ -117,13 +118,13 @@ class Task:
     def content_layers(self) -> set[str]:
         """The layers that describe the content."""
         used = self.content is not None and self.settings.weights.content
-        return _with_weight(self.settings.content_layers) if used else set()
+        return with_weight(self.settings.content_layers) if used else set()
 
     @property
     def layers(self) -> set[str]:
         """The layers in use."""
-        used = self._painted and self.settings.weights.style
-        style = _with_weight(self.settings.style_layers) if used else set()
+        used = self.painted and self.settings.weights.style
+        style = with_weight(self.settings.style_layers) if used else set()
         return self.content_layers | style
 
     def content_at(self, size: Size) -> Tensor | None:
@@ -152,7 +153,7 @@ class Task:
             if region.style is not None:
                 blends[-1].append((1.0, self._pictures(region.style, number, size, place)))
                 number += 1
-        for blend, share in zip(blends, self._shares, strict=True):
+        for blend, share in zip(blends, self.shares, strict=True):
             if not blend:
                 continue
             mask = None if share is None else resize(share, size).clamp(0, 1)
@@ -163,8 +164,8 @@ class Task:
     def style_size(self, size: Size) -> Size | None:
         """Height and width at which the largest style is looked at."""
         sizes = [
-            self._own_and_used(picture, size, number)[1]
-            for number, style in enumerate(self._painted)
+            self.own_and_used(picture, size, number)[1]
+            for number, style in enumerate(self.painted)
             for picture in style.pictures
         ]
         return max(sizes, key=math.prod, default=None)
@@ -189,22 +190,24 @@ class Task:
         ``part`` (1, 1, h, w), of any size, says what of them counts beside their alpha.
         """
         for picture in style.pictures:
-            used = self._own_and_used(picture, size, number)[1]
-            pixels = self._colored(picture, resize(self._cropped(picture.pixels), used))
-            alpha = None if picture.alpha is None else _meaningful(self._cropped(picture.alpha))
-            shapes = [alpha, None if part is None else self._cropped(part)]
+            used = self.own_and_used(picture, size, number)[1]
+            pixels = self._colored(picture, resize(self.cropped(picture.pixels), used))
+            alpha = None if picture.alpha is None else _meaningful(self.cropped(picture.alpha))
+            shapes = [alpha, None if part is None else self.cropped(part)]
             counts = [resize(one, used).clamp(0, 1) for one in shapes if one is not None]
             mask = functools.reduce(torch.mul, counts).to(place) if counts else None
             yield pixels.to(place), mask
 
     @cached_property
-    def _shares(self) -> list[Tensor | None]:
-        """How much of each of the content's pixels belongs to each part; see `shares`."""
+    def shares(self) -> list[Tensor | None]:
+        """How much of each of the content's pixels belongs to each part; see `shares_of`."""
         if self.content is None:
             return [None]
         own = (self.content.height, self.content.width)
         masks = [region.mask for region in self.regions]
-        left, *others = shares(own, masks, _meaningful(self.content.alpha), self.settings.feather)
+        left, *others = shares_of(
+            own, masks, _meaningful(self.content.alpha), self.settings.feather
+        )
         if not self.maps:
             return [left, *others]
         parts = split(own, self.maps, self.settings.feather)
@@ -217,7 +220,7 @@ class Task:
         owners = [*base, *(region.style is not None for region in self.regions)]
         kept = [
             share
-            for share, painted in zip(self._shares, owners, strict=True)
+            for share, painted in zip(self.shares, owners, strict=True)
             if not painted and share is not None
         ]
         return torch.stack(kept).sum(0) if kept and self.regions else None
@@ -227,7 +230,7 @@ class Task:
         size = self.level_sizes[0]
         style = None
         if self.style is not None and self.settings.start == "style":
-            style = self._colored(self.style, self._cropped(self.style.pixels))
+            style = self._colored(self.style, self.cropped(self.style.pixels))
         return start_picture(
             self.settings,
             size,
@@ -297,91 +300,7 @@ class Task:
             )
         return open_kept(name, self.final_size, max_pixels)
 
-    def check(self) -> None:
-        """Find out before the work what would prevent it.
-
-        Raises:
-            SettingsError: colours to be moved, and a picture missing for it; a setting that means
-                nothing to this command.
-            PictureError: a picture with NaN in it, or too small for the deepest layer in use.
-            SettingsError: a size at which a seamless picture would not repeat.
-        """
-        self._check_color()
-        if self.settings.expand and self.command != "texture":
-            raise SettingsError("expand = True: only a texture grows; leave it out")
-        if self.regions and not self._painted:
-            raise SettingsError("every region is left as it is; give a style for the rest")
-        if not self.layers:
-            raise SettingsError(
-                "nothing is left to do: neither content nor style has a weight here; give a style, "
-                "or use a strength or weights above 0"
-            )
-        least = min_size(self.layers)
-        deepest = max(self.layers, key=lambda layer: (min_size([layer]), layer))
-        final = self.final_size
-        pictures: list[tuple[str, Image, int | None]] = [
-            ("style", picture, number)
-            for number, style in enumerate(self._painted)
-            for picture in style.pictures
-        ]
-        if self.content is not None:
-            pictures.insert(0, ("content", self.content, None))
-        for name, picture, number in pictures:
-            if not torch.isfinite(picture.pixels).all():
-                raise PictureError(f"the {name} picture has NaN or infinite pixels; mend it first")
-            own, used = self._own_and_used(picture, final, number)
-            if min(own) < least or min(used) < least:
-                raise PictureError(
-                    f"the {name} picture is {picture.width}x{picture.height} and would be used at "
-                    f"{used[1]}x{used[0]}; {deepest} needs at least {least} pixels on each side: "
-                    "use a larger picture, a larger --size, or shallower layers"
-                )
-        if self.settings.seamless and any(side % least for side in final):
-            raise SettingsError(_off_grid(final, least, deepest))
-        if min(final) < least:
-            raise PictureError(
-                f"the result would be {final[1]}x{final[0]}; {deepest} needs at least {least} "
-                "pixels on each side: use a larger --size, or shallower layers"
-            )
-        self._check_numbers()
-        self._check_regions(final)
-
-    def _check_numbers(self) -> None:
-        if len(self.settings.style_blend) > max(1, len(self.styles)):
-            raise SettingsError(
-                f"style_blend has {len(self.settings.style_blend)} weights for "
-                f"{len(self.styles)} styles; give one for each"
-            )
-        if len(self.settings.style_scale) > max(1, len(self._painted)):
-            raise SettingsError(
-                f"style_scale has {len(self.settings.style_scale)} numbers for "
-                f"{len(self._painted)} styles; give one for each"
-            )
-
-    def _check_regions(self, final: Size) -> None:
-        """That no region is empty, or too small for what it is to be painted in."""
-        styled = _with_weight(self.settings.style_layers) if self.settings.weights.style else set()
-        own = [(r.name, styled if r.style is not None else set()) for r in self.regions]
-        named = [*((part.name, styled) for part in self.maps), *own]
-        for region in self.regions:
-            if not torch.isfinite(region.mask).all():
-                raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
-        first = len(self._shares) - len(named)  # what no region covers is none
-        for (name, layers), share in zip(named, self._shares[first:], strict=True):
-            assert share is not None  # there are regions
-            check_region(name, share, final, layers)
-        blend = self.settings.style_blend
-        for part in self.maps:
-            for number, (name, mask) in part.styles.items():
-                used = self._own_and_used(self.styles[number].pictures[0], final, number)[1]
-                check_region(name, self._cropped(mask), used, styled)
-            if not any(blend[min(number, len(blend) - 1)] for number in part.styles):
-                raise SettingsError(
-                    f"style_blend = {blend}: leaves no style a weight that has the colour of "
-                    f"{part.name}; give one of them a weight above 0"
-                )
-
-    def _own_and_used(self, picture: Image, size: Size, number: int | None) -> tuple[Size, Size]:
+    def own_and_used(self, picture: Image, size: Size, number: int | None) -> tuple[Size, Size]:
         """Height and width of a picture, and as used at ``size``; less what a style leaves out.
 
         Args:
@@ -392,7 +311,7 @@ class Task:
         if number is None:
             own = (picture.height, picture.width)
             return own, fit(own, max(size))
-        inner = self._cropped(picture.pixels)
+        inner = self.cropped(picture.pixels)
         own = (inner.shape[2], inner.shape[3])
         scales = self.settings.style_scale
         long_side = max(size) * scales[min(number, len(scales) - 1)]
@@ -400,7 +319,7 @@ class Task:
             long_side *= max(own) / max(self.final_size)
         return own, fit(own, max(1, round(long_side))) if min(own) else own
 
-    def _cropped(self, style: Tensor) -> Tensor:
+    def cropped(self, style: Tensor) -> Tensor:
         """``style`` (1, C, H, W): the part that is asked for, less the margin."""
         if self.settings.style_crop is not None:
             left, top, right, bottom = self.settings.style_crop
@@ -408,20 +327,6 @@ class Task:
             rows = slice(round(top * height), round(bottom * height))
             style = style[..., rows, round(left * width) : round(right * width)]
         return _without_margin(style, self.settings.style_margin)
-
-    def _check_color(self) -> None:
-        color = self.settings.color
-        if color == "style":
-            return
-        if self.style is None:
-            raise SettingsError(f"color = {color!r}: there is no style here; leave it at style")
-        if self.content is None and self.palette is None:
-            raise SettingsError(
-                f"color = {color!r}: there is no content here whose colours could be taken; use "
-                "match or histogram, and name a picture with color_from"
-            )
-        if self.palette is not None and not torch.isfinite(self.palette.pixels).all():
-            raise PictureError("the picture of color_from has NaN or infinite pixels; mend it")
 
     def _colored(self, picture: Image, pixels: Tensor) -> Tensor:
         """Pixels (1, 3, h, w) of a style's picture, in the colours asked for."""
@@ -440,9 +345,9 @@ class Task:
         learn = TRANSFERS[self.settings.color]
         other, alpha = _looked_at(target.pixels, target.alpha, side)
         found = {}
-        for picture in (picture for style in self._painted for picture in style.pictures):
-            own_alpha = None if picture.alpha is None else self._cropped(picture.alpha)
-            own, own_alpha = _looked_at(self._cropped(picture.pixels), own_alpha, side)
+        for picture in (picture for style in self.painted for picture in style.pictures):
+            own_alpha = None if picture.alpha is None else self.cropped(picture.alpha)
+            own, own_alpha = _looked_at(self.cropped(picture.pixels), own_alpha, side)
             found[picture] = learn(own, other, own_alpha, alpha)
         return found
 
@@ -452,18 +357,9 @@ def _meaningful(alpha: Tensor | None) -> Tensor | None:
     return alpha if alpha is not None and alpha.amax() > 0 and alpha.amin() < 1 else None
 
 
-def _with_weight(layers: Mapping[str, float]) -> set[str]:
+def with_weight(layers: Mapping[str, float]) -> set[str]:
+    """The layers that count."""
     return {layer for layer, weight in layers.items() if weight}
-
-
-def _off_grid(size: Size, grid: int, deepest: str) -> str:
-    below = [max(grid, side // grid * grid) for side in size]
-    above = [-(-side // grid) * grid for side in size]
-    return (
-        f"the result would be {size[1]}x{size[0]}; with seamless its sides must be multiples of "
-        f"{grid}, the distance of the positions of {deepest} in pixels: the nearest sizes are "
-        f"{below[1]}x{below[0]} and {above[1]}x{above[0]}"
-    )
 
 
 def _without_margin(picture: Tensor, share: float) -> Tensor:
