@@ -16,22 +16,22 @@ BASELINE = "default"
 REFERENCES = ("content", "style")
 """Not painted: the photograph as it is, and the painting stretched to the photograph's shape."""
 
-_ITERATIONS = Settings().iterations
-
 METHODS: Mapping[str, Mapping[str, Any]] = {
     BASELINE: {},
-    "style_weight=1": {"style_weight": 1.0},
-    "style_weight=1.5": {"style_weight": 1.5},
-    "style_weight=6": {"style_weight": 6.0},
-    "gram": {"style_loss": "gram"},
-    "gram-style_weight=6": {"style_loss": "gram", "style_weight": 6.0},
-    "iterations-halved": {"iterations": [max(1, round(n / 2)) for n in _ITERATIONS]},
-    "iterations-doubled": {"iterations": [2 * n for n in _ITERATIONS]},
-    "total_variation=0": {"total_variation_weight": 0.0},
-    "neural-style-200": {"preset": "neural-style", "iterations": [200]},
+    "fast": {"preset": "fast"},
+    "fine": {"preset": "fine"},
+    "neighbors": {"preset": "neighbors"},
     "neural-style": {"preset": "neural-style"},
     "gatys": {"preset": "gatys"},
     "course": {"preset": "course"},
+    **{f"style_weight={weight:g}": {"style_weight": weight} for weight in (1.5, 6.0, 12.0)},
+    **{f"strength={strength:g}": {"strength": strength} for strength in (0.0, 0.25, 0.75, 1.0)},
+    "gram": {"style_loss": "gram"},
+    "wasserstein": {"style_loss": "wasserstein"},
+    "mean-std": {"style_loss": "mean-std"},
+    "sliced": {"style_loss": "sliced"},
+    "self-similarity": {"content_loss": {"features": 0.5, "self-similarity": 0.5}},
+    "total_variation=0": {"total_variation_weight": 0.0},
 }
 """The project's own candidates."""
 
