@@ -9,6 +9,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 FIVE_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+"""Those of Gatys et al. 2016 and most texts after it."""
+
+STYLE_LAYERS: Mapping[str, float] = MappingProxyType(
+    {
+        **dict.fromkeys(("relu1_1", "relu2_1"), 0.3),
+        **dict.fromkeys(("relu3_1", "relu3_2", "relu3_3", "relu4_1", "relu4_2", "relu4_3"), 0.1),
+    }
+)
+"""The default's: several of the blocks where strokes are seen, none of the fifth, which moves
+things about (docs/decisions/0002-default-preset.md)."""
 
 
 class Preset(BaseModel):
@@ -53,6 +63,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "style_loss": {"neighbors": 0.5, "covariance": 1.0},
                 "style_layers": dict.fromkeys(FIVE_STYLE_LAYERS[:4], 0.25),
                 "content_weight": 0.5,
+                "style_weight": 3.0,
             },
         ),
         "gatys": Preset(
@@ -127,7 +138,7 @@ _REBUILD = {
 
 COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "texture": {"start": "noise", "total_variation_weight": 4.0},
+        "texture": {"start": "noise", "total_variation_weight": 10.0},
         # One size, so that only the layer speaks; average pooling as in the paper; and some total
         # variation, as Mahendran and Vedaldi have it, because the network hardly sees the finest
         # checks and speckles that the noise leaves behind.

@@ -24,7 +24,7 @@ from pydantic import (
 
 from impasto.errors import SettingsError
 from impasto.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
-from impasto.presets import FIVE_STYLE_LAYERS, PRESETS
+from impasto.presets import PRESETS, STYLE_LAYERS
 
 BLOCKS = (2, 2, 4, 4, 4)
 """Convolutions in each of VGG-19's five blocks (Simonyan and Zisserman 2015, table 1, column E)."""
@@ -191,7 +191,7 @@ class Settings(BaseModel):
     content_weight: Annotated[Weight, LOSSES] = 1.0
     """Weight of the content loss (alpha)."""
 
-    style_weight: Annotated[Weight, LOSSES] = 3.0
+    style_weight: Annotated[Weight, LOSSES] = 6.0
     """Weight of the style loss (beta)."""
 
     content_layers: Annotated[LayerWeights, LOSSES] = Field(
@@ -200,9 +200,7 @@ class Settings(BaseModel):
     """Layers whose feature maps describe the content. Each may have a weight:
     relu4_2 conv5_1=0.2."""
 
-    style_layers: Annotated[LayerWeights, LOSSES] = Field(
-        default=dict.fromkeys(FIVE_STYLE_LAYERS, 0.2), min_length=1
-    )
+    style_layers: Annotated[LayerWeights, LOSSES] = Field(default=dict(STYLE_LAYERS), min_length=1)
     """Layers whose statistics describe the style, each with a weight."""
 
     style_loss: Annotated[StyleLossWeights, STYLE] = Field(
