@@ -296,8 +296,8 @@ class Settings(BaseModel):
     """What lies beyond the picture's border: its edge pixels repeated, or zeros as in training."""
 
     seamless: Annotated[bool, PAINT] = False
-    """Make a tile that repeats without a seam. Its sides are multiples of 16 pixels, or of less
-    where the deepest layer allows it."""
+    """Make a tile that repeats without a seam. Its sides are multiples of 8 pixels, or of 16
+    where a layer of block 5 is in use."""
 
     expand: Annotated[bool, SIZE] = False
     """Let a small texture grow: its style stays as large as it is, in a result of any size."""
