@@ -1,4 +1,4 @@
-"""Paints the pictures of docs/looks.md, from the sample pictures alone::
+"""Paints the pictures of docs/looks.md and the README's first, from the sample pictures alone::
 
     python scripts/paint_looks.py [NAME...] [--folder docs/pictures]
 
@@ -35,6 +35,12 @@ def cell(pair: Pair, caption: str, **settings: Any) -> Cell:
     """One picture with what makes it."""
     print(caption, flush=True)
     return Cell(impasto.stylize(*pair, **settings), caption)
+
+
+def hero() -> list[Row]:
+    """A photograph and three styles."""
+    painted = [Cell(impasto.stylize(CHINA, style, size=480)) for style in (FLOW, WAVES, GLASS)]
+    return [[Cell(impasto.open_image(CHINA)), painted[0]], [*painted[1:]]]
 
 
 def strength() -> list[Row]:
@@ -130,7 +136,7 @@ def _coloured(mask: Pillow.Image) -> Pillow.Image:
     return paper
 
 
-PLATES = {x.__name__: x for x in (strength, color, losses, regions, sizes)}
+PLATES = {x.__name__: x for x in (hero, strength, color, losses, regions, sizes)}
 
 
 def main() -> None:
@@ -141,8 +147,10 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.names or PLATES:
         rows = PLATES[name]()
-        plate = compose(rows, cell_size=_WIDTH // len(rows[0]))
-        plate.to_pil().convert("RGB").save(options.folder / f"looks-{name}.jpg", quality=85)
+        plate = compose(rows, cell_size=min(480, _WIDTH // len(rows[0])))
+        plate.to_pil().convert("RGB").save(
+            options.folder / ("hero.jpg" if name == "hero" else f"looks-{name}.jpg"), quality=85
+        )
 
 
 if __name__ == "__main__":
