@@ -75,9 +75,7 @@ def check_extension(name: str) -> None:
     _encoder_for(name)
 
 
-def encode_picture(
-    name: str, samples: Samples, recipe: Mapping[str, Any] | None = None
-) -> bytes:
+def encode_picture(name: str, samples: Samples, recipe: Mapping[str, Any] | None = None) -> bytes:
     """The bytes of a picture file; arguments and errors as for `write_picture`.
 
     Args:

@@ -48,7 +48,8 @@ def opened(name: str, shipped: Mapping[str, bytes] | None = None) -> str | IO[by
 
 def to_ship(names: tuple[str, ...]) -> dict[str, bytes]:
     """Contents of local files, and of the files of local folders, by name; what cannot be read is
-    left out, so that whoever opens it says why."""
+    left out, so that whoever opens it says why.
+    """
     shipped: dict[str, bytes] = {}
     for name in names:
         if is_url(name):

@@ -226,7 +226,9 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             damaged = not isinstance(error, sqlite3.OperationalError)
             remedy = "; move it away and check what is in the folder" if damaged else ""
-            raise OutputError(f"{self.path}: the ledger cannot be used ({error}){remedy}") from error
+            raise OutputError(
+                f"{self.path}: the ledger cannot be used ({error}){remedy}"
+            ) from error
 
 
 def _entry(row: sqlite3.Row) -> Entry:

@@ -20,7 +20,19 @@ LISTS = (".csv", ".jsonl")
 """Extensions of lists of jobs."""
 
 PICTURES = tuple(
-    ".png .jpg .jpeg .webp .tif .tiff .bmp .gif .heic .heif .avif".split()  # what one looks like
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".avif",
+    ]  # what one looks like
 )
 _NO_PICTURES = {"thumbs.db", "desktop.ini"}
 _OWN = ("content", "style", "name")

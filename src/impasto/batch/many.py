@@ -69,9 +69,7 @@ def stylize_many(
     """
     rows = [row_of(given, f"job {number}") for number, given in enumerate(jobs, start=1)]
     network = None if weights is None else os.fspath(weights)
-    planned = jobs_of(
-        rows, (), settings, template=name, weights=network, named=output is not None
-    )
+    planned = jobs_of(rows, (), settings, template=name, weights=network, named=output is not None)
     chosen = engine_of(engine, planned, workers, compute) if isinstance(engine, str) else engine
     if output is None:
         return _handed_over(planned, chosen)

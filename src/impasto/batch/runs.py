@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from impasto.batch.dispatch import worked
 from impasto.batch.jobs import Job, Result, grouped
 from impasto.batch.ledger import Entry, Ledger, Made
-from impasto.batch.orders import Began, Engine, Failed, Lost, Message, Moved, Order, Painted
+from impasto.batch.orders import Began, Engine, Failed, Lost, Message, Order, Painted
 from impasto.batch.storage import LocalFolder, Storage, make_folder, storage_at
 from impasto.errors import ImpastoError, OutputError
 from impasto.picture_reading import read_recipe

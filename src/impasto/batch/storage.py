@@ -30,7 +30,8 @@ class Storage(Protocol):
 
     def prepare(self) -> None:
         """Makes it ready and finds out whether it can be written to; removes what a killed process
-        left half-written."""
+        left half-written.
+        """
 
     def path(self, name: str) -> str:
         """The whole path or URL of a file."""

@@ -140,4 +140,3 @@ def _paint(
             send(failure(order, error))
 
     after.submit(last)
-
