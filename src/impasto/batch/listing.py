@@ -19,20 +19,18 @@ from impasto.settings import Settings, nearest
 LISTS = (".csv", ".jsonl")
 """Extensions of lists of jobs."""
 
-PICTURES = tuple(
-    [
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".gif",
-        ".heic",
-        ".heif",
-        ".avif",
-    ]  # what one looks like
+PICTURES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".gif",
+    ".heic",
+    ".heif",
+    ".avif",
 )
 _NO_PICTURES = {"thumbs.db", "desktop.ini"}
 _OWN = ("content", "style", "name")
@@ -126,7 +124,9 @@ def _files(source: str, leave_out: Path | None) -> Iterator[tuple[str, str]]:
     if os.path.lexists(source):
         yield source, ""
         return
-    matches = sorted(glob.glob(source, recursive=True)) if glob.has_magic(source) else []
+    matches: list[str] = []
+    if glob.has_magic(source):
+        matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - absolute ones too
     if not matches:
         problem = "nothing matches" if glob.has_magic(source) else "no such file"
         raise PictureError(f"{source}: {problem}")

@@ -148,9 +148,8 @@ class LocalEngine:
         worker.words.close()
         if not worker.ready:
             raise OutputError(f"no worker can be started ({said or f'exit code {code}'})")
-        why = (
-            f"its worker was killed by {_signal(-code)}" if code < 0 else f"its worker died: {said}"
-        )
+        killed = f"its worker was killed by {_signal(-code)}"
+        why = killed if code < 0 else f"its worker died: {said}"
         now = time.monotonic()
         self._start()
         return [

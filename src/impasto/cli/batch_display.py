@@ -148,10 +148,8 @@ class Lines(Watch):
         also = f"{len(plan.done)} are done" if plan.done else ""
         again = f"{plan.again} anew, as they or their inputs changed" if plan.again else ""
         skipped = f"{len(plan.failed)} failed before (--retry tries again)" if plan.failed else ""
-        words = "; ".join(
-            filter(None, [f"{len(plan.todo)} pictures to paint", also, again, skipped])
-        )
-        print(words, file=sys.stderr, flush=True)
+        parts = [f"{len(plan.todo)} pictures to paint", also, again, skipped]
+        print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
     def shown(self) -> None:
         """A line if it is time for one."""
