@@ -171,7 +171,7 @@ class Objective:
         layers = weighted(self.settings.style_layers, self.settings.weights.style * share)
         if not feature_losses_in(self.settings.style_loss):
             return Area(self._summed_losses(layers, target.styles), {}, target.mask)
-        styles = [  # seen twice
+        styles: list[tuple[float, Iterable[Look]]] = [  # seen twice
             (weight, pictures if isinstance(pictures, KnownStyle) else list(pictures))
             for weight, pictures in target.styles
         ]

@@ -58,7 +58,7 @@ def work_of(job: Job) -> float:
         if isinstance(settings.levels, int)
         else max(1, 1 + math.ceil(math.log2(side / 160)))
     )
-    return sum(
+    return math.fsum(
         counts[min(level, len(counts) - 1)] * (side / 2 ** (levels - 1 - level)) ** 2
         for level in range(levels)
     )

@@ -35,7 +35,7 @@ def opened(name: str, shipped: Mapping[str, bytes] | None = None) -> str | IO[by
         return NamedBytes(shipped[name], name)
     if not is_url(name):
         return name
-    import fsspec
+    import fsspec  # type: ignore[import-untyped]
 
     try:
         with fsspec.open(name, "rb") as stream:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from impasto.batch.inputs import opened
 from impasto.batch.jobs import is_url
 from impasto.errors import PictureError, SettingsError
 from impasto.files import reason_of
@@ -72,7 +73,7 @@ def rows_of(sources: Sequence[str], leave_out: Path | None = None) -> list[Row]:
     rows: list[Row] = []
     for source in sources:
         if source.lower().endswith(LISTS):
-            rows += _listed(Path(source))
+            rows += _listed(source)
         else:
             rows += [Row(file, folder) for file, folder in _files(source, leave_out)]
     return rows
@@ -153,20 +154,22 @@ def _in_folder(folder: Path, leave_out: Path | None) -> Iterator[tuple[str, str]
                 yield str(here / name), below  # which will fail, and say so
 
 
-def _listed(path: Path) -> list[Row]:
+def _listed(source: str) -> list[Row]:
     """The rows of a list; names of files are from its own folder on."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        file = opened(source)
+        data = Path(file).read_bytes() if isinstance(file, str) else file.read()
+        text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise PictureError(f"{path}: the list cannot be read ({reason_of(error)})") from error
-    read = _from_csv if path.suffix.lower() == ".csv" else _from_json_lines
-    rows = [row_of(given, f"{path}, line {line}") for line, given in read(text, path)]
+        raise PictureError(f"{source}: the list cannot be read ({reason_of(error)})") from error
+    read = _from_csv if source.lower().endswith(".csv") else _from_json_lines
+    rows = [row_of(given, f"{source}, line {line}") for line, given in read(text, source)]
     if not rows:
-        raise SettingsError(f"{path}: the list has no row")
-    return [_from_folder_of(path, row) for row in rows]
+        raise SettingsError(f"{source}: the list has no row")
+    return [_from_folder_of(source, row) for row in rows]
 
 
-def _from_csv(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _from_csv(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter, restkey="", strict=True)
@@ -194,7 +197,7 @@ def _value(name: str, text: str) -> Any:
     return text.replace(",", " ").split() if several else text
 
 
-def _from_json_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _from_json_lines(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
@@ -207,9 +210,13 @@ def _from_json_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any
         yield number, given
 
 
-def _from_folder_of(path: Path, row: Row) -> Row:
+def _from_folder_of(source: str, row: Row) -> Row:
     def found(name: str) -> str:
-        return name if is_url(name) else str(path.parent / name)
+        if is_url(name):
+            return name
+        if is_url(source):
+            return f"{source.rpartition('/')[0]}/{name}"
+        return str(Path(source).parent / name)
 
     settings = dict(row.settings)
     for name in ("color_from", "keep"):

@@ -128,7 +128,7 @@ class Bucket:
     shared = True
 
     def __init__(self, place: str) -> None:
-        import fsspec
+        import fsspec  # type: ignore[import-untyped]
 
         self.place = place.rstrip("/")
         self._protocol = place.partition("://")[0]
