@@ -41,9 +41,9 @@ class BatchFlags:
     Also holds the ledger of what is done: the same command again goes on."""
 
     name: Annotated[str, Parameter(group=FILES.title, metavar="TEMPLATE")] = DEFAULT_TEMPLATE
-    """Names of the results, with {content}, {style}, {number}, {folder} (where below the
-    folder that was named the content lies) and any setting, such as {strength}. The extension
-    chooses the format."""
+    """Names of the results, from a template. Fields are {content}, {style}, {number}, {folder}
+    (where below the folder that was named the content lies) and any setting, such as {strength}.
+    The extension chooses the format."""
 
     pair: Annotated[Literal["all", "zip"], Parameter(group=PAINT.title, metavar="NAME")] = "all"
     """Every content in every style (all), or first in first, second in second (zip)."""
@@ -88,9 +88,9 @@ class BatchFlags:
     """The cluster of --engine ray. RAY_ADDRESS if not given, else one on this machine."""
 
     workers: Annotated[int | None, Parameter(group=MACHINE.title, metavar="N"), _NOT_SHOWN] = None
-    """Pictures at a time. One for each processor, with one thread, if not given: measured to
-    serve throughput best; fewer with more threads where memory is short, one on a GPU.
-    --threads and --memory are those of one worker."""
+    """Pictures at a time; if not given, one for each processor. Each has one thread then, which
+    was measured to serve throughput best; where memory is short there are fewer, with more threads
+    each, and on a graphics device there is one. --threads and --memory are those of one worker."""
 
     def check(self) -> str:
         """The output; checks what fits together."""
