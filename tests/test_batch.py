@@ -180,7 +180,7 @@ def _until(condition: object, seconds: float = 60) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes by /proc")
 def test_killed_at_any_moment_it_goes_on_to_the_same_files(pictures: Path) -> None:
-    work = ["photos", "--styles", "styles", "--size", "64", "--iterations", "12", "--threads", "1"]
+    work = ["photos", "--styles", "styles", "--size", "64", "--iterations", "8", "--threads", "1"]
     unbroken = run("batch", *work, "-o", "whole", folder=pictures)
     assert unbroken.returncode == 0, unbroken.stderr
     out = pictures / "out"
@@ -209,7 +209,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_files(pictures: Path) -> No
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes by /proc")
 def test_a_worker_that_dies_loses_only_its_picture(pictures: Path) -> None:
-    work = ["photos", "--styles", "styles", "--size", "96", "--iterations", "40"]
+    work = ["photos", "--styles", "styles", "--size", "96", "--iterations", "20"]
     with _started(pictures, "batch", *work, "-o", "out", "--json") as process:
         assert process.stdout is not None
         for line in process.stdout:

@@ -212,9 +212,10 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
 def _follow(run: Run, plan: Plan, engine: Engine, watch: Any) -> None:
     if not plan.todo:
         return
-    with engine:
+    # Ray prints what happens to nodes; standard output belongs to the events.
+    with contextlib.redirect_stdout(sys.stderr), engine:
         for result, message in run.results(plan, engine):
-            watch.heard(message, result, plan, engine.workers)
+            watch.heard(message, result, plan)
 
 
 def _gallery(run: Run) -> str:

@@ -98,9 +98,7 @@ class Watch:
         """What there is to do."""
         self.tally.began = time.monotonic()
 
-    def heard(
-        self, message: Message | None, result: Result | None, plan: Plan, workers: int
-    ) -> None:
+    def heard(self, message: Message | None, result: Result | None, plan: Plan) -> None:
         """Keeps the tally by a message, and what it brought."""
         from impasto.batch.orders import Began, Lost, Moved
 
@@ -219,6 +217,10 @@ class Bar(Lines):
 class Events(Watch):
     """Every event as a JSON object on a line of its own, on standard output."""
 
+    def __init__(self, tally: Tally) -> None:
+        super().__init__(tally)
+        self._stream = sys.stdout
+
     def started(self, plan: Plan) -> None:
         """What there is to do."""
         super().started(plan)
@@ -262,7 +264,7 @@ class Events(Watch):
         )  # fmt: skip
 
     def _say(self, event: str, **facts: Any) -> None:
-        print(json.dumps({"event": event, **facts}), flush=True)
+        print(json.dumps({"event": event, **facts}), file=self._stream, flush=True)
 
 
 def choose_watch(tally: Tally, *, quiet: bool, json: bool) -> Watch:
