@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -25,10 +26,25 @@ IMPASTO = [sys.executable, "-m", "impasto"]
 
 LOOP = """
 import sys, impasto
-size, out, *pairs = sys.argv[1:]
+size, preset, out, *pairs = sys.argv[1:]
 for number, (content, style) in enumerate(zip(pairs[::2], pairs[1::2])):
-    impasto.stylize(content, style, size=int(size)).save(f"{out}/{number}.png")
+    impasto.stylize(content, style, size=int(size), preset=preset).save(f"{out}/{number}.png")
 """
+
+Pairs = list[tuple[Path, Path]]
+"""Contents with their styles."""
+
+
+class Look(NamedTuple):
+    """The settings of all pictures."""
+
+    size: int
+    preset: str
+
+    @property
+    def flags(self) -> list[str]:
+        """On a command line."""
+        return ["--size", str(self.size), "--preset", self.preset]
 
 
 def contents(folder: Path, count: int) -> list[Path]:
@@ -44,40 +60,39 @@ def contents(folder: Path, count: int) -> list[Path]:
     return made
 
 
-def shell(pairs: list[tuple[Path, Path]], size: int, out: Path) -> None:
+def shell(pairs: Pairs, look: Look, out: Path) -> None:
     """One process after the other."""
     for number, pair in enumerate(pairs):
         target = out / f"{number}.png"
-        command = [*IMPASTO, "stylize", *map(str, pair), "-o", str(target), "--size", str(size)]
+        command = [*IMPASTO, "stylize", *map(str, pair), "-o", str(target), *look.flags]
         subprocess.run([*command, "--quiet"], check=True)
 
 
-def python(pairs: list[tuple[Path, Path]], size: int, out: Path) -> None:
+def python(pairs: Pairs, look: Look, out: Path) -> None:
     """One picture after the other in one process."""
     names = [str(name) for pair in pairs for name in pair]
-    subprocess.run([sys.executable, "-c", LOOP, str(size), str(out), *names], check=True)
+    given = [str(look.size), look.preset, str(out), *names]
+    subprocess.run([sys.executable, "-c", LOOP, *given], check=True)
 
 
-def batch(pairs: list[tuple[Path, Path]], size: int, out: Path, *flags: str) -> None:
+def batch(pairs: Pairs, look: Look, out: Path, *flags: str) -> None:
     """`impasto batch`; prints what of the workers' time was no step and no target."""
     rows = [json.dumps({"content": str(one), "style": str(two)}) for one, two in pairs]
     (out.parent / "list.jsonl").write_text("\n".join(rows), encoding="utf-8")
     command = [*IMPASTO, "batch", str(out.parent / "list.jsonl"), "-o", str(out), "--json"]
-    done = subprocess.run(
-        [*command, "--size", str(size), *flags], check=True, stdout=subprocess.PIPE
-    )
+    done = subprocess.run([*command, *look.flags, *flags], check=True, stdout=subprocess.PIPE)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     jobs = [event for event in events if event["event"] == "done"]
     whole, steps = (sum(job[name] for job in jobs) for name in ("seconds", "steps"))
     print(f"  {whole:.1f} s of workers, {1 - steps / whole:.2%} of them beside the steps")
 
 
-def one_worker(pairs: list[tuple[Path, Path]], size: int, out: Path) -> None:
+def one_worker(pairs: Pairs, look: Look, out: Path) -> None:
     """`impasto batch` with one worker that has all threads."""
-    batch(pairs, size, out, "--workers", "1")
+    batch(pairs, look, out, "--workers", "1")
 
 
-WAYS: dict[str, Callable[[list[tuple[Path, Path]], int, Path], None]] = {
+WAYS: dict[str, Callable[[Pairs, Look, Path], None]] = {
     "shell": shell,
     "python": python,
     "batch": batch,
@@ -96,6 +111,7 @@ def main() -> None:
     parser.add_argument("--contents", type=int, default=24)
     parser.add_argument("--styles", type=int, default=4)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--preset", default="default")
     parser.add_argument("--way", nargs="+", choices=WAYS, default=list(WAYS))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -107,7 +123,7 @@ def main() -> None:
             out = Path(name) / way
             out.mkdir()
             began, cores = time.monotonic(), _core_seconds()
-            WAYS[way](pairs, asked.size, out)
+            WAYS[way](pairs, Look(asked.size, asked.preset), out)
             wall, used = time.monotonic() - began, _core_seconds() - cores
             there = len(list(out.glob("*.png")))
             print(

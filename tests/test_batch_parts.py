@@ -213,7 +213,7 @@ def test_many_pictures_from_python_to_memory_and_to_a_url(tmp_path: Path) -> Non
 def test_a_style_is_looked_at_once_for_each_level(tiny: Weights, photograph: Image) -> None:
     style = Style((Image(painted(80, 80, seed=2)),))
     settings = {
-        "size": 72, "levels": 2, "iterations": 3, "content_layers": "conv2_1",
+        "size": 96, "levels": 2, "iterations": 3, "content_layers": "conv2_1",
         "style_layers": "relu1_1,relu2_1", "weights": tiny,
     }  # fmt: skip
     first = stylize(photograph, style, **settings)

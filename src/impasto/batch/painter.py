@@ -164,7 +164,7 @@ def failure(order: Order, error: Exception) -> Failed:
 def _finished(order: Order, image: Image, seconds: float, steps: float) -> Painted | Failed:
     began = time.perf_counter()
     job = order.job
-    data = encode_picture(job.name or ".png", image.to_numpy(), image.recipe)
+    data = encode_picture(job.name or "result.png", image.to_numpy(), image.recipe)
     size = len(data)
     if order.store:
         try:
