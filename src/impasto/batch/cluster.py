@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 _AHEAD = 2
 """Tasks beside those that fit on the cluster: Ray sends their inputs to the nodes meanwhile."""
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
-
 
 class RayEngine:
     """Paints on a Ray cluster.
@@ -44,6 +42,7 @@ class RayEngine:
     distant = True
 
     def __init__(self, address: str | None, compute: Compute, workers: int | None) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
         try:
             import ray
         except ImportError as error:
@@ -72,17 +71,18 @@ class RayEngine:
         return max(1, int(there.get(share, 1) // each))
 
     def __enter__(self) -> RayEngine:
+        address = self._address or os.environ.get("RAY_ADDRESS")
         try:
             self._ray.init(
-                address=self._address or os.environ.get("RAY_ADDRESS"),
-                include_dashboard=False if not self._address else None,
+                address=address,
+                include_dashboard=None if address else False,
                 log_to_driver=False,
                 logging_level="ERROR",
                 runtime_env={"env_vars": {"GOMP_SPINCOUNT": "10000"}},
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise OutputError(
-                f"the Ray cluster {self._address or ''} cannot be reached: "
+                f"the Ray cluster {address or ''} cannot be reached: "
                 f"{' '.join(str(error).split())[:300]}"
             ) from error
         self._task = self._ray.remote(

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import impasto.errors
 from impasto.batch.orders import Began, Lost, Message, Moved, Order
 from impasto.batch.worker import Hello
-from impasto.errors import ImpastoError, OutputError
+from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:
     from impasto.compute import Compute
@@ -147,7 +147,7 @@ class LocalEngine:
         said = worker.last_words()
         worker.words.close()
         if not worker.ready:
-            raise OutputError(f"no worker can be started ({said or f'exit code {code}'})")
+            raise ImpastoError(f"no worker can be started ({said or f'exit code {code}'})")
         killed = f"its worker was killed by {_signal(-code)}"
         why = killed if code < 0 else f"its worker died: {said}"
         now = time.monotonic()

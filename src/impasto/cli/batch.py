@@ -195,8 +195,8 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
                 interrupted = True
             except OutputError as error:
                 raise OutputError(
-                    f"{error}; {tally.done} of {tally.jobs} pictures are done: make room, and the "
-                    "same command goes on"
+                    f"{error}; {tally.done} of {tally.jobs} pictures are done; once that is mended, "
+                    "the same command goes on"
                 ) from error
         gallery = _gallery(run) if flags.gallery else None
         seconds = time.monotonic() - began
