@@ -188,9 +188,10 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_files(pictures: Path) -> No
         with _started(pictures, "batch", *work, "-o", "out") as process:
             _until(lambda least=kept: len(_files(out)) >= least)
             workers = _children(process.pid)
-            refused = run("batch", *work, "-o", "out", folder=pictures)
-            assert "another batch is at work here" in error_line(refused)
-            assert refused.returncode == 2
+            if kept == 1:
+                refused = run("batch", *work, "-o", "out", folder=pictures)
+                assert "another batch is at work here" in error_line(refused)
+                assert refused.returncode == 2
             process.send_signal(signal.SIGKILL)
             process.wait()
         _until(lambda old=workers: not any(map(_alive, old)), 20)

@@ -181,7 +181,6 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
     """Paints what is left. Returns the exit code."""
     from impasto.batch.runs import Run
 
-    engine = _engine(jobs, flags.engine, flags, machine)
     began = time.monotonic()
     with Run.at(output, flags.ledger) as run:
         plan = run.plan(jobs, retry=flags.retry, overwrite=flags.overwrite)
@@ -190,13 +189,15 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
         with choose_watch(tally, quiet=flags.quiet, json=flags.json) as watch:
             watch.started(plan)
             try:
-                _follow(run, plan, engine, watch)
+                if plan.todo:
+                    engine = _engine(list(plan.todo), flags.engine, flags, machine)
+                    _follow(run, plan, engine, watch)
             except KeyboardInterrupt:
                 interrupted = True
             except OutputError as error:
                 raise OutputError(
-                    f"{error}; {tally.done} of {tally.jobs} pictures are done; once that is mended, "
-                    "the same command goes on"
+                    f"{error}; {tally.done} of {tally.jobs} pictures are done; once that is "
+                    "mended, the same command goes on"
                 ) from error
         gallery = _gallery(run) if flags.gallery else None
         seconds = time.monotonic() - began
@@ -210,8 +211,6 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
 
 
 def _follow(run: Run, plan: Plan, engine: Engine, watch: Any) -> None:
-    if not plan.todo:
-        return
     # Ray prints what happens to nodes; standard output belongs to the events.
     with contextlib.redirect_stdout(sys.stderr), engine:
         for result, message in run.results(plan, engine):
