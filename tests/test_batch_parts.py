@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
 import pytest
@@ -188,7 +189,7 @@ def test_many_pictures_from_python_to_memory_and_to_a_url(tmp_path: Path) -> Non
         {"content": tmp_path / f"{name}.png", "style": tmp_path / "s.png", "strength": strength}
         for name, strength in (("a", 0.3), ("b", 0.7), ("gone", 0.5))
     ]
-    given = {"size": 40, "iterations": 2, "compute": Compute(threads=1)}
+    given: dict[str, Any] = {"size": 40, "iterations": 2, "compute": Compute(threads=1)}
     results = {Path(one.job.content).stem: one for one in stylize_many(rows, **given)}
     assert "no such file" in results["gone"].error
     with pytest.raises(PictureError, match="no such file"):
@@ -212,7 +213,7 @@ def test_many_pictures_from_python_to_memory_and_to_a_url(tmp_path: Path) -> Non
 
 def test_a_style_is_looked_at_once_for_each_level(tiny: Weights, photograph: Image) -> None:
     style = Style((Image(painted(80, 80, seed=2)),))
-    settings = {
+    settings: dict[str, Any] = {
         "size": 96, "levels": 2, "iterations": 3, "content_layers": "conv2_1",
         "style_layers": "relu1_1,relu2_1", "weights": tiny,
     }  # fmt: skip

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from impasto.batch.jobs import is_url
 from impasto.errors import MissingExtraError, PictureError
 from impasto.files import reason_of
 
@@ -18,6 +17,11 @@ class NamedBytes(io.BytesIO):
     def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
         self.name = name
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is a URL such as ``s3://bucket/photo.jpg``, not a path."""
+    return "://" in name
 
 
 def opened(name: str, shipped: Mapping[str, bytes] | None = None) -> str | IO[bytes]:

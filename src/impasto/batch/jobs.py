@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from impasto.batch.inputs import is_url, opened
 from impasto.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,7 +88,6 @@ class Result:
         Raises:
             PictureError: there is none, or it cannot be read.
         """
-        from impasto.batch.inputs import opened
         from impasto.errors import PictureError
         from impasto.images import open_image
 
@@ -97,11 +97,6 @@ class Result:
             return open_image(io.BytesIO(self._data))
         assert self.path is not None  # it is either written or here
         return open_image(opened(self.path))
-
-
-def is_url(name: str) -> bool:
-    """Whether a name is a URL such as ``s3://bucket/photo.jpg``, not a path."""
-    return "://" in name
 
 
 def _absolute(name: str) -> str:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from impasto.batch.inputs import opened
-from impasto.batch.jobs import is_url
+from impasto.batch.inputs import is_url, opened
 from impasto.errors import PictureError, SettingsError
 from impasto.files import reason_of
 from impasto.settings import Settings, nearest

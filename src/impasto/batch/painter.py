@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from impasto.batch.inputs import opened
-from impasto.batch.jobs import Job, is_url, recipe_of_job
+from impasto.batch.inputs import is_url, opened
+from impasto.batch.jobs import Job, recipe_of_job
 from impasto.batch.orders import Failed, Measured, Moved, Order, Painted
 from impasto.batch.storage import storage_at
 from impasto.compute import Compute

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from impasto.batch.jobs import is_url
+from impasto.batch.inputs import is_url
 from impasto.errors import MissingExtraError, OutputError
 from impasto.files import check_folder, leftovers, reason_of, replacing, settle
 

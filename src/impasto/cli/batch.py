@@ -149,7 +149,7 @@ def _jobs(
     machine: MachineFlags,
 ) -> list[Job]:
     """All jobs of the command line, checked."""
-    from impasto.batch.jobs import is_url
+    from impasto.batch.inputs import is_url
     from impasto.batch.listing import rows_of, styles_of
     from impasto.batch.naming import jobs_of
 
