@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -73,6 +75,7 @@ class RayEngine:
     def __enter__(self) -> RayEngine:
         address = self._address or os.environ.get("RAY_ADDRESS")
         try:
+            _check_reachable(address)
             self._ray.init(
                 address=address,
                 include_dashboard=None if address else False,
@@ -80,7 +83,7 @@ class RayEngine:
                 logging_level="ERROR",
                 runtime_env={"env_vars": {"GOMP_SPINCOUNT": "10000"}},
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise OutputError(
                 f"the Ray cluster {address or ''} cannot be reached: "
                 f"{' '.join(str(error).split())[:300]}"
@@ -135,6 +138,13 @@ class RayEngine:
         wanted = self._compute.device
         there = self._ray.cluster_resources().get("GPU", 0) > 0
         return wanted.startswith("cuda") or (wanted == "auto" and there)
+
+
+def _check_reachable(address: str | None) -> None:
+    """Ray itself would try for minutes. Raises `OSError`."""
+    place = re.fullmatch(r"(?:ray://)?([^/]+):(\d+)", address or "")
+    if place is not None:
+        socket.create_connection((place[1].strip("[]"), int(place[2])), timeout=10).close()
 
 
 def _last_line(error: Exception) -> str:
