@@ -32,7 +32,8 @@ def _folder(path: Path, count: int, seed: int = 0) -> Path:
 
 def _files(folder: Path) -> dict[str, bytes]:
     """Names and bytes of the pictures in a folder."""
-    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
+    shown = [path for path in folder.glob("*.png") if not path.name.startswith(".")]
+    return {path.name: path.read_bytes() for path in shown}
 
 
 def _events(text: bytes) -> list[dict[str, object]]:
