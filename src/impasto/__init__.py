@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from impasto.version import __version__
 
 if TYPE_CHECKING:
+    from impasto.batch.many import stylize_many
     from impasto.checkpoint import save_checkpoint
     from impasto.compute import Compute
     from impasto.doctor import examine
@@ -78,11 +79,13 @@ __all__ = [
     "save_checkpoint",
     "sheet",
     "stylize",
+    "stylize_many",
     "texture",
     "try_out",
 ]
 
 _ROOMS = {
+    "batch.many": ("stylize_many",),
     "checkpoint": ("save_checkpoint",),
     "compute": ("Compute",),
     "doctor": ("examine",),

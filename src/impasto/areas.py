@@ -6,7 +6,15 @@ all tiles; those that see features are asked at every layer, on the way back (`o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +30,40 @@ Sums = Mapping[str, Statistics]
 Derivatives = Mapping[str, tuple[Tensor, Tensor]]
 """By style layer: the derivative of the loss by the picture's sum (C,) and product (C, C)."""
 
+Look = tuple[Tensor, Tensor | None]
+"""A style's picture (1, 3, h, w), sRGB 0..1, and a mask (1, 1, h, w) of what counts in it, or None
+for all of it."""
+
+
+@dataclass(frozen=True)
+class KnownStyle:
+    """A style's pictures as they are looked at for one size, and a memory for their statistics.
+
+    Attributes:
+        looked_at: the pictures, made when they are asked for.
+        known: statistics that were computed before, in this run or another.
+        key: what of the pictures these depend on.
+    """
+
+    looked_at: Callable[[], Iterator[Look]]
+    known: MutableMapping[Hashable, Sums]
+    key: Hashable
+
+    def __iter__(self) -> Iterator[Look]:
+        return self.looked_at()
+
+    def sums(self, way: Hashable, computed: Callable[[], Sums]) -> Sums:
+        """The statistics of all pictures together, from memory if they are known.
+
+        Args:
+            way: what else they depend on: network, layers, tiles.
+            computed: computes them.
+        """
+        key = self.key, way
+        if key not in self.known:
+            self.known[key] = computed()
+        return self.known[key]
+
 
 @dataclass(frozen=True)
 class StyleTarget:
@@ -35,7 +77,7 @@ class StyleTarget:
             for all of it.
     """
 
-    styles: Sequence[tuple[float, Iterable[tuple[Tensor, Tensor | None]]]]
+    styles: Sequence[tuple[float, Iterable[Look]]]
     mask: Tensor | None = None
 
     @classmethod

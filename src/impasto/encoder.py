@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -78,6 +78,7 @@ class Encoder:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        self._weights = weights
         self._pooling = pooling
         self._padding = padding
         self._dtype = dtype
@@ -87,7 +88,13 @@ class Encoder:
         mean = torch.tensor(convention.mean, dtype=torch.float32, device=device).view(shape)
         std = torch.tensor(convention.std, dtype=torch.float32, device=device).view(shape)
         self._scale, self._offset = convention.scale / std, mean / std
-        self._stages = _stages(weights, torch.device(device), dtype)
+        self._device = torch.device(device)
+        self._stages = _stages(weights, self._device, dtype)
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for encoders that describe a picture alike."""
+        return self._weights, self._pooling, self._padding, self._device, self._dtype
 
     @property
     def periodic(self) -> bool:

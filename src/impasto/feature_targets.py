@@ -20,7 +20,7 @@ from impasto.pyramid import Size
 from impasto.settings import Settings
 from impasto.statistics import as_matrix
 
-Styles = Sequence[tuple[float, Sequence[tuple[Tensor, Tensor | None]]]]
+Styles = Sequence[tuple[float, Iterable[tuple[Tensor, Tensor | None]]]]
 """Styles with their shares; each is pictures (1, 3, h, w) with masks (1, 1, h, w) or None."""
 
 GRID = 4

@@ -77,5 +77,20 @@ def replacing(target: Path) -> Iterator[Path]:
         raise
 
 
+def settle(folder: Path) -> None:
+    """Has the names in a folder outlast a power cut, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """Temporary files that `replacing` had to leave in a folder because its process was killed."""
+    return folder.glob(".impasto-*.tmp*")
+
+
 def _temporary_beside(target: Path) -> Path:
     return target.with_name(f".impasto-{secrets.token_hex(8)}.tmp{target.suffix}")

@@ -17,7 +17,15 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from impasto.areas import FEWEST_POSITIONS, Area, Derivatives, Sums, style_terms
+from impasto.areas import (
+    FEWEST_POSITIONS,
+    Area,
+    Derivatives,
+    KnownStyle,
+    Look,
+    Sums,
+    style_terms,
+)
 from impasto.areas import StyleTarget as StyleTarget  # for callers
 from impasto.content import Content, Samples, weighted
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
@@ -163,7 +171,10 @@ class Objective:
         layers = weighted(self.settings.style_layers, self.settings.weights.style * share)
         if not feature_losses_in(self.settings.style_loss):
             return Area(self._summed_losses(layers, target.styles), {}, target.mask)
-        styles = [(weight, list(pictures)) for weight, pictures in target.styles]  # seen twice
+        styles: list[tuple[float, Iterable[Look]]] = [  # seen twice
+            (weight, pictures if isinstance(pictures, KnownStyle) else list(pictures))
+            for weight, pictures in target.styles
+        ]
         features = feature_losses(
             self.encoder, layers, styles, self.settings, seen=seen, mask=target.mask
         )
@@ -172,7 +183,7 @@ class Objective:
     def _summed_losses(
         self,
         layers: Mapping[str, float],
-        styles: Sequence[tuple[float, Iterable[tuple[Tensor, Tensor | None]]]],
+        styles: Sequence[tuple[float, Iterable[Look]]],
     ) -> dict[str, tuple[float, StyleLossFunction]]:
         names, normalization = self.settings.style_loss, self.settings.normalization
         if not any(names.get(name) for name in STYLE_LOSSES):
@@ -183,13 +194,10 @@ class Objective:
         encoder = self.encoder.padded(self.settings.padding) if periodic else self.encoder
         ending = replace(self, encoder=encoder)
         for weight, pictures in styles:
-            sums: list[Sums] = []
-            for style, mask in pictures:
-                sums += ending._sums(style, layers, ending._tiles(style, layers), [mask])
+            sums = ending._sums_of_style(pictures, layers)
             for layer in layers:
-                whole = functools.reduce(add, (x[layer] for x in sums))
-                if whole.count >= FEWEST_POSITIONS:
-                    blend[layer].append((weight, whole))
+                if sums[layer].count >= FEWEST_POSITIONS:
+                    blend[layer].append((weight, sums[layer]))
         return {
             layer: (
                 weight,
@@ -198,6 +206,20 @@ class Objective:
             for layer, weight in layers.items()
             if blend[layer]  # else the layer hardly sees the style's part at this level
         }
+
+    def _sums_of_style(self, pictures: Iterable[Look], layers: Iterable[str]) -> Sums:
+        """Statistics of a style's pictures together."""
+
+        def computed() -> Sums:
+            sums: list[Sums] = []
+            for style, mask in pictures:
+                sums += self._sums(style, layers, self._tiles(style, layers), [mask])
+            return {layer: functools.reduce(add, (x[layer] for x in sums)) for layer in layers}
+
+        if not isinstance(pictures, KnownStyle):
+            return computed()
+        exact = takes_roots(self.settings.style_loss)
+        return pictures.sums((self.encoder.key, frozenset(layers), self.side, exact), computed)
 
     def _tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:
         size = (picture.shape[2], picture.shape[3])

@@ -31,6 +31,7 @@ _QUALITY = 95
 _LONGEST_JPEG_SIDE = 65500  # libjpeg's limit
 _LONGEST_WEBP_SIDE = 16383
 _LARGEST_JPEG_XMP = 65502  # one APP1 segment, less its length field and the XMP identifier
+_Encoder = Callable[[Samples, Mapping[str, Any] | None], bytes]
 _PNG_IHDR_END = 33  # the signature (8 bytes) and the IHDR chunk (25)
 
 
@@ -65,6 +66,26 @@ def check_output(
     return target
 
 
+def check_extension(name: str) -> None:
+    """Check that pictures can be written under a name.
+
+    Raises:
+        OutputError: an unknown extension, or none.
+    """
+    _encoder_for(name)
+
+
+def encode_picture(name: str, samples: Samples, recipe: Mapping[str, Any] | None = None) -> bytes:
+    """The bytes of a picture file; arguments and errors as for `write_picture`.
+
+    Args:
+        name: its extension chooses the format.
+        samples: the picture.
+        recipe: what made it.
+    """
+    return _encoded(name, _encoder_for(name), samples, recipe)
+
+
 def write_picture(
     path: str | os.PathLike[str],
     samples: Samples,
@@ -93,10 +114,7 @@ def write_picture(
     name = os.fspath(path)
     target = check_output(path, overwrite=overwrite)
     encode = encode_png if target is None else _encoder_for(name)
-    try:
-        data = encode(samples, recipe)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise OutputError(f"{name}: cannot be encoded ({reason_of(error)})") from error
+    data = _encoded(name, encode, samples, recipe)
     try:
         if target is None:
             _write_standard_output(data)
@@ -106,6 +124,15 @@ def write_picture(
     except OSError as error:
         raise OutputError(f"{name}: cannot be written ({reason_of(error)})") from error
     return Path(path)
+
+
+def _encoded(
+    name: str, encode: _Encoder, samples: Samples, recipe: Mapping[str, Any] | None
+) -> bytes:
+    try:
+        return encode(samples, recipe)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise OutputError(f"{name}: cannot be encoded ({reason_of(error)})") from error
 
 
 def encode_png(samples: Samples, recipe: Mapping[str, Any] | None = None) -> bytes:
@@ -182,7 +209,7 @@ def _encode_webp(samples: Samples, recipe: Mapping[str, Any] | None) -> bytes:
     return stream.getvalue()
 
 
-_ENCODERS: dict[str, Callable[[Samples, Mapping[str, Any] | None], bytes]] = {
+_ENCODERS: dict[str, _Encoder] = {
     ".png": encode_png,
     ".jpg": _encode_jpeg,
     ".jpeg": _encode_jpeg,
@@ -192,7 +219,7 @@ _ENCODERS: dict[str, Callable[[Samples, Mapping[str, Any] | None], bytes]] = {
 }
 
 
-def _encoder_for(name: str) -> Callable[[Samples, Mapping[str, Any] | None], bytes]:
+def _encoder_for(name: str) -> _Encoder:
     extension = Path(name).suffix
     encoder = _ENCODERS.get(extension.lower())
     if encoder is None:

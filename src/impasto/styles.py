@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -37,13 +37,15 @@ _PICTURES = {
 
 @dataclass(frozen=True)
 class Style:
-    """One style.
+    """One style. Given to several runs, it is looked at but once for each size.
 
     Attributes:
         pictures: one or more; their statistics are taken together.
+        known: their statistics, as runs have computed them: some MB at most for each size.
     """
 
     pictures: tuple[Image, ...]
+    known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ def open_styles(
     sources: list[Any] = list(source) if isinstance(source, list | tuple) else [source]
     if not sources:
         raise PictureError("the list of styles is empty; give at least one picture")
-    return tuple(_open_style(one, opened) for one in sources)
+    return tuple(open_style(one, opened) for one in sources)
 
 
 def open_regions(
@@ -99,7 +101,7 @@ def open_regions(
             raise PictureError(f"{source!r} is no region; give a mask and a style, or None for it")
         mask, style = source
         name = str(mask) if isinstance(mask, str | os.PathLike) else f"region {number}"
-        own = None if style is None else _open_style(style, opened)
+        own = None if style is None else open_style(style, opened)
         regions.append(Region(name, blending.shares(opened(mask)), own))
     return tuple(regions)
 
@@ -213,7 +215,8 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in _PICTURES and not file.name.startswith(".")
 
 
-def _open_style(source: ImageSource | Style, opened: Callable[[Any], Image]) -> Style:
+def open_style(source: ImageSource | Style, opened: Callable[[Any], Image] = open_image) -> Style:
+    """A single style; arguments and errors as for `open_styles`."""
     if isinstance(source, Style):
         return source
     if isinstance(source, str | os.PathLike) and Path(source).is_dir():

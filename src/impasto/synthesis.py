@@ -104,7 +104,7 @@ def iterate(
         maps=open_maps(maps, styles, opened),
         inputs=Inputs.of(content, style, regions, maps),
     )
-    return _run(task, weights, compute, checkpoint, saved)
+    return begin(task, weights, compute, checkpoint, saved)
 
 
 def stylize(
@@ -183,7 +183,7 @@ def iterate_texture(
         shape = saved.facts.shape if size is None else shape
     styles = open_styles(style, _opener(compute))
     task = Task("texture", chosen, None, styles, shape=shape, inputs=Inputs.of(None, style))
-    return _run(task, weights, compute, checkpoint, saved)
+    return begin(task, weights, compute, checkpoint, saved)
 
 
 def _height_and_width(size: Sequence[int]) -> Size:
@@ -261,7 +261,7 @@ def iterate_reconstruct(
         chosen = saved.settled("reconstruct", settings, overrides, style_weight=0.0)
     picture = _opener(compute)(content)
     task = Task("reconstruct", chosen, picture, inputs=Inputs.of(content))
-    return _run(task, weights, compute, checkpoint, saved)
+    return begin(task, weights, compute, checkpoint, saved)
 
 
 def reconstruct(
@@ -333,14 +333,25 @@ def _opened(resume: CheckpointSource) -> Checkpoint | None:
     return resume if resume is None or isinstance(resume, Checkpoint) else load_checkpoint(resume)
 
 
-def _run(
+def begin(
     task: Task,
-    weights: WeightsSource,
-    compute: Compute | None,
-    checkpoint: CheckpointTarget,
-    saved: Checkpoint | None,
+    weights: WeightsSource = None,
+    compute: Compute | None = None,
+    checkpoint: CheckpointTarget = None,
+    saved: Checkpoint | None = None,
 ) -> Steps:
-    """Checks everything that can be checked, then returns the generator that does the work."""
+    """Checks everything that can be checked, then returns the generator that does the work.
+
+    Args:
+        task: pictures and settings.
+        weights: see `WeightsSource`.
+        compute: where it runs.
+        checkpoint: as for `iterate`.
+        saved: the checkpoint to go on from.
+
+    Raises:
+        As `iterate`.
+    """
     if task.settings.color_from is not None:
         task = replace(task, palette=_opener(compute)(task.settings.color_from))
     compute = compute or Compute()

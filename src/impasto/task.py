@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from impasto import blending
+from impasto.areas import KnownStyle, Look
 from impasto.color import (
     Transfer,
     histogram_transfer,
@@ -142,7 +143,7 @@ class Task:
             base = [
                 (
                     weights[min(number, len(weights) - 1)],
-                    self._pictures(self.styles[number], number, size, place, mask),
+                    self._looks(self.styles[number], number, size, place, mask),
                 )
                 for number, mask in masks.items()
             ]
@@ -151,7 +152,7 @@ class Task:
         for region in self.regions:
             blends.append([])
             if region.style is not None:
-                blends[-1].append((1.0, self._pictures(region.style, number, size, place)))
+                blends[-1].append((1.0, self._looks(region.style, number, size, place)))
                 number += 1
         for blend, share in zip(blends, self.shares, strict=True):
             if not blend:
@@ -177,6 +178,22 @@ class Task:
             {number: mask for number, (_, mask) in region.styles.items()} for region in self.maps
         ]
 
+    def _looks(
+        self,
+        style: Style,
+        number: int,
+        size: Size,
+        place: torch.device,
+        part: Tensor | None = None,
+    ) -> Iterable[Look]:
+        """`_pictures`, with a memory where they depend on nothing but the style and its size."""
+        looked_at = functools.partial(self._pictures, style, number, size, place, part)
+        if part is not None or self._transfers:
+            return looked_at()
+        used = tuple(self._own_and_used(picture, size, number)[1] for picture in style.pictures)
+        key = used, self.settings.style_crop, self.settings.style_margin
+        return KnownStyle(looked_at, style.known, key)
+
     def _pictures(
         self,
         style: Style,
@@ -184,7 +201,7 @@ class Task:
         size: Size,
         place: torch.device,
         part: Tensor | None = None,
-    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+    ) -> Iterator[Look]:
         """A style's pictures as they are looked at for ``size``, one by one, with their masks.
 
         ``part`` (1, 1, h, w), of any size, says what of them counts beside their alpha.

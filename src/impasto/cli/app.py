@@ -52,6 +52,12 @@ COMMANDS = {
         "Paint every content in every style, all on one sheet with captions.",
         f"Without -o the sheet is sheet.png {_FILES}.",
     ),
+    "batch:batch": (
+        "CONTENT... --styles STYLE... -o FOLDER [OPTIONS]",
+        "Paint many pictures: folders, lists, every content in every style.",
+        "The same command again goes on where the last one ended, however it ended. What cannot be "
+        "painted is named at the end, and stops nothing; the exit code is then 1.",
+    ),
     "information:show": (
         "OUT [--json]",
         "Print the recipe inside a picture, and the command that makes it again.",

@@ -121,7 +121,7 @@ class Bar:
 
     def __init__(self) -> None:
         self._clock = _Clock()
-        self._progress, self._task = _rich_progress()
+        self._progress, self._task = rich_bar("loading the network")
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -153,7 +153,8 @@ class Bar:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _rich_progress() -> tuple[Progress, TaskID]:
+def rich_bar(description: str) -> tuple[Progress, TaskID]:
+    """A bar on standard error for work of 1, and its task."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -166,7 +167,7 @@ def _rich_progress() -> tuple[Progress, TaskID]:
         transient=True,
         expand=True,
     )
-    return progress, progress.add_task("loading the network", total=1.0, left="")
+    return progress, progress.add_task(description, total=1.0, left="")
 
 
 class _Clock:

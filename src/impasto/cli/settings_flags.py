@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SHARED_RECIPES = {"stylize": "sheet", "sheet": "stylize"}
+SHARED_RECIPES = {"stylize": "sheet", "sheet": "stylize", "batch": "stylize"}
 """The other command whose recipes a command can follow; all others follow their own alone."""
 
 

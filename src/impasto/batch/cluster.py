@@ -1,0 +1,175 @@
+"""The engine of a Ray cluster: one task for each picture, on whatever node has room."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from impasto.batch.inputs import to_ship
+from impasto.batch.orders import Began, Failed, Lost, Message, Order
+from impasto.errors import MissingExtraError, OutputError, SettingsError
+
+if TYPE_CHECKING:
+    from impasto.compute import Compute
+
+_AHEAD = 2
+"""Tasks beside those that fit on the cluster: Ray sends their inputs to the nodes meanwhile."""
+
+
+class RayEngine:
+    """Paints on a Ray cluster.
+
+    A task asks for as many processors as it has threads, and on machines with graphics devices for
+    one of these. Local input files travel with it, so that nodes need no shared folder; files that
+    settings name (``color_from``, ``keep``, ``start``) and ``weights`` have to be there on every
+    node. A process that Ray keeps from task to task keeps network and styles.
+
+    Args:
+        address: of the cluster; None for RAY_ADDRESS, or else a cluster on this machine that ends
+            with the batch.
+        compute: what each task computes with; one thread if it does not say.
+        workers: pictures at a time; as many as fit on the cluster if None.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        OutputError: (when it is entered) no cluster can be reached.
+    """
+
+    distant = True
+
+    def __init__(self, address: str | None, compute: Compute, workers: int | None) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
+        try:
+            import ray
+        except ImportError as error:
+            raise MissingExtraError(
+                "a cluster needs Ray; install it with: pip install 'impasto[cluster]'"
+            ) from error
+        if workers is not None and workers < 1:
+            raise SettingsError(f"workers = {workers}: must be 1 or more")
+        self._ray: Any = ray
+        self._address = address
+        self._threads = compute.threads or 1
+        self._compute = replace(compute, threads=self._threads)
+        self._asked = workers
+        self._tasks: dict[Any, tuple[Order, float]] = {}
+        self._fresh: list[Message] = []
+        self._task: Any = None
+
+    @property
+    def workers(self) -> int:
+        """How many pictures are painted at a time, as large as the cluster is at the moment."""
+        if self._asked is not None:
+            return self._asked
+        there = self._ray.cluster_resources()
+        share = "GPU" if self._on_gpus else "CPU"
+        each = 1 if self._on_gpus else self._threads
+        return max(1, int(there.get(share, 1) // each))
+
+    def __enter__(self) -> RayEngine:
+        address = self._address or os.environ.get("RAY_ADDRESS")
+        try:
+            _check_reachable(address)
+            self._ray.init(
+                address=address,
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level="ERROR",
+                runtime_env={"env_vars": {"GOMP_SPINCOUNT": "10000"}},
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise OutputError(
+                f"the Ray cluster {address or ''} cannot be reached: "
+                f"{' '.join(str(error).split())[:300]}"
+            ) from error
+        self._task = self._ray.remote(
+            num_cpus=0 if self._on_gpus else self._threads,
+            num_gpus=1 if self._on_gpus else 0,
+            max_retries=0,  # the driver tries again, and notes it
+        )(_paint)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for reference in self._tasks:
+            self._ray.cancel(reference, force=True)
+        self._tasks.clear()
+        self._ray.shutdown()
+
+    def room(self, waiting: int) -> int:
+        """So many tasks as fit, and a few more."""
+        return max(0, self.workers + _AHEAD - len(self._tasks))
+
+    def submit(self, order: Order) -> None:
+        """Sends a task with its input files."""
+        shipped = to_ship((order.job.content, *order.job.styles))
+        reference = self._task.remote(replace(order, shipped=shipped), self._compute)
+        self._tasks[reference] = order, time.monotonic()
+        self._fresh.append(Began(order.number, "ray"))
+
+    def receive(self, timeout: float) -> Sequence[Message]:
+        """What tasks have brought, within so many seconds."""
+        fresh, self._fresh = self._fresh, []
+        if fresh or not self._tasks:
+            return fresh
+        ready, _ = self._ray.wait(
+            list(self._tasks), num_returns=1, timeout=timeout, fetch_local=True
+        )
+        return [self._result(reference) for reference in ready]
+
+    def _result(self, reference: Any) -> Message:
+        order, began = self._tasks.pop(reference)
+        errors = self._ray.exceptions
+        try:
+            message: Message = self._ray.get(reference)
+            return message
+        except errors.RayTaskError as error:
+            return Failed(order.number, f"{order.job.content}: {_last_line(error)}")
+        except errors.RayError as error:  # the worker, its node, or the object was lost
+            return Lost(order.number, _last_line(error), time.monotonic() - began)
+
+    @functools.cached_property
+    def _on_gpus(self) -> bool:
+        wanted = self._compute.device
+        there = self._ray.cluster_resources().get("GPU", 0) > 0
+        return wanted.startswith("cuda") or (wanted == "auto" and there)
+
+
+def _check_reachable(address: str | None) -> None:
+    """Ray itself would try for minutes. Raises `OSError`."""
+    place = re.fullmatch(r"(?:ray://)?([^/]+):(\d+)", address or "")
+    if place is not None:
+        socket.create_connection((place[1].strip("[]"), int(place[2])), timeout=10).close()
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+@functools.cache
+def _painter(compute: Compute) -> Any:
+    from impasto.batch.painter import Painter
+
+    return Painter(compute)
+
+
+def _paint(order: Order, compute: Compute) -> Message:
+    """The task: one picture. Runs in a process of a node."""
+    from impasto.batch.painter import failure
+
+    painter = _painter(compute)
+    try:
+        message: Message = painter.painted(order, painter.opened(order), _silent)()
+        return message
+    except Exception as error:  # one bad picture must not stop the rest
+        return failure(order, error)
+
+
+def _silent(_: Message) -> None:
+    """Tasks say nothing before they are done."""

@@ -1,0 +1,74 @@
+"""How long a batch will take, from a few steps of one of its pictures on this machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from impasto.batch.dispatch import trials, worked
+from impasto.batch.jobs import Job
+from impasto.batch.orders import Engine, Failed, Measured, Order
+
+_SIDE = 1024  # of results that are as large as their contents: unknown before they are opened
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate.
+
+    Attributes:
+        seconds: for all jobs.
+        each: for the picture that was measured, beside as many others as there are workers.
+        machine: what it was measured with.
+    """
+
+    seconds: float
+    each: float
+    machine: str
+
+
+def estimated(jobs: Sequence[Job], engine: Engine) -> Estimate | None:
+    """Measures a typical picture in every worker at once; None where none can be painted.
+
+    Other pictures are taken to differ by their pixels and iterations alone.
+
+    Args:
+        jobs: what there is to do.
+        engine: paints; left running.
+    """
+    ordered = sorted(jobs, key=work_of)
+    middle = len(ordered) // 2
+    for job in [*ordered[middle:], *ordered[:middle]][:_TRIES]:
+        found = _measured(job, engine)
+        if found:
+            each = sum(one.seconds for one in found) / len(found)
+            whole = sum(map(work_of, jobs)) / work_of(job) * each
+            return Estimate(whole / engine.workers, each, found[0].machine)
+    return None
+
+
+def work_of(job: Job) -> float:
+    """Pixels times iterations of all levels, of a square picture."""
+    settings = job.settings
+    side, counts = settings.size or _SIDE, settings.iterations
+    levels = (
+        settings.levels
+        if isinstance(settings.levels, int)
+        else max(1, 1 + math.ceil(math.log2(side / 160)))
+    )
+    return math.fsum(
+        counts[min(level, len(counts) - 1)] * (side / 2 ** (levels - 1 - level)) ** 2
+        for level in range(levels)
+    )
+
+
+def _measured(job: Job, engine: Engine) -> list[Measured]:
+    found: list[Measured] = []
+    for message in worked(trials(Order(0, job), engine.workers), engine):
+        if isinstance(message, Measured):
+            found.append(message)
+        elif isinstance(message, Failed):
+            return []
+    return found

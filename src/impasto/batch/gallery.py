@@ -1,0 +1,153 @@
+"""A contact sheet of a batch as one HTML page, for a browser without a network.
+
+Thumbnails are files beside it, and everything else is in the page: no script, no font and no
+address of anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from impasto.batch.ledger import Entry
+from impasto.batch.storage import Storage
+from impasto.errors import ImpastoError
+from impasto.picture_reading import read_picture
+
+PAGE = "gallery.html"
+FOLDER = "gallery"
+SIDE = 320
+"""Long side of a thumbnail in pixels."""
+
+_MOST_PIXELS = 1_000_000_000
+_SHOWN_BY_BROWSERS = (".png", ".jpg", ".jpeg", ".webp")
+_STYLE = """
+:root { color-scheme: light dark; --edge: color-mix(in srgb, currentColor 18%, transparent); }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem;
+  padding: 0 1.5rem; }
+h1 { font-size: 1.5rem; margin: 0; }
+h2 { font-size: 1.05rem; margin: 2.2rem 0 .7rem; border-bottom: 1px solid var(--edge);
+  padding-bottom: .3rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 1.2rem; }
+figure { margin: 0; }
+figure img { width: 100%; height: 200px; object-fit: contain; display: block;
+  background: color-mix(in srgb, currentColor 6%, transparent); }
+figcaption { margin-top: .35rem; overflow-wrap: anywhere; }
+small, summary { opacity: .72; font-size: .85rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .7rem; margin: .3rem 0;
+  font-size: .82rem; overflow-wrap: anywhere; }
+dt { opacity: .72; } dd { margin: 0; }
+li { margin: .2rem 0; overflow-wrap: anywhere; }
+"""
+
+
+def write_gallery(storage: Storage, entries: Iterable[Entry]) -> str:
+    """Writes the page and the thumbnails that are missing.
+
+    Args:
+        storage: where the results are.
+        entries: of the ledger; those that are done are shown, by style, the failed ones named.
+
+    Returns:
+        The page's path or URL.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    listed = list(entries)
+    groups: dict[str, list[str]] = {}
+    for entry in (one for one in listed if one.state == "done"):
+        title = " + ".join(_stem(style) for style in entry.styles)
+        groups.setdefault(title, []).append(_figure(storage, entry))
+    failed = [entry for entry in listed if entry.state == "failed"]
+    storage.write(PAGE, _page(groups, failed).encode())
+    return storage.path(PAGE)
+
+
+def _page(groups: dict[str, list[str]], failed: list[Entry]) -> str:
+    count = sum(map(len, groups.values()))
+    parts = [
+        "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
+        "<meta name=viewport content='width=device-width, initial-scale=1'>\n"
+        f"<title>{count} pictures by impasto</title>\n<style>{_STYLE}</style>\n<body>\n"
+        f"<h1>{count} pictures</h1>\n"
+        f"<small>{len(groups)} styles{f', {len(failed)} failed' if failed else ''}</small>\n"
+    ]
+    for title, figures in groups.items():
+        parts.append(f"<h2>{html.escape(title)}</h2>\n<div class=grid>\n{''.join(figures)}</div>\n")
+    if failed:
+        lines = "".join(f"<li>{html.escape(entry.error or '')}</li>\n" for entry in failed)
+        parts.append(f"<h2>Failed</h2>\n<ul>\n{lines}</ul>\n")
+    return "".join(parts) + "</body>\n</html>\n"
+
+
+def _figure(storage: Storage, entry: Entry) -> str:
+    facts = _facts(entry)
+    terms = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in facts.items()
+    )
+    name = html.escape(_stem(entry.content))
+    return (
+        f"<figure><a href='{quote(entry.name)}'><img loading=lazy alt='{name}' "
+        f"src='{quote(_thumbnail(storage, entry))}'></a>\n"
+        f"<figcaption>{name}<details><summary>{html.escape(_summary(entry))}</summary>"
+        f"<dl>{terms}</dl></details></figcaption></figure>\n"
+    )
+
+
+def _summary(entry: Entry) -> str:
+    settings = json.loads(entry.settings)
+    width, height = json.loads(entry.recipe or "{}").get("size", (0, 0))
+    return f"{width} x {height}, strength {settings['strength']:g}, {entry.seconds or 0:.1f} s"
+
+
+def _facts(entry: Entry) -> dict[str, str]:
+    """The recipe: files, and the settings that differ from the defaults."""
+    from impasto.settings import Settings
+
+    usual = Settings().model_dump(mode="json")
+    settings: dict[str, Any] = json.loads(entry.settings)
+    changed = {name: value for name, value in settings.items() if usual.get(name) != value}
+    facts = {"file": entry.name, "content": entry.content, "style": ", ".join(entry.styles)}
+    facts |= {name.replace("_", " "): _text(value) for name, value in changed.items()}
+    version = json.loads(entry.recipe or "{}").get("impasto")
+    return {**facts, "impasto": str(version)}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _thumbnail(storage: Storage, entry: Entry) -> str:
+    """The name of a picture's thumbnail, which is made if it is not there."""
+    stamp = f"{entry.name}\n{entry.bytes}\n{entry.finished}"
+    name = f"{FOLDER}/{hashlib.sha256(stamp.encode()).hexdigest()[:24]}.jpg"
+    if storage.size(name) is not None:
+        return name
+    from PIL import Image
+
+    try:
+        with storage.open(entry.name) as stream:
+            samples = read_picture(io.BytesIO(stream.read()), _MOST_PIXELS).samples
+    except (ImpastoError, OSError):
+        return entry.name if entry.name.endswith(_SHOWN_BY_BROWSERS) else ""
+    eight = samples if samples.dtype == "uint8" else (samples / 257).round().astype("uint8")
+    picture = Image.fromarray(eight)
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=85)
+    storage.write(name, data.getvalue())
+    return name
+
+
+def _stem(name: str) -> str:
+    return name.replace("\\", "/").rstrip("/").rpartition("/")[2].rpartition(".")[0] or name

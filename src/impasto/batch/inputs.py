@@ -1,0 +1,68 @@
+"""Input files by path or URL, or as bytes that came along."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from impasto.errors import MissingExtraError, PictureError
+from impasto.files import reason_of
+
+
+class NamedBytes(io.BytesIO):
+    """A file's bytes that errors call by the file's name."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is a URL such as ``s3://bucket/photo.jpg``, not a path."""
+    return "://" in name
+
+
+def opened(name: str, shipped: Mapping[str, bytes] | None = None) -> str | IO[bytes]:
+    """What `impasto.open_image` can read: a path as it is, all else as a stream.
+
+    Args:
+        name: a path or a URL.
+        shipped: contents of files by name, where the files themselves are on another machine.
+
+    Raises:
+        PictureError: a URL that cannot be read.
+        MissingExtraError: a URL whose protocol needs a package that is not installed.
+    """
+    if shipped and name in shipped:
+        return NamedBytes(shipped[name], name)
+    if not is_url(name):
+        return name
+    import fsspec  # type: ignore[import-untyped]
+
+    try:
+        with fsspec.open(name, "rb") as stream:
+            return NamedBytes(stream.read(), name)
+    except ImportError as error:
+        raise MissingExtraError(f"{name}: {reason_of(error)}") from error
+    except Exception as error:  # what the many kinds of storage raise has no common class
+        raise PictureError(f"{name}: cannot be read ({reason_of(error)})") from error
+
+
+def to_ship(names: tuple[str, ...]) -> dict[str, bytes]:
+    """Contents of local files, and of the files of local folders, by name; what cannot be read is
+    left out, so that whoever opens it says why.
+    """
+    shipped: dict[str, bytes] = {}
+    for name in names:
+        if is_url(name):
+            continue
+        path = Path(name)
+        try:
+            for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+                if file.is_file():
+                    shipped[str(file) if path.is_dir() else name] = file.read_bytes()
+        except OSError:
+            continue
+    return shipped

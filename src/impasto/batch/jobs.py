@@ -1,0 +1,126 @@
+"""What one picture of a batch is to be, and what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.batch.inputs import is_url, opened
+from impasto.settings import Settings
+
+if TYPE_CHECKING:
+    from impasto.images import Image
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to paint.
+
+    Attributes:
+        content: the picture to repaint, a file or a URL.
+        styles: the styles, blended if several; each a file, a URL, or a folder, which is one style.
+        settings: how it looks.
+        name: of the result in the output folder, with ``/`` between folders; empty where results
+            are not written.
+        weights: the network's file; None for the embedded one.
+    """
+
+    content: str
+    styles: tuple[str, ...]
+    settings: Settings
+    name: str = ""
+    weights: str | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """Equal for jobs that ask for the same: 64 hexadecimal digits.
+
+        Settings that have their default do not count, so that a later version, which may have more
+        of them, knows the job again.
+        """
+        settings = self.settings.model_dump(mode="json", exclude_defaults=True)
+        files = [self.content, *self.styles, *([self.weights] if self.weights else [])]
+        asked = [list(map(_absolute, files)), settings, self.name]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def inputs(self) -> str:
+        """What tells whether an input file has changed: sizes and times of all, as JSON."""
+        files = [self.content, *self.styles, *self.settings.files]
+        facts = [_facts(name) for name in [*files, *([self.weights] if self.weights else [])]]
+        return json.dumps(facts)
+
+    @property
+    def label(self) -> str:
+        """What it is called where there is little room: ``photo in painting``."""
+        return f"{Path(self.content).stem} in {'+'.join(Path(one).stem for one in self.styles)}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a job.
+
+    Attributes:
+        job: the job.
+        error: why there is no picture, in one line; empty where there is one.
+        seconds: how long the painting took; of an earlier run where it was done before.
+        path: where the picture is, a file or a URL; None where results are not written.
+        skipped: whether it was done before.
+    """
+
+    job: Job
+    error: str = ""
+    seconds: float = 0.0
+    path: str | None = None
+    skipped: bool = False
+    _data: bytes | None = None
+
+    @cached_property
+    def image(self) -> Image:
+        """The picture, as it was written: 8 or 16 bits, with its recipe.
+
+        Raises:
+            PictureError: there is none, or it cannot be read.
+        """
+        from impasto.errors import PictureError
+        from impasto.images import open_image
+
+        if self.error:
+            raise PictureError(f"{self.job.content}: there is no result: {self.error}")
+        if self._data is not None:
+            return open_image(io.BytesIO(self._data))
+        assert self.path is not None  # it is either written or here
+        return open_image(opened(self.path))
+
+
+def _absolute(name: str) -> str:
+    return name if is_url(name) else os.path.abspath(name)  # noqa: PTH100 - links stay as they are
+
+
+def _facts(name: str) -> Any:
+    """Size and time of a file, those of all files of a folder; None where there is no telling."""
+    if is_url(name):
+        return None
+    path = Path(name)
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    except OSError:
+        return None
+
+
+def recipe_of_job(recipe: Mapping[str, Any] | None) -> str:
+    """A result's recipe as the ledger keeps it."""
+    return json.dumps(recipe, sort_keys=True)
+
+
+def grouped(jobs: Sequence[Job]) -> list[Job]:
+    """In an order in which a worker meets each style once: its targets are made but once."""
+    first = {styles: number for number, styles in reversed(list(enumerate(j.styles for j in jobs)))}
+    return sorted(jobs, key=lambda job: first[job.styles])

@@ -1,0 +1,236 @@
+"""The ledger of a batch: every job, its recipe, its state, in one SQLite file.
+
+Not called a journal: `impasto.journal` logs a single run. The file has a rollback journal and not
+a write-ahead log: it needs no shared memory, so that it also works on network shares, leaves one
+file behind, and a full disk undoes the transaction at hand and nothing else. Every change is a
+transaction that is on the disk when the call returns (``synchronous = EXTRA``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from impasto.batch.jobs import Job
+from impasto.errors import OutputError
+
+FILE = "impasto-batch.sqlite"
+"""Its name in the folder of the results."""
+
+State = Literal["waiting", "running", "done", "failed", "replaced"]
+"""What a job's row can say. ``replaced``: another job's picture took its name."""
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE jobs (
+    key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    content TEXT NOT NULL,
+    styles TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    inputs TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    started REAL,
+    finished REAL,
+    seconds REAL,
+    lost REAL NOT NULL DEFAULT 0,
+    error TEXT,
+    bytes INTEGER,
+    recipe TEXT,
+    worker TEXT
+);
+CREATE UNIQUE INDEX names ON jobs (name) WHERE state != 'replaced';
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger says of a job.
+
+    Attributes:
+        key: see `Job.key`.
+        name: of the result.
+        content: the picture that is repainted.
+        styles: the styles.
+        inputs: see `Job.inputs`; as they were when the job was last begun.
+        state: see `State`.
+        attempts: how often it was begun.
+        started: when it was last begun, seconds since 1970; None if never.
+        finished: when it was done or failed.
+        seconds: how long the painting took.
+        lost: seconds of painting that were lost with workers.
+        error: why it failed.
+        bytes: length of the result's file.
+        recipe: of the result, as JSON.
+        settings: all settings, as JSON.
+    """
+
+    key: str
+    name: str
+    content: str
+    styles: tuple[str, ...]
+    inputs: str
+    state: State
+    attempts: int
+    started: float | None
+    finished: float | None
+    seconds: float | None
+    lost: float
+    error: str | None
+    bytes: int | None
+    recipe: str | None
+    settings: str
+
+
+class Made(NamedTuple):
+    """What is noted of a finished picture.
+
+    Attributes:
+        seconds: how long the painting took.
+        size: length of its file in bytes.
+        recipe: as JSON.
+    """
+
+    seconds: float
+    size: int
+    recipe: str
+
+
+class Ledger:
+    """The ledger in a folder; a context manager that closes it.
+
+    Args:
+        folder: where it is, or will be.
+        reading: to look at one that exists, and change nothing.
+
+    Raises:
+        OutputError: (from every method) it cannot be opened, read or written, or is damaged.
+    """
+
+    def __init__(self, folder: Path, *, reading: bool = False) -> None:
+        self.path = folder / FILE
+        with self._told():
+            mode = "ro" if reading else "rwc"
+            self._connection = sqlite3.connect(
+                f"{self.path.resolve().as_uri()}?mode={mode}",
+                uri=True,
+                timeout=20,
+                isolation_level=None,
+            )
+            self._connection.row_factory = sqlite3.Row
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if not reading:
+                self._connection.execute("PRAGMA synchronous = EXTRA")
+                if version == 0:
+                    self._connection.executescript(
+                        f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;"
+                    )
+        if version not in (0, _VERSION):
+            raise OutputError(
+                f"{self.path}: was written by another version of impasto ({version}, and this one "
+                f"knows {_VERSION}); choose another folder"
+            )
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def entries(self) -> dict[str, Entry]:
+        """All rows by key, in the order in which they were entered."""
+        with self._told():
+            rows = self._connection.execute("SELECT * FROM jobs ORDER BY rowid").fetchall()
+        return {row["key"]: _entry(row) for row in rows}
+
+    def enter(self, jobs: Iterable[Job], replaced: Iterable[str] = ()) -> None:
+        """Enters jobs as waiting, those that it knows anew.
+
+        Args:
+            jobs: the jobs.
+            replaced: keys of others that lose their names.
+        """
+        with self._transaction() as connection:
+            for key in replaced:
+                connection.execute("UPDATE jobs SET state = 'replaced' WHERE key = ?", [key])
+            for job in jobs:
+                connection.execute(
+                    "INSERT INTO jobs (key, name, content, styles, settings, inputs, state) "
+                    "VALUES (?, ?, ?, ?, ?, ?, 'waiting') ON CONFLICT (key) DO UPDATE SET "
+                    "state = 'waiting', error = NULL, recipe = NULL, bytes = NULL, "
+                    "finished = NULL, inputs = excluded.inputs",
+                    [
+                        job.key,
+                        job.name,
+                        job.content,
+                        json.dumps(job.styles),
+                        job.settings.model_dump_json(),
+                        job.inputs(),
+                    ],
+                )
+
+    def begin(self, job: Job, worker: str) -> None:
+        """Notes that a worker has begun; what the inputs are is noted anew."""
+        self._change(
+            job, "state = 'running', attempts = attempts + 1, started = ?, worker = ?, inputs = ?",
+            time.time(), worker, job.inputs(),
+        )  # fmt: skip
+
+    def done(self, job: Job, made: Made) -> None:
+        """Notes that a picture is in its place."""
+        self._change(
+            job, "state = 'done', finished = ?, seconds = ?, bytes = ?, recipe = ?, error = NULL",
+            time.time(), made.seconds, made.size, made.recipe,
+        )  # fmt: skip
+
+    def failed(self, job: Job, error: str) -> None:
+        """Notes why there will be no picture."""
+        self._change(job, "state = 'failed', finished = ?, error = ?", time.time(), error)
+
+    def lost(self, job: Job, seconds: float) -> None:
+        """Notes that a worker was lost in the midst of it."""
+        self._change(job, "state = 'waiting', lost = lost + ?", seconds)
+
+    def release(self) -> None:
+        """Has all that is in work wait again: nobody works on it any more."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE jobs SET state = 'waiting' WHERE state = 'running'")
+
+    def _change(self, job: Job, change: str, *values: object) -> None:
+        with self._transaction() as connection:
+            connection.execute(f"UPDATE jobs SET {change} WHERE key = ?", [*values, job.key])
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            damaged = not isinstance(error, sqlite3.OperationalError)
+            remedy = "; move it away and check what is in the folder" if damaged else ""
+            raise OutputError(
+                f"{self.path}: the ledger cannot be used ({error}){remedy}"
+            ) from error
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    facts = {name: row[name] for name in Entry.__dataclass_fields__}
+    return Entry(**{**facts, "styles": tuple(json.loads(row["styles"]))})

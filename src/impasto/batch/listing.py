@@ -1,0 +1,226 @@
+"""From what is named on a command line to pictures: files, folders, globs, lists."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from impasto.batch.inputs import is_url, opened
+from impasto.errors import PictureError, SettingsError
+from impasto.files import reason_of
+from impasto.settings import Settings, nearest
+
+LISTS = (".csv", ".jsonl")
+"""Extensions of lists of jobs."""
+
+PICTURES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".gif",
+    ".heic",
+    ".heif",
+    ".avif",
+)
+_NO_PICTURES = {"thumbs.db", "desktop.ini"}
+_OWN = ("content", "style", "name")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a list, or one content of the command line.
+
+    Attributes:
+        content: a file or a URL.
+        folder: where in the folder that was named it was found, for names; empty at its top.
+        styles: its own; empty where those of the command line count.
+        name: of the result; empty to have it made from the template.
+        settings: its own, by name.
+        place: what messages call it.
+    """
+
+    content: str
+    folder: str = ""
+    styles: tuple[str, ...] = ()
+    name: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
+
+
+def rows_of(sources: Sequence[str], leave_out: Path | None = None) -> list[Row]:
+    """What is to be repainted.
+
+    Args:
+        sources: files, folders, globs, URLs, and lists (``.csv``, ``.jsonl``). Of a folder every
+            file counts that is not hidden, at any depth: one that is no picture is to be reported.
+        leave_out: a folder that is passed over, that of the results.
+
+    Raises:
+        PictureError: a file or folder that is not there, or a glob or folder without a file.
+        SettingsError: a list that cannot be understood.
+    """
+    rows: list[Row] = []
+    for source in sources:
+        if source.lower().endswith(LISTS):
+            rows += _listed(source)
+        else:
+            rows += [Row(file, folder) for file, folder in _files(source, leave_out)]
+    return rows
+
+
+def styles_of(sources: Sequence[str]) -> list[str]:
+    """The styles that are named: of a folder each picture is one. Errors as for `rows_of`."""
+    return [file for source in sources for file, _ in _files(source, None)]
+
+
+def row_of(given: Mapping[str, Any], place: str) -> Row:
+    """A row from names and values, as lists and Python's callers give them.
+
+    Args:
+        given: ``content``, ``style`` (one or a list), ``name``, and settings.
+        place: what messages call it.
+
+    Raises:
+        SettingsError: no content, or a name that is none of a setting.
+    """
+    known = [*_OWN, *Settings.model_fields]
+    for name in given:
+        if name not in known:
+            raise SettingsError(f"{place}: unknown column {name!r}; {nearest(str(name), known)}")
+    content, style = given.get("content"), given.get("style") or ()
+    if not content:
+        raise SettingsError(f"{place}: content is missing; every row needs one")
+    listed = list(style) if isinstance(style, list | tuple) else [style]
+    return Row(
+        os.fspath(content),
+        styles=tuple(map(os.fspath, listed)),
+        name=str(given.get("name") or ""),
+        settings={name: value for name, value in given.items() if name not in _OWN},
+        place=place,
+    )
+
+
+def _files(source: str, leave_out: Path | None) -> Iterator[tuple[str, str]]:
+    """Files that a name stands for, and the folder of each below the one that was named."""
+    if is_url(source):
+        yield source, ""
+        return
+    if os.path.isdir(source):  # noqa: PTH112 - the name stays as it was given
+        found = list(_in_folder(Path(source), leave_out))
+        if not found:
+            raise PictureError(f"{source}: the folder has no file; name one with pictures")
+        yield from found
+        return
+    if os.path.lexists(source):
+        yield source, ""
+        return
+    matches: list[str] = []
+    if glob.has_magic(source):
+        matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - absolute ones too
+    if not matches:
+        problem = "nothing matches" if glob.has_magic(source) else "no such file"
+        raise PictureError(f"{source}: {problem}")
+    for match in matches:
+        yield from _files(match, leave_out)
+
+
+def _in_folder(folder: Path, leave_out: Path | None) -> Iterator[tuple[str, str]]:
+    for place, folders, files in os.walk(folder, followlinks=False):
+        here = Path(place)
+        if leave_out is not None and here.resolve() == leave_out:
+            folders.clear()
+            continue
+        below = here.relative_to(folder).as_posix()
+        below = "" if below == "." else below
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            regular = (here / name).is_file() or (here / name).is_symlink()
+            if regular and not name.startswith(".") and name.lower() not in _NO_PICTURES:
+                yield str(here / name), below
+        for name in folders:
+            looks = Path(name).suffix.lower() in PICTURES
+            if looks and not any((here / name).iterdir()):
+                yield str(here / name), below  # which will fail, and say so
+
+
+def _listed(source: str) -> list[Row]:
+    """The rows of a list; names of files are from its own folder on."""
+    try:
+        file = opened(source)
+        data = Path(file).read_bytes() if isinstance(file, str) else file.read()
+        text = data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PictureError(f"{source}: the list cannot be read ({reason_of(error)})") from error
+    read = _from_csv if source.lower().endswith(".csv") else _from_json_lines
+    rows = [row_of(given, f"{source}, line {line}") for line, given in read(text, source)]
+    if not rows:
+        raise SettingsError(f"{source}: the list has no row")
+    return [_from_folder_of(source, row) for row in rows]
+
+
+def _from_csv(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.DictReader(text.splitlines(), delimiter=delimiter, restkey="", strict=True)
+    try:
+        for row in reader:
+            if "" in row:
+                raise SettingsError(
+                    f"{path}, line {reader.line_num}: has more fields than the first line; put "
+                    "a field with commas in quotes"
+                )
+            given = {name.strip(): value.strip() for name, value in row.items() if value}
+            yield reader.line_num, {name: _value(name, text) for name, text in given.items()}
+    except csv.Error as error:
+        raise SettingsError(f"{path}, line {reader.line_num}: is no CSV ({error})") from error
+
+
+def _value(name: str, text: str) -> Any:
+    """The text of a field as `Settings` takes it; ``none`` is no value where there may be none."""
+    if name in _OWN:
+        return text
+    info = Settings.model_fields.get(name)
+    if info is not None and info.default is None and text == "none":
+        return None
+    several = info is not None and isinstance(info.default, Mapping)
+    return text.replace(",", " ").split() if several else text
+
+
+def _from_json_lines(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            given = json.loads(line)
+        except ValueError as error:
+            raise SettingsError(f"{path}, line {number}: is no JSON ({error})") from error
+        if not isinstance(given, dict):
+            raise SettingsError(f"{path}, line {number}: should be an object, as in {{...}}")
+        yield number, given
+
+
+def _from_folder_of(source: str, row: Row) -> Row:
+    def found(name: str) -> str:
+        if is_url(name):
+            return name
+        if is_url(source):
+            return f"{source.rpartition('/')[0]}/{name}"
+        return str(Path(source).parent / name)
+
+    settings = dict(row.settings)
+    for name in ("color_from", "keep"):
+        if isinstance(settings.get(name), str):
+            settings[name] = found(settings[name])
+    return Row(
+        found(row.content), row.folder, tuple(map(found, row.styles)), row.name, settings, row.place
+    )

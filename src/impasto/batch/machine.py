@@ -1,0 +1,56 @@
+"""How many workers, and with how many threads each, serve throughput best on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from impasto.batch.jobs import Job
+from impasto.compute import Compute, free_memory
+from impasto.errors import SettingsError
+
+_FIXED = 800 * 1000**2  # bytes of a worker without a picture
+_PER_PIXEL = 4500  # and for each pixel of its result, worked on whole in float32
+_SHARE = 0.8  # of the free memory
+_UNKNOWN = 8 * 1000**3  # bytes that are taken to be free where the system does not say
+_UNKNOWN_SIDE = 2048  # of results that are as large as their contents
+
+
+def crew(jobs: Sequence[Job], workers: int | None, compute: Compute | None) -> tuple[int, Compute]:
+    """Workers, and what each computes with.
+
+    Pictures do not wait for one another, threads of one picture do: one worker for each processor,
+    with one thread, serves throughput best (docs/decisions/0015-batches.md). Where memory does not
+    hold so many there are fewer, with more threads each.
+
+    Args:
+        jobs: what is to be painted: the largest decides about memory.
+        workers: how many, if not so many as serve best.
+        compute: what the user asks for; ``threads`` and ``memory`` are those of one worker.
+
+    Raises:
+        SettingsError: a number of workers out of range.
+    """
+    compute = compute or Compute()
+    here = processors()
+    if workers is not None and not 1 <= workers <= 4 * here:
+        raise SettingsError(
+            f"workers = {workers}: must be 1 to {4 * here}, four for each processor here"
+        )
+    free = (free_memory() or _UNKNOWN) * _SHARE
+    if workers is None:
+        side = max((job.settings.size or _UNKNOWN_SIDE for job in jobs), default=512)
+        fitting = int(free // (_FIXED + _PER_PIXEL * side * side))
+        most = max(1, here // (compute.threads or 1))
+        workers = max(1, min(most, fitting, len(jobs) or 1))
+    threads = compute.threads or max(1, here // workers)
+    memory = compute.memory or max(_FIXED, int(free / workers))
+    return workers, replace(compute, threads=threads, memory=memory)
+
+
+def processors() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,205 @@
+"""What a worker does: pictures of orders in, files of results out."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from impasto.batch.inputs import is_url, opened
+from impasto.batch.jobs import Job, recipe_of_job
+from impasto.batch.orders import Failed, Measured, Moved, Order, Painted
+from impasto.batch.storage import storage_at
+from impasto.compute import Compute
+from impasto.errors import ImpastoError, OutputError
+from impasto.images import Image, open_image
+from impasto.picture_writing import encode_picture
+from impasto.recipes import Inputs
+from impasto.run import Step
+from impasto.settings import Settings
+from impasto.styles import Style, open_style
+from impasto.synthesis import begin
+from impasto.task import Task
+from impasto.weights import Weights, load_weights
+
+SECONDS_BETWEEN_WORDS = 0.3
+_STYLES = 4  # kept with their pictures: jobs come sorted by style
+_TRIAL_SECONDS = 8.0
+_TRIAL_STEPS = 3
+
+
+class Painter:
+    """Paints orders one by one; keeps the network, and the last styles with their targets.
+
+    `opened` may be called from another thread than `painted`, for the next order, and what
+    `painted` returns from a third one.
+
+    Args:
+        compute: what it computes with.
+    """
+
+    def __init__(self, compute: Compute) -> None:
+        self.compute = compute
+        self._networks: dict[str | None, Weights] = {}
+        self._styles: OrderedDict[tuple[str, str], Style] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def opened(self, order: Order) -> Task:
+        """What there is to do, its pictures decoded.
+
+        Raises:
+            ImpastoError: a picture that cannot be read.
+        """
+        job = order.job
+        content = self._open(job.content, order.shipped)
+        with self._lock:
+            styles = tuple(self._style(name, order) for name in job.styles)
+        several = job.styles if len(job.styles) > 1 else job.styles[0]
+        inputs = Inputs.of(job.content, several)
+        return Task("stylize", job.settings, content, styles, inputs=inputs)
+
+    def painted(
+        self, order: Order, task: Task, report: Callable[[Moved], None]
+    ) -> Callable[[], Painted | Failed]:
+        """Paints an order.
+
+        Args:
+            order: the order.
+            task: as `opened` gave it.
+            report: hears now and then how far it is.
+
+        Returns:
+            What is left to do, which needs no worker: encode the picture, store it.
+
+        Raises:
+            ImpastoError: it cannot be painted as it is asked for.
+        """
+        began = last = time.perf_counter()
+        steps = begin(task, self._network(order.job), self.compute)
+        ready = time.perf_counter()
+        step: Step | None = None
+        for step in steps:
+            now = time.perf_counter()
+            if now - last >= SECONDS_BETWEEN_WORDS:
+                last = now
+                report(Moved(order.number, step.progress))
+        assert step is not None  # every run has a step
+        walked = time.perf_counter() - ready
+        image = step.image
+        return partial(_finished, order, image, time.perf_counter() - began, walked)
+
+    def measured(self, order: Order, task: Task) -> Measured:
+        """Takes a few steps of each level, and says how long the whole picture would take.
+
+        Levels that are not reached in some seconds are taken to be as fast for each pixel.
+        """
+        settings = task.settings
+        few = Task(
+            task.command,
+            settings.replace(iterations=(_TRIAL_STEPS,), stop_loss=None),
+            task.content,
+            task.styles,
+            inputs=task.inputs,
+        )
+        before = began = time.perf_counter()
+        spent: dict[int, list[float]] = {}
+        step: Step | None = None
+        for step in begin(few, self._network(order.job), self.compute):
+            now = time.perf_counter()
+            spent.setdefault(step.level, []).append(now - before)
+            before = now
+            if now - began > _TRIAL_SECONDS:
+                break
+        assert step is not None
+        seconds = _whole(step, spent, settings)
+        return Measured(order.number, seconds, str(step.machine))
+
+    def _network(self, job: Job) -> Weights:
+        with self._lock:
+            if job.weights not in self._networks:
+                self._networks[job.weights] = load_weights(job.weights)
+            return self._networks[job.weights]
+
+    def _style(self, name: str, order: Order) -> Style:
+        """A style, that of a moment ago if its files are the same."""
+        key = name, _identity(name, order)
+        if key not in self._styles:
+            files = [one for one in order.shipped if Path(one).parent == Path(name)]
+            if files and name not in order.shipped:  # a folder on the driver's machine
+                pictures = [self._open(one, order.shipped) for one in sorted(files)]
+                self._styles[key] = Style(tuple(pictures))
+            elif name in order.shipped or is_url(name):
+                self._styles[key] = Style((self._open(name, order.shipped),))
+            else:
+                self._styles[key] = open_style(name, self._open)
+            while len(self._styles) > _STYLES:
+                self._styles.popitem(last=False)
+        self._styles.move_to_end(key)
+        return self._styles[key]
+
+    def _open(self, name: object, shipped: Mapping[str, bytes] | None = None) -> Image:
+        source = opened(str(name), shipped)
+        return open_image(source, max_pixels=self.compute.max_pixels)
+
+
+def failure(order: Order, error: Exception) -> Failed:
+    """Why an order cannot be painted, in one line that names its pictures."""
+    job = order.job
+    if isinstance(error, ImpastoError):
+        text = str(error)
+    elif isinstance(error, MemoryError) or "memory" in str(error).lower():
+        text = "not enough memory; use a smaller size, or fewer workers"
+    else:
+        text = f"{type(error).__name__}: {error}"
+    text = " ".join(text.split())
+    if not any(name in text for name in (job.content, *job.styles, *job.settings.files)):
+        text = f"{job.content} in {' + '.join(job.styles)}: {text}"
+    return Failed(order.number, text)
+
+
+def _finished(order: Order, image: Image, seconds: float, steps: float) -> Painted | Failed:
+    began = time.perf_counter()
+    job = order.job
+    data = encode_picture(job.name or "result.png", image.to_numpy(), image.recipe)
+    size = len(data)
+    if order.store:
+        try:
+            storage_at(order.store).write(job.name, data)
+        except OutputError as error:
+            return Failed(order.number, str(error), storage=True)
+        data = b""
+    seconds += time.perf_counter() - began
+    return Painted(order.number, data, size, recipe_of_job(image.recipe), seconds, steps)
+
+
+def _identity(name: str, order: Order) -> str:
+    """What of a style's files tells whether they are still the same."""
+    shipped = [data for one, data in order.shipped.items() if one.startswith(name)]
+    if shipped:
+        return str(hash(tuple(shipped)))
+    path = Path(name)
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return str([(str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in files])
+    except OSError:
+        return ""
+
+
+def _whole(step: Step, spent: Mapping[int, list[float]], settings: Settings) -> float:
+    """Seconds of all levels, from those of a few steps of the first ones."""
+    sizes = step.run.sizes
+    counts = [
+        settings.iterations[min(level, len(settings.iterations) - 1)] for level in range(len(sizes))
+    ]
+    seconds = 0.0
+    for level, count in enumerate(counts):
+        known = min(level, max(spent))
+        first, *others = spent[known]  # the first holds the targets
+        scale = math.prod(sizes[level]) / math.prod(sizes[known])
+        each = min(others, default=first)
+        seconds += (first + each * (count - 1)) * scale
+    return seconds

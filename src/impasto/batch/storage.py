@@ -1,0 +1,181 @@
+"""Where results go: a folder, or a URL that fsspec understands. A file is there whole or not."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from impasto.batch.inputs import is_url
+from impasto.errors import MissingExtraError, OutputError
+from impasto.files import check_folder, leftovers, reason_of, replacing, settle
+
+_WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
+"""Protocols of object stores: what they show under a name is always complete."""
+
+
+class Storage(Protocol):
+    """Holds files by name, with ``/`` between folders.
+
+    Attributes:
+        place: as the user named it.
+        shared: whether every machine of a cluster reaches it by this name.
+    """
+
+    place: str
+    shared: bool
+
+    def prepare(self) -> None:
+        """Makes it ready and finds out whether it can be written to; removes what a killed process
+        left half-written.
+        """
+
+    def path(self, name: str) -> str:
+        """The whole path or URL of a file."""
+
+    def size(self, name: str) -> int | None:
+        """Length of a file in bytes; None where there is none."""
+
+    def open(self, name: str) -> IO[bytes]:
+        """A file, to be read."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Puts a file in its place, or replaces it. Raises `OutputError`."""
+
+
+def storage_at(place: str) -> Storage:
+    """The storage at a path or a URL."""
+    if place.startswith("file://"):
+        return LocalFolder(place, Path(unquote(urlsplit(place).path)), shared=True)
+    return Bucket(place) if is_url(place) else LocalFolder(place, Path(place), shared=False)
+
+
+def make_folder(folder: Path, name: str) -> None:
+    """Makes a folder, and those above it, and finds out whether it can be written to.
+
+    Args:
+        folder: where it is to be.
+        name: what messages call it.
+
+    Raises:
+        OutputError: it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{name}: the folder cannot be made ({reason_of(error)})") from error
+    check_folder(folder, name)
+
+
+class LocalFolder:
+    """A folder of this machine, or one that is mounted here.
+
+    Args:
+        place: as the user named it.
+        folder: where it is.
+        shared: see `Storage`.
+    """
+
+    def __init__(self, place: str, folder: Path, *, shared: bool) -> None:
+        self.place, self.folder, self.shared = place, folder, shared
+
+    def prepare(self) -> None:
+        """See `Storage`."""
+        make_folder(self.folder, self.place)
+        folders = [self.folder, *(path for path in self.folder.rglob("*") if path.is_dir())]
+        for left in [left for folder in folders for left in leftovers(folder)]:
+            left.unlink(missing_ok=True)
+
+    def path(self, name: str) -> str:
+        """See `Storage`."""
+        return str(self.folder / name)
+
+    def size(self, name: str) -> int | None:
+        """See `Storage`."""
+        path = self.folder / name
+        return path.stat().st_size if path.is_file() else None
+
+    def open(self, name: str) -> IO[bytes]:
+        """See `Storage`."""
+        return (self.folder / name).open("rb")
+
+    def write(self, name: str, data: bytes) -> None:
+        """See `Storage`."""
+        target = self.folder / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(target) as temporary:
+                temporary.write_bytes(data)
+            settle(target.parent)
+        except OSError as error:
+            raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
+
+
+class Bucket:
+    """Anything that fsspec reaches: ``s3://``, ``gs://``, ``memory://``...
+
+    Args:
+        place: the URL.
+
+    Raises:
+        MissingExtraError: the protocol needs a package that is not installed.
+        OutputError: the URL cannot be used.
+    """
+
+    shared = True
+
+    def __init__(self, place: str) -> None:
+        import fsspec  # type: ignore[import-untyped]
+
+        self.place = place.rstrip("/")
+        self._protocol = place.partition("://")[0]
+        self.shared = self._protocol != "memory"
+        try:
+            self._system: Any = fsspec.core.url_to_fs(place)[0]
+        except ImportError as error:
+            raise MissingExtraError(f"{place}: {reason_of(error)}") from error
+        except ValueError as error:
+            raise OutputError(f"{place}: {reason_of(error)}") from error
+
+    def prepare(self) -> None:
+        """See `Storage`."""
+        with self._told(self.place):
+            self._system.makedirs(self.place, exist_ok=True)
+
+    def path(self, name: str) -> str:
+        """See `Storage`."""
+        return f"{self.place}/{name}"
+
+    def size(self, name: str) -> int | None:
+        """See `Storage`."""
+        with self._told(self.path(name)):
+            if not self._system.isfile(self.path(name)):
+                return None
+            return int(self._system.size(self.path(name)))
+
+    def open(self, name: str) -> IO[bytes]:
+        """See `Storage`."""
+        stream: IO[bytes] = self._system.open(self.path(name), "rb")
+        return stream
+
+    def write(self, name: str, data: bytes) -> None:
+        """See `Storage`."""
+        target = self.path(name)
+        with self._told(target):
+            self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+            if self._protocol in _WHOLE:
+                self._system.pipe_file(target, data)
+                return
+            temporary = f"{target}.{secrets.token_hex(8)}.tmp"
+            self._system.pipe_file(temporary, data)
+            self._system.mv(temporary, target)
+
+    @contextlib.contextmanager
+    def _told(self, place: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # what the many kinds of storage raise has no common class
+            raise OutputError(f"{place}: cannot be reached ({reason_of(error)})") from error

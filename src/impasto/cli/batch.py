@@ -1,0 +1,293 @@
+"""The command that paints many pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from impasto.batch.naming import DEFAULT_TEMPLATE
+from impasto.cli.batch_display import Tally, choose_watch
+from impasto.cli.interruption import Interrupted
+from impasto.cli.progress import duration
+from impasto.cli.run_flags import MachineFlags
+from impasto.cli.settings_flags import GivenSettings, takes_flags
+from impasto.errors import OutputError, SettingsError
+from impasto.groups import FILES, MACHINE, PAINT
+from impasto.settings import Settings
+
+if TYPE_CHECKING:
+    from impasto.batch.jobs import Job
+    from impasto.batch.orders import Engine
+    from impasto.batch.runs import Plan, Run
+
+_NOT_SHOWN = Parameter(show_default=False, negative=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchFlags:
+    """What is paired, where the results go, and what is said."""
+
+    output: Annotated[
+        str | None, Parameter(alias="-o", group=FILES.title, metavar="FOLDER"), _NOT_SHOWN
+    ] = None
+    """Folder of the results, made if need be; or a URL: s3://bucket/folder, gs://, file://.
+    Also holds the ledger of what is done: the same command again goes on."""
+
+    name: Annotated[str, Parameter(group=FILES.title, metavar="TEMPLATE")] = DEFAULT_TEMPLATE
+    """Names of the results, from a template. Fields are {content}, {style}, {number}, {folder}
+    (where below the folder that was named the content lies) and any setting, such as {strength}.
+    The extension chooses the format."""
+
+    pair: Annotated[Literal["all", "zip"], Parameter(group=PAINT.title, metavar="NAME")] = "all"
+    """Every content in every style (all), or first in first, second in second (zip)."""
+
+    dry_run: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    """List what would run, and how long it takes. The time is estimated from some steps
+    on this machine; nothing is written."""
+
+    retry: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    """Try again what failed in an earlier run."""
+
+    overwrite: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    """Replace files of this name that are of other settings, or of no batch."""
+
+    gallery: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    """Write gallery.html too, a contact sheet with recipes."""
+
+    status: Annotated[Path | None, Parameter(group=FILES.title, metavar="FOLDER"), _NOT_SHOWN] = (
+        None
+    )
+    """Say how far the batch of this folder is, from any terminal, and do nothing else."""
+
+    ledger: Annotated[
+        Path | None, Parameter(group=FILES.title, metavar="FOLDER", show=False), _NOT_SHOWN
+    ] = None
+    """Folder of the ledger, where the results go to a URL."""
+
+    quiet: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    """Say nothing but errors."""
+
+    json: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    """Print every event as one JSON object a line."""
+
+    engine: Annotated[Literal["local", "ray"], Parameter(group=MACHINE.title, metavar="NAME")] = (
+        "local"
+    )
+    """Who paints: local, processes of this machine; or ray, a cluster, with impasto[cluster]."""
+
+    address: Annotated[
+        str | None, Parameter(group=MACHINE.title, metavar="HOST:PORT"), _NOT_SHOWN
+    ] = None
+    """The cluster of --engine ray. RAY_ADDRESS if not given, else one on this machine."""
+
+    workers: Annotated[int | None, Parameter(group=MACHINE.title, metavar="N"), _NOT_SHOWN] = None
+    """Pictures at a time; if not given, one for each processor. Each has one thread then, which
+    was measured to serve throughput best; where memory is short there are fewer, with more threads
+    each, and on a graphics device there is one. --threads and --memory are those of one worker."""
+
+    def check(self) -> str:
+        """The output; checks what fits together."""
+        if self.output is None:
+            raise OutputError("-o is missing; name a folder for the results, as in -o painted")
+        if self.address is not None and self.engine != "ray":
+            raise SettingsError("--address needs --engine ray; leave it out")
+        if self.quiet and self.json:
+            raise SettingsError("--quiet and --json exclude each other; leave one of them out")
+        return self.output
+
+
+@takes_flags()
+def batch(
+    *contents: Annotated[
+        str,
+        Parameter(
+            name="CONTENT",
+            help="Pictures to repaint: files, folders with all below them, globs, URLs; or lists, "
+            ".csv or .jsonl, with content, style, name and any setting in each row.",
+            group=PAINT.title,
+        ),
+    ],
+    styles: Annotated[
+        list[str] | None,
+        Parameter(
+            help="Styles: files, folders, globs, URLs. Of a folder each picture is a style.",
+            group=PAINT.title,
+            consume_multiple=True,
+            negative=(),
+            metavar="STYLE...",
+            show_default=False,
+        ),
+    ] = None,
+    settings: GivenSettings,
+    flags: BatchFlags,
+    machine: MachineFlags,
+) -> int:
+    """Behind ``impasto batch``; see `COMMANDS`."""
+    if flags.status is not None:
+        return _tell_status(flags.status, as_json=flags.json)
+    output = flags.check()
+    machine.check()
+    jobs = _jobs(contents, styles or [], settings.given(), output, flags, machine)
+    if flags.dry_run:
+        return _rehearse(jobs, output, flags, machine)
+    return _paint(jobs, output, flags, machine)
+
+
+def _jobs(
+    contents: tuple[str, ...],
+    styles: list[str],
+    given: dict[str, Any],
+    output: str,
+    flags: BatchFlags,
+    machine: MachineFlags,
+) -> list[Job]:
+    """All jobs of the command line, checked."""
+    from impasto.batch.inputs import is_url
+    from impasto.batch.listing import rows_of, styles_of
+    from impasto.batch.naming import jobs_of
+
+    if not contents:
+        raise SettingsError("CONTENT is missing; name pictures, a folder, or a list")
+    Settings(**given)
+    leave_out = None if is_url(output) else Path(output).resolve()
+    return jobs_of(
+        rows_of(contents, leave_out),
+        styles_of(styles),
+        given,
+        pair=flags.pair,
+        template=flags.name,
+        weights=None if machine.weights is None else str(machine.weights),
+    )
+
+
+def _engine(jobs: list[Job], name: str, flags: BatchFlags, machine: MachineFlags) -> Engine:
+    from impasto.batch.many import engine_of
+    from impasto.compute import Compute
+
+    compute = Compute(
+        machine.device, machine.precision, machine.threads, machine.memory, machine.max_pixels
+    )
+    return engine_of(name, jobs, flags.workers, compute, flags.address)
+
+
+def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlags) -> int:
+    """Paints what is left. Returns the exit code."""
+    from impasto.batch.runs import Run
+
+    began = time.monotonic()
+    with Run.at(output, flags.ledger) as run:
+        plan = run.plan(jobs, retry=flags.retry, overwrite=flags.overwrite)
+        tally = Tally(len(jobs), len(plan.done), {job.name: error for job, error in plan.failed})
+        interrupted = False
+        with choose_watch(tally, quiet=flags.quiet, json=flags.json) as watch:
+            watch.started(plan)
+            try:
+                if plan.todo:
+                    engine = _engine(list(plan.todo), flags.engine, flags, machine)
+                    _follow(run, plan, engine, watch)
+            except KeyboardInterrupt:
+                interrupted = True
+            except OutputError as error:
+                raise OutputError(
+                    f"{error}; {tally.done} of {tally.jobs} pictures are done; once that is "
+                    "mended, the same command goes on"
+                ) from error
+        gallery = _gallery(run) if flags.gallery else None
+        seconds = time.monotonic() - began
+        watch.ended(seconds, output, gallery, interrupted=interrupted)
+    if interrupted:
+        raise Interrupted(
+            f"interrupted; {tally.done} of {tally.jobs} pictures are done, and the same command "
+            "goes on"
+        )
+    return 1 if tally.errors else 0
+
+
+def _follow(run: Run, plan: Plan, engine: Engine, watch: Any) -> None:
+    # Ray prints what happens to nodes; standard output belongs to the events.
+    with contextlib.redirect_stdout(sys.stderr), engine:
+        for result, message in run.results(plan, engine):
+            watch.heard(message, result, plan)
+
+
+def _gallery(run: Run) -> str:
+    from impasto.batch.gallery import write_gallery
+
+    return write_gallery(run.storage, run.ledger.entries().values())
+
+
+def _rehearse(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlags) -> int:
+    """Lists the jobs and estimates the time."""
+    from impasto.batch.estimate import estimated
+
+    ready = _known(output, flags)
+    todo = [job for job in jobs if job.key not in ready]
+    engine = _engine(todo, "local", flags, machine)
+    with contextlib.ExitStack() as stack:
+        found = estimated(todo, stack.enter_context(engine)) if todo else None
+    if flags.json:
+        rows = [
+            {"content": job.content, "styles": job.styles, "name": job.name,
+             "done": job.key in ready}
+            for job in jobs
+        ]  # fmt: skip
+        facts = {"jobs": rows, "workers": engine.workers}
+        print(json.dumps({**facts, "seconds": None if found is None else round(found.seconds, 1)}))
+        return 0
+    for job in jobs:
+        mark = "  (done)" if job.key in ready else ""
+        print(f"{job.name}: {job.content} in {' + '.join(job.styles)}{mark}")
+    if not todo:
+        print("nothing is left to do")
+    elif found is None:
+        print(f"{len(todo)} pictures; none of those that were tried can be painted")
+    else:
+        print(
+            f"{len(todo)} pictures, about {duration(found.seconds)} on this machine: "
+            f"{found.each:.1f} s each with {engine.workers} at a time ({found.machine})"
+        )
+    return 0
+
+
+def _known(output: str, flags: BatchFlags) -> set[str]:
+    """Keys of what the ledger says is done, if there is one."""
+    from impasto.batch.ledger import FILE, Ledger
+    from impasto.batch.runs import ledger_folder
+    from impasto.batch.storage import storage_at
+
+    folder = ledger_folder(storage_at(output), flags.ledger)
+    if not (folder / FILE).is_file():
+        return set()
+    with Ledger(folder, reading=True) as ledger:
+        return {key for key, entry in ledger.entries().items() if entry.state == "done"}
+
+
+def _tell_status(folder: Path, *, as_json: bool) -> int:
+    from impasto.batch.status import status_of
+
+    status = status_of(folder)
+    if as_json:
+        print(json.dumps(status.to_json()))
+        return 0
+    counts = status.counts
+    whole = sum(counts.values())
+    left = "" if status.left is None else f", {duration(status.left)} left"
+    pace = f"; {status.per_minute:.1f} pictures a minute" if status.per_minute else ""
+    words = "at work" if status.at_work else "not at work"
+    print(f"{counts['done']} of {whole} pictures are done, {counts['failed']} failed; {words}")
+    if status.at_work:
+        print(f"{counts['waiting']} wait, {counts['running']} in work{pace}{left}")
+        for entry, since in status.running:
+            print(f"  {entry.content} in {' + '.join(entry.styles)}, for {duration(since)}")
+    if status.lost:
+        print(f"{duration(status.lost)} of painting were lost with workers")
+    for error in dict.fromkeys(entry.error for entry in status.failed):
+        print(f"failed: {error}", file=sys.stderr)
+    return 0

@@ -1,0 +1,276 @@
+"""What is said while a batch is painted: a bar, lines now and then, or JSON events."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration
+
+if TYPE_CHECKING:
+    from impasto.batch.jobs import Job, Result
+    from impasto.batch.orders import Message
+    from impasto.batch.runs import Plan
+
+
+@dataclass
+class Tally:
+    """How far a batch is.
+
+    Attributes:
+        jobs: how many there are.
+        before: how many were done before.
+        errors: by name of the result why it failed.
+        made: how many were painted.
+        lost: seconds of painting that were lost with workers.
+        losses: how many pictures were lost with workers, to be painted again.
+        current: progress of the pictures in work, 0..1.
+        began: when the work began, by the monotonic clock.
+        painting: seconds that workers painted.
+    """
+
+    jobs: int
+    before: int
+    errors: dict[str, str]
+    made: int = 0
+    lost: float = 0.0
+    losses: int = 0
+    current: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    painting: float = 0.0
+
+    @property
+    def done(self) -> int:
+        """Pictures that are there."""
+        return self.before + self.made
+
+    @property
+    def progress(self) -> float:
+        """Share of the whole, parts of pictures included."""
+        return (self.done + len(self.errors) + sum(self.current.values())) / max(1, self.jobs)
+
+    @property
+    def per_minute(self) -> float:
+        """Pictures per minute since the work began."""
+        seconds = time.monotonic() - self.began
+        return (self.made + sum(self.current.values())) / seconds * 60 if seconds else 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds left at this pace; None where there is no telling."""
+        open_pictures = self.jobs * (1 - self.progress)
+        return open_pictures / self.per_minute * 60 if self.per_minute else None
+
+    def words(self) -> str:
+        """All that in a line."""
+        left = "" if self.left is None else f", {duration(self.left)} left"
+        failed = f", {len(self.errors)} failed" if self.errors else ""
+        return f"{self.done} of {self.jobs} pictures{failed}, {self.per_minute:.1f} a minute{left}"
+
+
+class Watch:
+    """Keeps the tally and says nothing; the others say more. A context manager.
+
+    Args:
+        tally: how far the batch is.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing to do."""
+
+    def started(self, plan: Plan) -> None:
+        """What there is to do."""
+        self.tally.began = time.monotonic()
+
+    def heard(self, message: Message | None, result: Result | None, plan: Plan) -> None:
+        """Keeps the tally by a message, and what it brought."""
+        from impasto.batch.orders import Began, Lost, Moved
+
+        if message is None:
+            return self.shown()
+        tally, job = self.tally, plan.todo[message.number]
+        if isinstance(message, Began | Moved):
+            tally.current[job.label] = getattr(message, "progress", 0.0)
+        else:
+            tally.current.pop(job.label, None)
+        if isinstance(message, Lost) and message.seconds is not None:
+            tally.lost += message.seconds
+            tally.losses += 1
+        if result is not None and result.error:
+            tally.errors[job.name] = result.error
+        elif result is not None:
+            tally.made += 1
+            tally.painting += result.seconds
+        self.told(message, result, job)
+        return self.shown()
+
+    def told(self, message: Message, result: Result | None, job: Job) -> None:
+        """Says something about a message."""
+
+    def shown(self) -> None:
+        """Shows the tally, if it is time."""
+
+    def ended(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
+        """Names what failed, each error once."""
+        for error, count in Counter(self.tally.errors.values()).items():
+            many = f" ({count} pictures)" if count > 1 else ""
+            print(f"impasto: {error}{many}", file=sys.stderr)
+
+
+class Lines(Watch):
+    """A line every ten seconds, and one at the end."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__(tally)
+        self._last = time.monotonic()
+
+    def started(self, plan: Plan) -> None:
+        """Says what there is to do."""
+        super().started(plan)
+        also = f"{len(plan.done)} are done" if plan.done else ""
+        again = f"{plan.again} anew, as they or their inputs changed" if plan.again else ""
+        skipped = f"{len(plan.failed)} failed before (--retry tries again)" if plan.failed else ""
+        parts = [f"{len(plan.todo)} pictures to paint", also, again, skipped]
+        print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
+
+    def shown(self) -> None:
+        """A line if it is time for one."""
+        now = time.monotonic()
+        if now - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = now
+            current = "; ".join(self.tally.current)
+            print(f"{self.tally.words()}: {current}", file=sys.stderr, flush=True)
+
+    def ended(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
+        """The last words."""
+        super().ended(seconds, output, gallery, interrupted=interrupted)
+        tally = self.tally
+        if interrupted:
+            return
+        before = f", {tally.before} of them before" if tally.before else ""
+        failed = f", {len(tally.errors)} failed" if tally.errors else ""
+        lost = (
+            f"; {tally.losses} were painted again as their workers died, "
+            f"{duration(tally.lost)} of painting lost"
+            if tally.losses
+            else ""
+        )
+        sheet = f"; gallery in {gallery}" if gallery else ""
+        print(
+            f"{tally.done} of {tally.jobs} pictures in {output}{before}{failed} "
+            f"({duration(seconds)}{lost}){sheet}",
+            flush=True,
+        )
+
+
+class Bar(Lines):
+    """A bar with the pictures in work below it."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__(tally)
+        from impasto.cli.progress import rich_bar
+
+        self._progress, self._task = rich_bar("starting the workers")
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def shown(self) -> None:
+        """Moves the bar."""
+        tally = self.tally
+        current = ", ".join(f"{name} {share:.0%}" for name, share in tally.current.items())
+        left = "" if tally.left is None else f", {duration(tally.left)} left"
+        failed = f", {len(tally.errors)} failed" if tally.errors else ""
+        self._progress.update(
+            self._task,
+            completed=tally.progress,
+            description=f"{tally.done}/{tally.jobs}{failed}  {current}",
+            left=f"{tally.per_minute:.1f} a minute{left}",
+        )
+
+
+class Events(Watch):
+    """Every event as a JSON object on a line of its own, on standard output."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__(tally)
+        self._stream = sys.stdout
+
+    def started(self, plan: Plan) -> None:
+        """What there is to do."""
+        super().started(plan)
+        self._say(
+            "start", jobs=self.tally.jobs, todo=len(plan.todo), done=len(plan.done),
+            failed=len(plan.failed), again=plan.again,
+        )  # fmt: skip
+
+    def told(self, message: Message, result: Result | None, job: Job) -> None:
+        """One event for each message."""
+        from impasto.batch.orders import Began, Lost, Moved
+
+        facts = {"name": job.name, "content": job.content, "styles": job.styles}
+        if isinstance(message, Began):
+            self._say("began", **facts, worker=message.worker)
+        elif isinstance(message, Moved):
+            left = self.tally.left
+            self._say(
+                "progress", name=job.name, progress=round(message.progress, 4),
+                whole=round(self.tally.progress, 4), per_minute=round(self.tally.per_minute, 2),
+                seconds_left=None if left is None else round(left),
+            )  # fmt: skip
+        elif isinstance(message, Lost):
+            self._say("lost", **facts, why=message.why, seconds=message.seconds)
+        if result is not None and result.error:
+            self._say("failed", **facts, error=result.error)
+        elif result is not None:
+            steps = getattr(message, "steps", 0.0)
+            self._say(
+                "done", **facts, path=result.path, seconds=round(result.seconds, 3),
+                steps=round(steps, 3),
+            )  # fmt: skip
+
+    def ended(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
+        """All of it together."""
+        tally = self.tally
+        self._say(
+            "end", jobs=tally.jobs, done=tally.done, painted=tally.made, failed=len(tally.errors),
+            errors=tally.errors, seconds=round(seconds, 3), output=output, gallery=gallery,
+            lost=tally.losses, seconds_lost=round(tally.lost, 3), interrupted=interrupted,
+        )  # fmt: skip
+
+    def _say(self, event: str, **facts: Any) -> None:
+        print(json.dumps({"event": event, **facts}), file=self._stream, flush=True)
+
+
+def choose_watch(tally: Tally, *, quiet: bool, json: bool) -> Watch:
+    """A bar on a terminal, else lines; or events, or errors alone."""
+    if json:
+        return Events(tally)
+    if quiet:
+        return Watch(tally)
+    return Bar(tally) if sys.stderr.isatty() else Lines(tally)
