@@ -190,7 +190,7 @@ class Task:
         looked_at = functools.partial(self._pictures, style, number, size, place, part)
         if part is not None or self._transfers:
             return looked_at()
-        used = tuple(self._own_and_used(picture, size, number)[1] for picture in style.pictures)
+        used = tuple(self.own_and_used(picture, size, number)[1] for picture in style.pictures)
         key = used, self.settings.style_crop, self.settings.style_margin
         return KnownStyle(looked_at, style.known, key)
 
