@@ -167,6 +167,21 @@ def test_small_regions_are_reported(tiny: Weights, photograph: Image, painting: 
         iterate(photograph, painting, maps=(halves(), halves()), **cropped)
 
 
+@pytest.mark.parametrize("style_loss", ["covariance", "sliced", "neighbors"])
+def test_a_part_of_the_style_that_alpha_hides_is_empty(
+    tiny: Weights, photograph: Image, painting: Image, style_loss: str
+) -> None:
+    alpha = torch.ones(1, 1, 80, 80)
+    alpha[..., 40:] = 0
+    cut = Image(painting.pixels, alpha=alpha)
+    options = quick(tiny, feather=0, style_loss=style_loss, style_margin=0)
+    with pytest.raises(PictureError, match=r"map of style 1: #ff0000: the region is empty"):
+        iterate(photograph, cut, maps=(halves(), halves()), **options)
+    alpha[..., 8:16, 40:41] = 1  # thinner than a position of the deeper layer
+    with pytest.warns(RegionWarning, match=r"map of style 1: #ff0000: the region has \d+ pixels"):
+        iterate(photograph, cut, maps=(halves(), halves()), **{**options, "size": 40})
+
+
 def test_clear_errors(tiny: Weights, photograph: Image, painting: Image, tmp_path: Path) -> None:
     options = quick(tiny)
     two, one = halves(), Pillow.new("RGB", (30, 30), BLUE)

@@ -180,8 +180,8 @@ def check_region(name: str, share: Tensor, size: Size, layers: Iterable[str]) ->
     if pixels < 0.5:
         raise PictureError(
             f"{name}: the region is empty at {size[1]}x{size[0]}: nothing of it is white in its "
-            "mask (or of its colour in its map), or other regions or --style-crop cover it; leave "
-            "it out, or paint it larger"
+            "mask (or of its colour in its map), or other regions, alpha or --style-crop hide it; "
+            "leave it out, or paint it larger"
         )
     needs = {layer: stride(layer) ** 2 for layer in layers}
     blind = [layer for layer, least in needs.items() if pixels < least]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from impasto import blending
 from impasto.color import (
@@ -40,6 +40,7 @@ TRANSFERS = {
 }
 """What is done with the style's colours before it is looked at, by the setting ``color``."""
 
+_SHARP = "nearest-exact"
 _LOOK = 1024  # long side of the pictures whose colours are compared: a million say no more
 
 
@@ -192,11 +193,26 @@ class Task:
         for picture in style.pictures:
             used = self.own_and_used(picture, size, number)[1]
             pixels = self._colored(picture, resize(self.cropped(picture.pixels), used))
-            alpha = None if picture.alpha is None else _meaningful(self.cropped(picture.alpha))
-            shapes = [alpha, None if part is None else self.cropped(part)]
-            counts = [resize(one, used).clamp(0, 1) for one in shapes if one is not None]
-            mask = functools.reduce(torch.mul, counts).to(place) if counts else None
-            yield pixels.to(place), mask
+            mask = self.style_mask(picture, used, part)
+            yield pixels.to(place), None if mask is None else mask.to(place)
+
+    def style_mask(self, picture: Image, used: Size, part: Tensor | None) -> Tensor | None:
+        """How much each pixel of a style's picture counts, (1, 1, *used), 0..1; None for all alike.
+
+        Args:
+            picture: of a style.
+            used: height and width at which it is looked at.
+            part: (1, 1, h, w), of any size: what of it counts beside its alpha; None for all of it.
+        """
+        alpha = None if picture.alpha is None else _meaningful(self.cropped(picture.alpha))
+        counts = alpha
+        if part is not None:
+            counts = self.cropped(part)
+            if not counts.numel():  # nothing of it is left
+                return counts.new_zeros(1, 1, *used)
+            if alpha is not None:  # sharp edges, so that no hidden pixel beside them comes in
+                counts = alpha * functional.interpolate(counts, alpha.shape[2:], mode=_SHARP)
+        return None if counts is None else resize(counts, used).clamp(0, 1)
 
     @cached_property
     def shares(self) -> list[Tensor | None]:

@@ -95,8 +95,11 @@ def _check_regions(task: Task, final: Size) -> None:
     blend = task.settings.style_blend
     for part in task.maps:
         for number, (name, mask) in part.styles.items():
-            used = task.own_and_used(task.styles[number].pictures[0], final, number)[1]
-            check_region(name, task.cropped(mask), used, styled)
+            picture = task.styles[number].pictures[0]
+            used = task.own_and_used(picture, final, number)[1]
+            counts = task.style_mask(picture, used, mask)
+            assert counts is not None  # there is a mask
+            check_region(name, counts, used, styled)
         if not any(blend[min(number, len(blend) - 1)] for number in part.styles):
             raise SettingsError(
                 f"style_blend = {blend}: leaves no style a weight that has the colour of "
