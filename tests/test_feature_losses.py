@@ -250,6 +250,66 @@ def test_what_alpha_hides_is_not_drawn(tiny: Weights) -> None:
     assert torch.equal(seen[0]["conv1_1"], seen[1]["conv1_1"])
 
 
+def test_a_style_that_alpha_hides_leaves_nothing_to_draw(tiny: Weights) -> None:
+    style, shown = painted(40, 40, seed=1), painted(24, 24, seed=2)
+    hidden = torch.zeros(1, 1, 40, 40)
+    encoder = Encoder(tiny)
+    layers = ["conv1_1", "conv2_1"]
+    for grid in (None, 4):
+        assert drawn(encoder, layers, [(1.0, [(style, hidden)])], grid, 50, 0) == {}
+        both = drawn(
+            encoder, layers, [(1.0, [(style, hidden)]), (1.0, [(shown, None)])], grid, 9, 0
+        )
+        alone = drawn(encoder, layers, [(1.0, [(shown, None)])], grid, 9, 0)
+        for layer in layers:
+            assert torch.equal(both[layer], alone[layer])
+
+
+@pytest.mark.parametrize("hidden", ["style", "picture"])
+@pytest.mark.parametrize("name", ["covariance", *FEATURE_LOSSES])
+def test_a_layer_that_sees_less_than_a_position_does_not_count(
+    tiny: Weights, random_picture: Tensor, name: StyleLoss, hidden: str
+) -> None:
+    """Three pixels, and a position of conv2_1 is four: as it is for losses on sums."""
+    few = torch.zeros(1, 1, 37, 50)
+    few[..., 8:11, 9] = 1
+    style = painted(37, 50, seed=5)
+    settings = Settings(style_loss=name, content_weight=0, total_variation_weight=0, **LAYERS)
+    target = StyleTarget(
+        [(1.0, [(style, few if hidden == "style" else None)])],
+        few if hidden == "picture" else None,
+    )
+    objective = Objective.towards(
+        Encoder(tiny), settings, content=None, areas=[target], guide=random_picture
+    )
+    terms = objective(random_picture).terms
+    assert {name for name, value in terms.items() if value} == {"style/relu1_1", "style/conv1_2"}
+
+
+def test_sliced_compares_shares_however_little_they_add_up_to() -> None:
+    loss = SlicedLoss.of(rows_of(random_map(6, 8)), seed=0)
+    picture, counts = random_map(5, 7, seed=1), random_map(5, 7, channels=1, seed=2)
+    torch.testing.assert_close(loss(picture, 1.0, counts / 40), loss(picture, 1.0, counts))
+
+
+def test_a_style_that_one_layer_cannot_see_is_left_out_of_that_layer_alone(
+    tiny: Weights, random_picture: Tensor
+) -> None:
+    few, none = torch.zeros(1, 1, 37, 50), torch.zeros(1, 1, 37, 50)
+    few[..., 8:11, 9] = 1
+    style, other = painted(37, 50, seed=5), painted(37, 50, seed=6)
+    settings = Settings(style_loss="neighbors", **LAYERS)
+    keys = []
+    for alpha in (None, few, none):
+        target = StyleTarget([(1.0, [(style, None)]), (1.0, [(other, alpha)])])
+        objective = Objective.towards(
+            Encoder(tiny), settings, content=None, areas=[target], guide=random_picture
+        )
+        keys.append(list(objective.areas[0].features))
+    everything = ["relu1_1", "conv1_2", "conv2_1"]
+    assert keys == [everything, everything[:2], everything]
+
+
 @pytest.mark.parametrize("name", FEATURE_LOSSES)
 def test_feature_losses_in_bfloat16_are_near(vgg: Weights, name: StyleLoss) -> None:
     settings = Settings(style_loss=name, content_weight=0, total_variation_weight=0)

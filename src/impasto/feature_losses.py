@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from impasto.settings import StyleLoss
-from impasto.statistics import as_matrix
+from impasto.statistics import as_matrix, in_float64
 
 MOST_POSITIONS = 16_384
 """How many positions are sorted along one direction, and how many of a style are looked at."""
@@ -112,7 +112,7 @@ class SlicedLoss:
                 shares = projected.new_full((1, projected.shape[1]), 1 / projected.shape[1])
             else:
                 own = counts.reshape(-1)[part].to(projected)
-                shares = (own / own.sum().clamp_min(1))[order]
+                shares = (own / own.sum().clamp_min(_TINY))[order]
             difference = projected - self._quantiles(shares, self.target[number :: len(parts)])
             moved = difference * shares
             value = value + factor * (moved * difference).sum(1).sum()
@@ -134,10 +134,13 @@ class SlicedLoss:
     def _quantiles(shares: Tensor, target: Tensor) -> Tensor:
         """Values of ``target`` (k, R) at the middles of sorted ``shares``, (k, n) or (1, n)."""
         last = target.shape[1] - 1
-        middles = shares.cumsum(1, dtype=torch.float64) - shares / 2
+        wide = in_float64(shares)
+        middles = wide.cumsum(1) - wide / 2
         place = (middles * target.shape[1] - 0.5).clamp(0, last)
         below = place.long()
-        above, between = (below + 1).clamp(max=last), (place - below).to(target.dtype)
+        between = (place - below).to(target)
+        below = below.to(target.device)
+        above = (below + 1).clamp(max=last)
         if len(shares) == 1:
             return target[:, below[0]].lerp(target[:, above[0]], between)
         return target.gather(1, below).lerp(target.gather(1, above), between)
@@ -172,7 +175,7 @@ class NeighborLoss:
         if counts is None:
             moved = difference / (features.shape[2] * features.shape[3])
         else:
-            moved = difference * (counts / counts.sum().clamp_min(1)).to(wide)
+            moved = difference * (counts / counts.sum().clamp_min(_TINY)).to(wide)
         factor = weight / self.size
         value = factor * (moved * difference).sum(1).sum()
         return value, (moved * (2 * factor)).to(features.dtype)

@@ -18,7 +18,7 @@ from impasto.errors import SettingsError
 from impasto.feature_losses import MOST_POSITIONS, FeatureLoss, NeighborLoss, SlicedLoss
 from impasto.pyramid import Size
 from impasto.settings import Settings
-from impasto.statistics import as_matrix
+from impasto.statistics import FEWEST_POSITIONS, as_matrix
 
 Styles = Sequence[tuple[float, Sequence[tuple[Tensor, Tensor | None]]]]
 """Styles with their shares; each is pictures (1, 3, h, w) with masks (1, 1, h, w) or None."""
@@ -59,27 +59,46 @@ def feature_losses(
         mask: (1, 1, H, W), 0..1: how much each of its pixels belongs to the part that has these
             styles; None for all of it.
 
+    Returns:
+        Nothing for a layer that sees less than a position of the part, or of its styles.
+
     Raises:
         SettingsError: neighbours are sought, and there is no picture.
     """
     ending = encoder.padded(settings.padding) if encoder.periodic else encoder
+    layers = {layer: weight for layer, weight in layers.items() if _sees(layer, [mask])}
     made: list[tuple[float, Mapping[str, FeatureLoss]]] = []
     if weight := settings.style_loss.get("sliced"):
         rows = drawn(ending, layers, styles, None, MOST_POSITIONS, settings.seed)
-        made.append((weight, {x: SlicedLoss.of(_wide(rows[x]), settings.seed) for x in layers}))
+        made.append((weight, {x: SlicedLoss.of(_wide(rows[x]), settings.seed) for x in rows}))
     if weight := settings.style_loss.get("neighbors"):
         if seen is None:
             raise SettingsError(
                 "style_loss neighbors: there is no picture whose neighbours could be sought; give "
                 "a content or a start"
             )
-        known = offered(ending, layers, styles, settings.seed)
-        columns = encoder.forward(seen, layers, keep=False).maps
+        together, shown = seen_together(layers, styles)
+        known = offered(ending, together, shown, settings.seed)
+        columns = encoder.forward(seen, together, keep=False).maps
         made.append((weight, neighbor_losses(known, columns, settings.style_layers, seen, mask)))
-    return {
-        layer: [(layers[layer] * weight, by_layer[layer]) for weight, by_layer in made]
-        for layer in layers
+    found = {
+        layer: [(whole * weight, by[layer]) for weight, by in made if layer in by]
+        for layer, whole in layers.items()
     }
+    return {layer: losses for layer, losses in found.items() if losses}
+
+
+def seen_together(layers: Iterable[str], styles: Styles) -> tuple[list[str], Styles]:
+    """The layers that see every style, and the styles: all that some layer sees.
+
+    A neighbour has features in all layers, so that one layer cannot leave out a style by itself.
+    """
+    layers = list(layers)
+    masks = [[mask for _, mask in pictures] for _, pictures in styles]
+    by_style = [{layer for layer in layers if _sees(layer, own)} for own in masks]
+    shown = [style for style, seeing in zip(styles, by_style, strict=True) if seeing]
+    together = set(layers).intersection(*filter(None, by_style)) if shown else set()
+    return [layer for layer in layers if layer in together], shown
 
 
 def mixed(content: Tensor | None, start: Tensor | None) -> Tensor | None:
@@ -168,38 +187,48 @@ def drawn(
         grid: see `on_grid`; None for each layer's own positions, with D = C.
         most: R at the most; all positions where there are no more.
         seed: of the choice, the same in all layers of one grid.
+
+    Returns:
+        Without a grid, a layer has nothing of a style that it sees less than a position of; one
+        that has nothing of any style is left out.
     """
     layers = list(layers)
+    least = _TINY if grid else FEWEST_POSITIONS
     rows: dict[str, list[Tensor]] = {layer: [] for layer in layers}
     chances: dict[str, list[Tensor]] = {layer: [] for layer in layers}
     for share, pictures in styles:
-        own: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+        own: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
         for picture, alpha in pictures:
             features = encoder.forward(picture, layers, keep=False)
             for layer in layers:
                 part = features[layer]
                 part = on_grid(part, layer, grid_size(picture)) if grid else as_matrix(part)
                 counts = None if alpha is None else _pooled(alpha, grid or stride(layer))
-                rows[layer].append(part)
-                own[layer].append(part.new_ones(len(part)) if counts is None else counts)
+                own[layer].append((part, part.new_ones(len(part)) if counts is None else counts))
         for layer in layers:
-            together = torch.cat(own[layer]).double()
-            chances[layer].append(share * together / together.sum().clamp_min(_TINY))
+            # Not every device has float64.
+            together = torch.cat([counts for _, counts in own[layer]]).cpu().double()
+            if together.sum() >= least:
+                rows[layer] += [part for part, _ in own[layer]]
+                chances[layer].append(share * together / together.sum())
     return {
         layer: torch.cat(rows.pop(layer))[_spread(torch.cat(chances[layer]), most, seed)]
         for layer in layers
+        if chances[layer]
     }
 
 
 def _spread(chances: Tensor, most: int, seed: int) -> Tensor:
-    """Indices in rising order, each as often as its chance says: all once where all are alike."""
+    """Indices in rising order, each as often as its chance says: all once where all are alike.
+
+    ``chances`` (N,) are float64, on the processor.
+    """
     count = min(most, len(chances))
     generator = torch.Generator().manual_seed(seed)
     jitter = torch.rand(count, generator=generator, dtype=torch.float64)
     places = (torch.arange(count, dtype=torch.float64) + jitter.clamp(0.01, 0.99)) / count
     ends = chances.cumsum(0)
-    found = torch.searchsorted(ends / ends[-1], places.to(ends))
-    return found.clamp(max=len(chances) - 1)
+    return torch.searchsorted(ends / ends[-1], places)
 
 
 def nearest(wanted: Tensor, known: Tensor) -> Tensor:
@@ -265,6 +294,12 @@ def _balanced(rows: Tensor, counts: Tensor | None = None) -> Tensor:
     squares = centred.square().sum(1)
     size = squares.mean() if shares is None else shares @ squares
     return centred / size.clamp_min(_TINY).sqrt()
+
+
+def _sees(layer: str, masks: Iterable[Tensor | None]) -> bool:
+    """Whether a layer has a position or more that count, in pictures with these masks."""
+    counts = [None if mask is None else float(_pooled(mask, stride(layer)).sum()) for mask in masks]
+    return None in counts or sum(filter(None, counts)) >= FEWEST_POSITIONS
 
 
 def _pooled(mask: Tensor, pixels: int) -> Tensor:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from impasto.areas import FEWEST_POSITIONS, Area, Derivatives, Sums, style_terms
+from impasto.areas import Area, Derivatives, Sums, style_terms
 from impasto.areas import StyleTarget as StyleTarget  # for callers
 from impasto.content import Content, Samples, weighted
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
@@ -25,7 +25,7 @@ from impasto.feature_losses import feature_losses_in
 from impasto.feature_targets import feature_losses, mixed
 from impasto.losses import add_total_variation
 from impasto.settings import LARGEST_SIDE, Settings
-from impasto.statistics import Statistics, pull_back
+from impasto.statistics import FEWEST_POSITIONS, Statistics, pull_back
 from impasto.style_losses import (
     STYLE_LOSSES,
     StyleLossFunction,
