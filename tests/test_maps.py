@@ -162,9 +162,14 @@ def test_small_regions_are_reported(tiny: Weights, photograph: Image, painting: 
     with warnings.catch_warnings():  # what stays as it is needs no layer
         warnings.simplefilter("error")
         iterate(photograph, painting, regions=[(Image(mask), None)], **options)
-    cropped = quick(tiny, feather=0, style_crop="0,0,0.4,1")
-    with pytest.raises(PictureError, match=r"map of style 1: #ff0000: the region is empty"):
-        iterate(photograph, painting, maps=(halves(), halves()), **cropped)
+    edge = halves(BLUE, BLUE)
+    edge.paste(RED, (0, 0, 9, 72))
+    for left_out, style_map in (
+        ({"style_crop": "0,0,0.4,1"}, halves()),
+        ({"style_margin": 0.1}, edge),
+    ):
+        with pytest.raises(PictureError, match=r"map of style 1: #ff0000: the region is empty"):
+            iterate(photograph, painting, maps=(halves(), style_map), **{**options, **left_out})
 
 
 @pytest.mark.parametrize("style_loss", ["covariance", "sliced", "neighbors"])
