@@ -92,6 +92,11 @@ def test_what_this_machine_cannot_do_is_refused(compute: Compute, words: str) ->
         compute.machine()
 
 
+def test_a_limit_without_sense_is_refused_before_a_picture_is_read() -> None:
+    with pytest.raises(SettingsError, match="max_pixels = 0: must be 1 or more"):
+        Compute(max_pixels=0)
+
+
 def test_a_run_that_cannot_fit_says_so_before_it_starts(
     tiny: Weights, photograph: Image, painting: Image
 ) -> None:

@@ -116,6 +116,8 @@ def test_layer_names_are_those_of_vgg_19() -> None:
         ({"style_loss": "wasserstein=-1"}, ["style_loss.wasserstein", "-1", "0"]),
         ({"content_loss": "self-similar"}, ["content loss", "did you mean 'self-similarity'"]),
         ({"content_loss": "features,features"}, ["content loss", "twice"]),
+        ({"style_loss": ""}, ["names no style loss", "covariance or wasserstein=0.5"]),
+        ({"style_loss": "gram,"}, ["unknown style loss ''"]),
         ({"content_loss": "features=0"}, ["content_loss", "weights are 0"]),
         ({"content_loss": "self-similarity=-1"}, ["content_loss.self-similarity", "-1", "0"]),
         (

@@ -20,6 +20,11 @@ something impossible, 1 where the run itself failed.
 """
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 map``, ``2 maps``."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
 class ImpastoError(Exception):
     """Base class of all errors raised on purpose."""
 

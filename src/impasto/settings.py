@@ -106,7 +106,7 @@ def parse_weighted(value: object, known: Iterable[str], what: str, example: str)
                 pairs.append((name, weight if equals else 1.0))
     else:
         raise ValueError(f"must be {what} names, such as {example}")
-    if not pairs:
+    if not any(name for name, _ in pairs):
         raise ValueError(f"names no {what}; give at least one, such as {example}")
     weighted: dict[str, Any] = {}
     for name, weight in pairs:
@@ -116,6 +116,18 @@ def parse_weighted(value: object, known: Iterable[str], what: str, example: str)
             raise ValueError(f"{what} {name!r} is given twice; give it once")
         weighted[name] = weight
     return weighted
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value as a user writes it behind its flag; several parts apart by a space."""
+    if isinstance(value, Mapping):
+        parts = ((layer, setting_text(weight)) for layer, weight in value.items())
+        return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    if value is None:
+        return "none"
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def _parse_numbers(value: object) -> object:

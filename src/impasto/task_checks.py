@@ -101,9 +101,10 @@ def _check_regions(task: Task, final: Size) -> None:
             assert counts is not None  # there is a mask
             check_region(name, counts, used, styled)
         if not any(blend[min(number, len(blend) - 1)] for number in part.styles):
+            those = " and ".join(name for name, _ in part.styles.values())
             raise SettingsError(
-                f"style_blend = {blend}: leaves no style a weight that has the colour of "
-                f"{part.name}; give one of them a weight above 0"
+                f"{part.name}: only styles of weight 0 have this colour in their maps ({those}); "
+                "give one of them a weight above 0"
             )
 
 

@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from impasto.cli.run_flags import STANDARD_STREAM, stem
-from impasto.errors import SettingsError
+from impasto.errors import SettingsError, counted
 from impasto.settings import Settings
 
 
@@ -41,16 +42,41 @@ class NamedStyles:
                 option that is unknown.
         """
         named = cls(*_blended(styles), [_region(one) for one in regions], list(maps))
-        if not named.styles and not named.regions:
+        if maps:
+            named.check_maps()
+        elif not named.styles and not named.regions:
             raise SettingsError(
                 "STYLE is missing; give a picture, such as painting.jpg, or a --region"
             )
-        if maps and len(maps) != 1 + len(named.styles):
+        if named.blend is not None and not any(named.blend):
             raise SettingsError(
-                f"--map has {len(maps)} maps for {len(named.styles)} styles; give one for the "
-                "content, then one for each style, behind one --map"
+                f"{' '.join(styles)}: no style has a weight above 0; give one of them more"
             )
         return named
+
+    def check_maps(self) -> None:
+        """Checks that every style can have its map.
+
+        Raises:
+            SettingsError: it cannot.
+        """
+        if not self.styles:
+            raise SettingsError(
+                f"STYLE is missing: --map took all that follows it ({' '.join(self.maps)}), and "
+                "pictures stand before flags; give the style that the maps divide before --map"
+            )
+        if len(self.maps) != 1 + len(self.styles):
+            raise SettingsError(
+                f"--map has {counted(len(self.maps), 'map')} for content and "
+                f"{counted(len(self.styles), 'style')}; give one for the content, then one for "
+                "each style, behind one --map"
+            )
+        for style in self.styles:
+            if Path(style).is_dir():
+                raise SettingsError(
+                    f"{style}: is a folder, and with --map each style is a single picture; give "
+                    "one of its pictures"
+                )
 
     def settings(self, own: Collection[str]) -> dict[str, Any]:
         """The settings that follow, beside those of flags, whose names are ``own``."""

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from impasto.errors import SettingsError
 from impasto.groups import PAINT
 from impasto.presets import PRESETS, command_defaults
-from impasto.settings import LARGEST_SIDE, STARTS, Settings, nearest
+from impasto.settings import LARGEST_SIDE, STARTS, Settings, nearest, setting_text
 
 if TYPE_CHECKING:
     from impasto.recipes import Recipe
@@ -248,15 +248,3 @@ def _parsed(name: str, value: Any) -> Any:
         return [part for item in value for part in item.split(",")]
     optional = any(part.get("type") == "null" for part in _schemas()[name].get("anyOf", ()))
     return None if optional and value == "none" else value
-
-
-def setting_text(value: Any) -> str:
-    """A setting's value as a user writes it behind its flag; several parts apart by a space."""
-    if isinstance(value, Mapping):
-        parts = ((layer, setting_text(weight)) for layer, weight in value.items())
-        return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(item) for item in value)
-    if value is None:
-        return "none"
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
