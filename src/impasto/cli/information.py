@@ -96,8 +96,9 @@ def _pictures(recipe: Recipe) -> list[str]:
     """The inputs of a command line, where the recipe tells them or how many they were."""
     made_of, blend = recipe.inputs, recipe.settings.get("style_blend")
     if made_of is None:
-        more = isinstance(blend, Sequence) and recipe.command == "stylize"
-        return ["CONTENT", *["STYLE"] * len(blend)] if more and blend else []
+        first = {"stylize": ["CONTENT"], "texture": []}.get(recipe.command)
+        several = first is not None and isinstance(blend, Sequence) and blend
+        return [*first, *["STYLE"] * len(blend)] if several else []
     content = [_argument(made_of.content, "CONTENT")]
     styles = [_argument(style, "STYLE") for style in made_of.styles]
     if recipe.command != "stylize":

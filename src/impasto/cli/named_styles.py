@@ -33,20 +33,28 @@ class NamedStyles:
 
     @classmethod
     def of(
-        cls, styles: Sequence[str], regions: Sequence[str] = (), maps: Sequence[str] = ()
+        cls,
+        styles: Sequence[str],
+        regions: Sequence[str] = (),
+        maps: Sequence[str] = (),
+        command: str = "stylize",
     ) -> NamedStyles:
         """From ``STYLE[:WEIGHT]...``, ``MASK:STYLE...``, and the maps of content and styles.
+
+        ``command`` is the one that they were given to.
 
         Raises:
             SettingsError: no style, a region of another form, too few or too many maps, or an
                 option that is unknown.
         """
-        named = cls(*_blended(styles), [_region(one) for one in regions], list(maps))
+        named = cls(*_blended(styles, command), [_region(one) for one in regions], list(maps))
         if maps:
             named.check_maps()
         elif not named.styles and not named.regions:
+            region = ", or a --region" if command == "stylize" else ""
             raise SettingsError(
-                "STYLE is missing; give a picture, such as painting.jpg, or a --region"
+                f"STYLE is missing; give a picture, such as painting.jpg{region} (pictures stand "
+                "before flags)"
             )
         if named.blend is not None and not any(named.blend):
             raise SettingsError(
@@ -105,7 +113,7 @@ class NamedStyles:
         return [style for _, style in self.regions if style is not None]
 
 
-def _blended(styles: Sequence[str]) -> tuple[list[str], list[float] | None]:
+def _blended(styles: Sequence[str], command: str) -> tuple[list[str], list[float] | None]:
     """The files of ``STYLE:WEIGHT``, and the weights if any is given."""
     names, weights = [], []
     for style in styles:
@@ -113,7 +121,7 @@ def _blended(styles: Sequence[str]) -> tuple[list[str], list[float] | None]:
             known = [f"--{name.replace('_', '-')}" for name in Settings.model_fields]
             close = difflib.get_close_matches(style, known, n=1)
             hint = f". Did you mean {close[0]}?" if close else ";"
-            raise SettingsError(f"unknown option: {style}{hint} See impasto stylize --help")
+            raise SettingsError(f"unknown option: {style}{hint} See impasto {command} --help")
         match = re.fullmatch(r"(.+):(\d*\.?\d+)", style)
         plain = match is None or os.path.lexists(style)
         names.append(style if plain or match is None else match[1])
