@@ -133,6 +133,19 @@ def test_several_styles_and_regions_on_top(
     assert torch.isfinite(step.pixels).all()
 
 
+def test_regions_may_cover_a_whole_colour_of_the_map(
+    tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    mask = torch.zeros(1, 3, 72, 96)
+    mask[..., 48:] = 1
+    options = quick(tiny, feather=0)
+    maps = (halves(), halves())
+    for style in (painting, None):
+        step = next(iterate(photograph, painting, maps=maps, regions=[(mask, style)], **options))
+        areas = list(step.run.task.style_targets((72, 96), torch.device("cpu")))
+        assert len(areas) == (1 if style is None else 2)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_in_levels_and_in_either_precision(
     tiny: Weights, photograph: Image, painting: Image, precision: str

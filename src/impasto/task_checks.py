@@ -8,7 +8,7 @@ from impasto.encoder import min_size
 from impasto.errors import PictureError, SettingsError
 from impasto.images import Image
 from impasto.pyramid import Size
-from impasto.styles import check_region
+from impasto.styles import check_region, is_empty
 from impasto.task import Task, with_weight
 
 
@@ -84,16 +84,19 @@ def _check_regions(task: Task, final: Size) -> None:
     """That no region is empty, or too small for what it is to be painted in."""
     styled = with_weight(task.settings.style_layers) if task.settings.weights.style else set()
     own = [(r.name, styled if r.style is not None else set()) for r in task.regions]
-    named = [*((part.name, styled) for part in task.maps), *own]
     for region in task.regions:
         if not torch.isfinite(region.mask).all():
             raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
-    first = len(task.shares) - len(named)  # what no region covers is none
-    for (name, layers), share in zip(named, task.shares[first:], strict=True):
+    first = len(task.shares) - len(own)
+    for (name, layers), share in zip(own, task.shares[first:], strict=True):
         assert share is not None  # there are regions
         check_region(name, share, final, layers)
     blend = task.settings.style_blend
-    for part in task.maps:
+    for part, share in zip(task.maps, task.shares[:first] if task.maps else (), strict=True):
+        assert share is not None  # there are maps
+        if task.regions and is_empty(share, final) and not is_empty(part.mask, final):
+            continue  # regions cover all of it
+        check_region(part.name, share, final, styled)
         for number, (name, mask) in part.styles.items():
             picture = task.styles[number].pictures[0]
             used = task.own_and_used(picture, final, number)[1]
