@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -282,3 +283,24 @@ def test_a_texture_of_several_styles_can_be_made_again(
     assert np.array_equal(pixels(Path("made.png")), pixels(Path("a-and-b-texture.png")))
     assert main(["texture", "--size", "32"]) == 2
     assert "STYLE is missing; give a picture, such as painting.jpg (" in capsys.readouterr().err
+
+
+def test_maps_and_regions_that_like_does_not_take_over_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn(48, 32).save("a.png")
+    half().save("mask.png")
+    pair = ["stylize", "a.png", "a.png", "--quiet", "-o"]
+    region, maps = ["--region", "mask.png:none"], ["--map", "mask.png", "mask.png"]
+    flags = ["--size", "32", "--iterations", "1", *region, *maps]
+    assert main([*pair, "1.png", *flags]) == 0
+    capsys.readouterr()
+    for given, words in (
+        ([], "1.png: its recipe has maps and regions; give them again with --map and --region"),
+        (region, "1.png: its recipe has maps; give them again with --map"),
+        ([*region, *maps], None),
+    ):
+        assert main([*pair, "2.png", "--like", "1.png", *given, "--overwrite", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)["warnings"]
+        assert [one for one in told if "1.png" in one] == ([] if words is None else [words])

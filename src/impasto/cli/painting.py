@@ -95,6 +95,7 @@ def stylize(
     def begin(**keywords: Any) -> Steps:
         from impasto.synthesis import iterate
 
+        settings.warn_of_dropped({"--map": maps, "--region": region})
         return iterate(content, **named.keywords(), **keywords, **given)
 
     name = f"{stem(content)}-in-{named.stem()}.png"
