@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,7 @@ from pictures import painted
 from torch import Tensor
 
 import impasto
-from impasto import feature_targets
-from impasto.encoder import Encoder, stride
+from impasto.encoder import Encoder, Features, stride
 from impasto.errors import SettingsError
 from impasto.feature_losses import (
     FEATURE_LOSSES,
@@ -22,8 +22,9 @@ from impasto.feature_losses import (
     NeighborLoss,
     SlicedLoss,
 )
-from impasto.feature_targets import drawn, grid_size, mixed, neighbor_losses, off_grid, on_grid
+from impasto.feature_targets import Part, describing, drawn, feature_losses, mixed
 from impasto.images import Image
+from impasto.neighbors import Search, grid_size, nearest, off_grid, on_grid
 from impasto.objective import Objective, StyleTarget
 from impasto.pyramid import resize
 from impasto.settings import Settings, StyleLoss
@@ -156,7 +157,7 @@ def test_neighbors_of_the_style_turned_or_mirrored_is_the_style(tiny: Weights) -
 def test_nearest_neighbours_are_those_of_the_largest_cosine() -> None:
     wanted, known = rows_of(random_map(40, 50)) - 0.5, rows_of(random_map(9, 9, seed=1)) - 0.5
     cosine = torch.nn.functional.cosine_similarity(wanted[:, None], known[None], dim=2)
-    assert torch.equal(feature_targets.nearest(wanted, known), cosine.argmax(1))
+    assert torch.equal(nearest(wanted, known)[1], cosine.argmax(1))
 
 
 def test_neighbours_are_sought_for_a_quarter_of_content_in_what_the_level_begins_with() -> None:
@@ -178,7 +179,9 @@ def test_the_heavier_layer_chooses_the_neighbour(balance: tuple[float, float], c
     known = {"conv3_1": torch.tensor([[3.0], [1.0]]), "conv3_2": torch.tensor([[1.0], [3.0]])}
     maps = dict.fromkeys(layers, one_channel(2.0, -2.0))
     weights = dict(zip(layers, balance, strict=True))
-    found = neighbor_losses(known, maps, weights, torch.empty(1, 3, 4, 8))
+    search = Search(maps, weights, torch.empty(1, 3, 4, 8))
+    search.look(known)
+    found = search.losses()
     for layer in layers:
         expected = known[layer][[chosen, 1 - chosen]].flatten()
         assert torch.equal(found[layer].target.flatten(), expected)
@@ -189,7 +192,9 @@ def test_what_the_mask_hides_does_not_move_the_mean_that_neighbours_are_told_by(
     maps = {"conv3_1": one_channel(1.0, -1.0, 100.0)}
     mask = torch.ones(1, 1, 4, 12)
     mask[..., 8:] = 0
-    found = neighbor_losses(known, maps, {"conv3_1": 1.0}, torch.empty(1, 3, 4, 12), mask)
+    search = Search(maps, {"conv3_1": 1.0}, torch.empty(1, 3, 4, 12), mask)
+    search.look(known)
+    found = search.losses()
     assert found["conv3_1"].target.flatten()[:2].tolist() == [3.0, 1.0]
 
 
@@ -213,6 +218,57 @@ def test_a_style_ends_at_its_edges_where_the_picture_repeats(
         for padding in ("circular", "replicate")
     ]
     assert torch.equal(*sizes)
+
+
+class Counting(Encoder):
+    """Says how many pictures it has described."""
+
+    described = 0
+
+    def forward(self, picture: Tensor, layers: Iterable[str], *, keep: bool = True) -> Features:
+        self.described += 1
+        return super().forward(picture, layers, keep=keep)
+
+
+def test_a_style_is_described_once_for_all_regions_and_a_folder_not_in_every_turn(
+    tiny: Weights, random_picture: Tensor
+) -> None:
+    style = painted(32, 32, seed=5)
+    stripes = [torch.zeros(1, 1, 37, 50) for _ in range(5)]
+    for number, mask in enumerate(stripes):
+        mask[..., 10 * number : 10 * number + 10] = 1
+    parts = [Part({"conv2_1": 1.0}, [(1.0, [(style, None)])], mask) for mask in stripes]
+    folder = [(painted(24, 24, seed=seed), None) for seed in range(9)]
+    for name, some, expected in (
+        ("sliced", parts, 1),
+        ("neighbors", parts, 1 + 8),
+        ("neighbors", [Part({"conv2_1": 1.0}, [(1.0, folder)])], 1 + 9 + 9),
+    ):
+        encoder = Counting(tiny)
+        settings = Settings(style_loss=name, **LAYERS)
+        made = feature_losses(encoder, some, settings, random_picture)
+        assert encoder.described == expected
+        assert all(list(losses) == ["conv2_1"] for losses in made)
+
+
+def test_neighbours_under_a_mask_are_those_of_the_whole(
+    tiny: Weights, random_picture: Tensor
+) -> None:
+    """Which are sought alone; a coarser layer's position takes in some beyond the mask."""
+    layers = {"conv1_1": 1.0, "conv4_1": 1.0}
+    maps = {"conv1_1": random_map(37, 50).float(), "conv4_1": random_map(5, 7).float()}
+    rows = {"conv1_1": rows_of(random_map(6, 10, 96)), "conv4_1": rows_of(random_map(6, 10, 6, 1))}
+    rows = {layer: own.float() for layer, own in rows.items()}
+    mask = torch.full((1, 1, 37, 50), 1e-9)
+    mask[..., :13] = 1
+    targets = []
+    for used in (mask, mask.round()):
+        search = Search(maps, layers, random_picture, used)
+        search.look(rows)
+        targets.append({layer: loss.target for layer, loss in search.losses().items()})
+    for layer, columns in (("conv1_1", 13), ("conv4_1", 2)):
+        whole, part = (one[layer][..., :columns] for one in targets)
+        torch.testing.assert_close(whole, part)
 
 
 @pytest.mark.parametrize("style_loss", [*FEATURE_LOSSES, SUM], ids=str)
@@ -288,8 +344,9 @@ def test_positions_of_blended_styles_are_drawn_by_their_shares(tiny: Weights) ->
     encoder = Encoder(tiny)
     middle = [encoder.forward(x, ["conv1_1"])["conv1_1"][0, :, 9, 9] for x in (dark, light)]
     styles = [(1.0, [(dark, None)]), (3.0, [(light, None)])]
+    describe = describing(encoder, [Part({"conv1_1": 1.0}, styles)])
     for grid in (None, 4):
-        rows = drawn(encoder, ["conv1_1"], styles, grid, 400, seed=0)["conv1_1"]
+        rows = drawn(describe, ["conv1_1"], styles, grid, 400, seed=0)["conv1_1"]
         rows = rows.view(len(rows), 8, -1)[..., 0]
         near = [int((rows - x).abs().amax(1).lt(1e-5).sum()) for x in middle]
         expected = 400 if grid is None else 184  # all positions of the grid
@@ -303,22 +360,22 @@ def test_what_alpha_hides_is_not_drawn(tiny: Weights) -> None:
     alpha[..., :20] = 1
     other = style.clone()
     other[..., 24:] = 0.3
-    encoder = Encoder(tiny)
-    seen = [drawn(encoder, ["conv1_1"], [(1.0, [(x, alpha)])], 4, 50, 0) for x in (style, other)]
+    describe = describing(Encoder(tiny), [Part({"conv1_1": 1.0}, [])])
+    seen = [drawn(describe, ["conv1_1"], [(1.0, [(x, alpha)])], 4, 50, 0) for x in (style, other)]
     assert torch.equal(seen[0]["conv1_1"], seen[1]["conv1_1"])
 
 
 def test_a_style_that_alpha_hides_leaves_nothing_to_draw(tiny: Weights) -> None:
     style, shown = painted(40, 40, seed=1), painted(24, 24, seed=2)
     hidden = torch.zeros(1, 1, 40, 40)
-    encoder = Encoder(tiny)
     layers = ["conv1_1", "conv2_1"]
+    describe = describing(Encoder(tiny), [Part(dict.fromkeys(layers, 1.0), [])])
     for grid in (None, 4):
-        assert drawn(encoder, layers, [(1.0, [(style, hidden)])], grid, 50, 0) == {}
+        assert drawn(describe, layers, [(1.0, [(style, hidden)])], grid, 50, 0) == {}
         both = drawn(
-            encoder, layers, [(1.0, [(style, hidden)]), (1.0, [(shown, None)])], grid, 9, 0
+            describe, layers, [(1.0, [(style, hidden)]), (1.0, [(shown, None)])], grid, 9, 0
         )
-        alone = drawn(encoder, layers, [(1.0, [(shown, None)])], grid, 9, 0)
+        alone = drawn(describe, layers, [(1.0, [(shown, None)])], grid, 9, 0)
         for layer in layers:
             assert torch.equal(both[layer], alone[layer])
 

@@ -126,6 +126,8 @@ def test_several_styles_and_regions_on_top(
     step = next(iterate(photograph, [painting, other], maps=maps, regions=regions, **options))
     areas = list(step.run.task.style_targets((72, 96), torch.device("cpu")))
     assert [[weight for weight, _ in area.styles] for area in areas] == [[1.0], [1.0, 2.0]]
+    first, second = (next(iter(area.styles[0][1]))[0] for area in areas)
+    assert first is second  # so that it need be described but once
     kept = step.run.task._unpainted
     assert kept is not None
     masks = [area.mask for area in areas if area.mask is not None]

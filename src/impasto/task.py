@@ -138,12 +138,12 @@ class Task:
         """What each part of a picture of ``size`` is painted in, on a device."""
         weights = self.settings.style_blend
         everything: dict[int, Tensor | None] = dict.fromkeys(range(len(self.styles)))
-        blends = []
+        blends, known = [], dict[tuple[Image, Size], Tensor]()
         for masks in self._style_masks or [everything]:
             base = [
                 (
                     weights[min(number, len(weights) - 1)],
-                    self._pictures(self.styles[number], number, size, place, mask),
+                    self._pictures(self.styles[number], number, size, place, mask, known),
                 )
                 for number, mask in masks.items()
             ]
@@ -152,7 +152,8 @@ class Task:
         for region in self.regions:
             blends.append([])
             if region.style is not None:
-                blends[-1].append((1.0, self._pictures(region.style, number, size, place)))
+                pictures = self._pictures(region.style, number, size, place, None, {})
+                blends[-1].append((1.0, pictures))
                 number += 1
         for blend, share in zip(blends, self.shares, strict=True):
             if not blend:
@@ -184,17 +185,24 @@ class Task:
         number: int,
         size: Size,
         place: torch.device,
-        part: Tensor | None = None,
+        part: Tensor | None,
+        known: dict[tuple[Image, Size], Tensor],
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
         """A style's pictures as they are looked at for ``size``, one by one, with their masks.
 
-        ``part`` (1, 1, h, w), of any size, says what of them counts beside their alpha.
+        ``part`` (1, 1, h, w), of any size, says what of them counts beside their alpha. With maps
+        a picture is made once for all its parts, and remembered in ``known``.
         """
         for picture in style.pictures:
             used = self.own_and_used(picture, size, number)[1]
-            pixels = self._colored(picture, resize(self.cropped(picture.pixels), used))
+            pixels = known.get((picture, used))
+            if pixels is None:
+                pixels = resize(self.cropped(picture.pixels), used)
+                pixels = self._colored(picture, pixels).to(place)
+            if part is not None:
+                known[picture, used] = pixels
             mask = self.style_mask(picture, used, part)
-            yield pixels.to(place), None if mask is None else mask.to(place)
+            yield pixels, None if mask is None else mask.to(place)
 
     def style_mask(self, picture: Image, used: Size, part: Tensor | None) -> Tensor | None:
         """How much each pixel of a style's picture counts, (1, 1, *used), 0..1; None for all alike.
