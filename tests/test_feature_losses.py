@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import torch
 from pictures import painted
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import impasto
 from impasto.encoder import Encoder, Features, stride
-from impasto.errors import SettingsError
+from impasto.errors import CheckpointError, SettingsError
 from impasto.feature_losses import (
     FEATURE_LOSSES,
     MOST_POSITIONS,
@@ -477,6 +479,23 @@ def test_a_run_with_neighbors_is_resumed_to_the_same_pixels(
         photograph, painting, weights=tiny, resume=tmp_path / "run.safetensors"
     )
     assert torch.equal(resumed.pixels, whole.pixels)
+
+
+def test_a_checkpoint_holds_the_picture_of_its_level_where_neighbours_need_it(
+    tiny: Weights, photograph: Image, painting: Image, tmp_path: Path
+) -> None:
+    given = quick(weights=tiny, style_loss="neighbors", **LAYERS)
+    without = next(impasto.iterate(photograph, painting, style_weight=0, **given))
+    assert without.state().guide is None
+    file = tmp_path / "run.safetensors"
+    impasto.save_checkpoint(file, next(impasto.iterate(photograph, painting, **given)))
+    with safe_open(file, framework="pt") as opened:
+        facts = opened.metadata()
+    tensors = load_file(file)
+    del tensors["guide"]
+    save_file(tensors, file, facts)
+    with pytest.raises(CheckpointError, match=r"damaged .*the picture that its level began with"):
+        impasto.iterate(photograph, painting, weights=tiny, resume=file)
 
 
 def test_regions_blends_and_tiles_that_repeat(

@@ -22,6 +22,7 @@ from torch import Tensor, device
 
 from impasto.compute import Machine
 from impasto.errors import CheckpointError, OutputError, SettingsError
+from impasto.feature_losses import seeks_neighbors
 from impasto.files import reason_of, replacing
 from impasto.fingerprints import (
     NO_FINGERPRINT,
@@ -248,7 +249,8 @@ class Checkpoint:
         """Where the run stood.
 
         Raises:
-            CheckpointError: the file cannot be read any more, or does not fit the run's levels.
+            CheckpointError: the file cannot be read any more, lacks something, or does not fit the
+                run's levels.
         """
         try:
             with safe_open(self.path, framework="pt") as file:
@@ -264,6 +266,10 @@ class Checkpoint:
         guide = tensors.pop(_GUIDE, None)
         if guide is not None and guide.shape != pixels.shape:
             raise self._unfitting()
+        within = self.facts.iteration and not self.facts.level_done
+        if within and guide is None and seeks_neighbors(self.settings):
+            missing = ValueError("the picture that its level began with is missing")
+            raise CheckpointError(_damaged(self.path, missing))
         return RunState(
             level=self.facts.level,
             iteration=self.facts.iteration,
@@ -323,7 +329,8 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
         **{_OPTIMIZER + name: value for name, value in state.optimizer.items()},
     }
     if state.guide is not None:
-        tensors[_GUIDE] = state.guide
+        # In the first step it is the optimiser's picture, and no two tensors may share memory.
+        tensors[_GUIDE] = state.guide.clone()
     if step.run.task.kept is not None:
         tensors[_KEPT] = step.run.task.kept
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

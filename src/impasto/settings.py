@@ -317,7 +317,7 @@ class Settings(BaseModel):
     """Let a small texture grow: its style stays as large as it is, in a result of any size."""
 
     seed: Annotated[int, PAINT] = Field(0, ge=0, lt=2**63)
-    """Seed of all that is random: noise, directions, positions drawn. Same seed, machine and
+    """Seed of what is random: noise, and what sliced and neighbors draw. Same seed, machine and
     settings: same pixels."""
 
     def __init__(self, **given: Any) -> None:
