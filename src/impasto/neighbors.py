@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -92,7 +93,7 @@ class Search:
 
     def _balanced(self, column: Tensor, layer: str, scale: tuple[Tensor, Tensor]) -> Tensor:
         mean, size = scale
-        return self._balance[layer] ** 0.5 * (column - mean) / size
+        return math.sqrt(self._balance[layer]) * (column - mean) / size
 
 
 def nearest(wanted: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
