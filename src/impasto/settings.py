@@ -220,7 +220,7 @@ class Settings(BaseModel):
     style_loss: Annotated[StyleLossWeights, STYLE] = Field(
         default={"covariance": 1.0}, min_length=1
     )
-    """What of the style's features is matched: Gram matrix, mean and covariance (their squared
+    """What of the style is matched: Gram matrix, mean and covariance of its features (squared
     differences, or the Wasserstein distance), each channel's mean and deviation, the features'
     distribution (sliced) or their nearest neighbours (neighbors); or a sum, each with a weight:
     covariance wasserstein=0.5."""
