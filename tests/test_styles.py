@@ -18,7 +18,7 @@ from torch import Tensor
 
 from impasto.cli import main
 from impasto.encoder import Encoder
-from impasto.errors import PictureError, SettingsError
+from impasto.errors import CheckpointError, PictureError, SettingsError
 from impasto.images import Image, read_recipe
 from impasto.objective import Objective, StyleTarget
 from impasto.settings import Settings
@@ -225,7 +225,7 @@ def test_a_checkpoint_knows_its_regions(
     for _ in range(5):
         next(steps)
     steps.close()
-    with pytest.raises(Exception, match="style picture is another one"):
+    with pytest.raises(CheckpointError, match="it has regions, and none are given"):
         iterate(photograph, painting, weights=tiny, resume=file)
     resumed = last(iterate(photograph, painting, regions=regions, weights=tiny, resume=file))
     assert np.array_equal(resumed.image.to_numpy(), whole.image.to_numpy())
