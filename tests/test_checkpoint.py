@@ -232,7 +232,11 @@ def test_settings_may_be_repeated_but_not_changed(begin: Begin, file: Path) -> N
         ({"size": 80}, "size = 80: the run of .*run.safetensors has 96; leave it out"),
         ({"preset": "gatys"}, "preset = 'gatys'"),
         ({"settings": chosen.replace(seed=4)}, "seed = 4"),
-        ({"iterations": (5, 5)}, "iterations"),
+        ({"iterations": (5, 5)}, r"iterations = 5,5: the run of .* has"),
+        (
+            {"style_loss": "gram,sliced=0.5"},
+            r"style_loss = 'gram sliced=0.5': the run of .* has covariance; leave",
+        ),
         ({"colour": 1}, "colour"),
     ]
     for other, words in others:

@@ -134,7 +134,7 @@ def _listing(folder: Path) -> dict[str, int]:
 BAD_USAGE = {
     "nothing": (["stylize"], "CONTENT is missing; see impasto stylize --help"),
     "one picture": (["stylize", "a.png"], "STYLE is missing"),
-    "two pictures": (["texture", "a.png", "b.png"], "unexpected argument 'b.png'"),
+    "two pictures": (["reconstruct", "a.png", "b.png"], "unexpected argument 'b.png'"),
     "unknown flag": (["stylize", *PAIR, "--sise", "3"], "Did you mean --size?"),
     "flag without value": (["stylize", *PAIR, "--size"], "--size needs a value"),
     "unknown choice": (["stylize", *PAIR, "--optimizer", "lbfg"], 'Did you mean "lbfgs"?'),

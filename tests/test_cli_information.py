@@ -21,7 +21,6 @@ from impasto.cli import settings_flags
 from impasto.cli.app import app
 from impasto.cli.application import run as run_here
 from impasto.cli.run_flags import MachineFlags
-from impasto.cli.settings_flags import setting_text
 from impasto.conventions import CAFFE
 from impasto.doctor import examine
 from impasto.encoder import Contribution, Encoder, min_size
@@ -31,7 +30,7 @@ from impasto.groups import FILES, GROUPS, MACHINE, NETWORK
 from impasto.layers import layer_facts
 from impasto.picture_writing import encode_png
 from impasto.presets import PRESETS
-from impasto.settings import LAYER_NAMES, Settings
+from impasto.settings import LAYER_NAMES, Settings, setting_text
 from impasto.weights import EMBEDDED_SHA256, LAYERS, Weights
 
 QUICK_COMMANDS = """
@@ -169,6 +168,25 @@ def test_help_leaves_to_the_full_page_what_few_need(capsys: pytest.CaptureFixtur
     for flag in ("--history", "--noise-share", "--max-pixels", "--no-seamless"):
         assert flag not in _page(capsys, "stylize", "--help")
         assert flag in _page(capsys, "stylize", "--help-all")
+
+
+@pytest.mark.parametrize(("columns", "most"), [("80", 90), ("100", 70)])
+def test_a_long_line_of_help_is_two_before_anything_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str, most: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    page = _page(capsys, "stylize", "--help")
+    for words in (
+        "--map MAP... Colour-coded maps: the content's, then one for each style.",
+        "--color NAME Whose colours the result has: style, content, match, histogram.",
+        "--style-loss NAME... What of the style is matched: gram, covariance, wasserstein, "
+        "mean-std, sliced, neighbors.",
+        "--content-loss NAME... What of the content is matched: features, self-similarity.",
+        "--style-crop N,N... Part of the style to use: left, top, right, bottom, each 0 to 1.",
+    ):
+        assert words in page
+    assert run_here(["stylize", "--help"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) <= most
 
 
 def test_errors_name_the_flag_that_was_typed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from impasto import Image, Settings, SettingsError, iterate
 from impasto.capture import captured
@@ -13,6 +14,7 @@ from impasto.compute import Compute, parse_memory
 from impasto.encoder import Encoder
 from impasto.memory import plan
 from impasto.objective import Objective, StyleTarget
+from impasto.statistics import in_float64
 from impasto.weights import Weights
 
 SETTINGS = Settings(
@@ -38,6 +40,14 @@ def test_an_evaluation_on_a_device_never_waits_for_a_value(
     assert evaluation.gradient.device.type == "meta"
     assert evaluation.gradient.dtype == evaluation.loss.dtype == torch.float32
     assert encoder.forward(picture, ["relu2_1"])["relu2_1"].dtype == dtype
+
+
+def test_float64_is_the_processors_where_the_device_has_none() -> None:
+    """As Apple's GPU; `drawn` and sliced count positions in it."""
+    with FakeTensorMode():
+        wide = in_float64(torch.empty(3, 4, device="mps"))
+        assert (wide.device.type, wide.dtype) == ("cpu", torch.float64)
+    assert in_float64(torch.empty(3, device="meta")).device.type == "meta"
 
 
 def test_only_cuda_records_graphs(tiny: Weights) -> None:
@@ -80,6 +90,11 @@ def test_what_this_machine_cannot_do_is_refused(compute: Compute, words: str) ->
     """Named before any work."""
     with pytest.raises(SettingsError, match=words):
         compute.machine()
+
+
+def test_a_limit_without_sense_is_refused_before_a_picture_is_read() -> None:
+    with pytest.raises(SettingsError, match="max_pixels = 0: must be 1 or more"):
+        Compute(max_pixels=0)
 
 
 def test_a_run_that_cannot_fit_says_so_before_it_starts(

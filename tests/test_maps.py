@@ -18,9 +18,10 @@ from pictures import painted
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
+from impasto.checkpoint import save_checkpoint
 from impasto.compute import Compute
 from impasto.encoder import Encoder
-from impasto.errors import PictureError, RegionWarning, SettingsError
+from impasto.errors import CheckpointError, PictureError, RegionWarning, SettingsError
 from impasto.images import Image, open_image, read_recipe
 from impasto.maps import open_maps
 from impasto.objective import Objective, StyleTarget
@@ -125,11 +126,26 @@ def test_several_styles_and_regions_on_top(
     step = next(iterate(photograph, [painting, other], maps=maps, regions=regions, **options))
     areas = list(step.run.task.style_targets((72, 96), torch.device("cpu")))
     assert [[weight for weight, _ in area.styles] for area in areas] == [[1.0], [1.0, 2.0]]
+    first, second = (next(iter(area.styles[0][1]))[0] for area in areas)
+    assert first is second  # so that it need be described but once
     kept = step.run.task._unpainted
     assert kept is not None
     masks = [area.mask for area in areas if area.mask is not None]
     torch.testing.assert_close(masks[0] + masks[1] + kept, torch.ones(1, 1, 72, 96))
     assert torch.isfinite(step.pixels).all()
+
+
+def test_regions_may_cover_a_whole_colour_of_the_map(
+    tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    mask = torch.zeros(1, 3, 72, 96)
+    mask[..., 48:] = 1
+    options = quick(tiny, feather=0)
+    maps = (halves(), halves())
+    for style in (painting, None):
+        step = next(iterate(photograph, painting, maps=maps, regions=[(mask, style)], **options))
+        areas = list(step.run.task.style_targets((72, 96), torch.device("cpu")))
+        assert len(areas) == (1 if style is None else 2)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -162,9 +178,29 @@ def test_small_regions_are_reported(tiny: Weights, photograph: Image, painting: 
     with warnings.catch_warnings():  # what stays as it is needs no layer
         warnings.simplefilter("error")
         iterate(photograph, painting, regions=[(Image(mask), None)], **options)
-    cropped = quick(tiny, feather=0, style_crop="0,0,0.4,1")
+    edge = halves(BLUE, BLUE)
+    edge.paste(RED, (0, 0, 9, 72))
+    for left_out, style_map in (
+        ({"style_crop": "0,0,0.4,1"}, halves()),
+        ({"style_margin": 0.1}, edge),
+    ):
+        with pytest.raises(PictureError, match=r"map of style 1: #ff0000: the region is empty"):
+            iterate(photograph, painting, maps=(halves(), style_map), **{**options, **left_out})
+
+
+@pytest.mark.parametrize("style_loss", ["covariance", "sliced", "neighbors"])
+def test_a_part_of_the_style_that_alpha_hides_is_empty(
+    tiny: Weights, photograph: Image, painting: Image, style_loss: str
+) -> None:
+    alpha = torch.ones(1, 1, 80, 80)
+    alpha[..., 40:] = 0
+    cut = Image(painting.pixels, alpha=alpha)
+    options = quick(tiny, feather=0, style_loss=style_loss, style_margin=0)
     with pytest.raises(PictureError, match=r"map of style 1: #ff0000: the region is empty"):
-        iterate(photograph, painting, maps=(halves(), halves()), **cropped)
+        iterate(photograph, cut, maps=(halves(), halves()), **options)
+    alpha[..., 8:16, 40:41] = 1  # thinner than a position of the deeper layer
+    with pytest.warns(RegionWarning, match=r"map of style 1: #ff0000: the region has \d+ pixels"):
+        iterate(photograph, cut, maps=(halves(), halves()), **{**options, "size": 40})
 
 
 def test_clear_errors(tiny: Weights, photograph: Image, painting: Image, tmp_path: Path) -> None:
@@ -172,9 +208,9 @@ def test_clear_errors(tiny: Weights, photograph: Image, painting: Image, tmp_pat
     two, one = halves(), Pillow.new("RGB", (30, 30), BLUE)
     with pytest.raises(PictureError, match=r"map of the content: no style's map has its .*#ff0000"):
         iterate(photograph, painting, maps=(two, one), **options)
-    with pytest.raises(SettingsError, match="there are 1 maps of styles for 2 styles"):
+    with pytest.raises(SettingsError, match="there is 1 map of styles for 2 styles"):
         iterate(photograph, [painting, painting], maps=(two, two), **options)
-    with pytest.raises(SettingsError, match="leaves no style a weight that has the colour of"):
+    with pytest.raises(SettingsError, match=r"only styles of weight 0 have.*style 1: #ff0000"):
         iterate(
             photograph, [painting, painting], maps=(two, [two, one]), style_blend=(0, 1), **options
         )
@@ -187,8 +223,38 @@ def test_clear_errors(tiny: Weights, photograph: Image, painting: Image, tmp_pat
         iterate(photograph, painting, maps=(many.astype(np.uint8), two), **options)
     for name in ("one", "two"):
         painting.save(tmp_path / f"{name}.png")
-    with pytest.raises(SettingsError, match="a style that is a folder cannot have a map"):
+    with pytest.raises(SettingsError, match="maps: style 1 is a folder of 2 pictures"):
         iterate(photograph, tmp_path, maps=(two, two), **options)
+    with pytest.raises(SettingsError, match="maps: there is no style that they could divide"):
+        iterate(photograph, None, maps=(two, two), regions=[(two, painting)], **options)
+
+
+def test_a_photograph_is_no_map_and_lists_are_short(painting: Image) -> None:
+    """Sky and shade of a photograph are flat here and there."""
+    noise = np.random.default_rng(1).integers(0, 40, (90, 90, 3), np.uint8)
+    noise[:36, :36] = 200
+    with pytest.raises(PictureError, match="only 15% of it are areas of one colour"):
+        open_maps((noise, halves()), open_styles(painting))
+    noise[:] = np.kron(np.arange(9).reshape(3, 3) * 27, np.ones((30, 30)))[..., None]
+    with pytest.raises(PictureError, match=r"#000000 nor (#\w+ nor ){4}#\w+ and 3 more \(all maps"):
+        open_maps((noise, halves()), open_styles(painting))
+
+
+def test_a_run_with_maps_is_resumed_with_the_same_maps(
+    tiny: Weights, photograph: Image, painting: Image, tmp_path: Path
+) -> None:
+    file = tmp_path / "run.safetensors"
+    maps = (halves(), halves(RED, BLUE))
+    run_of = iterate(photograph, painting, maps=maps, **quick(tiny, iterations=3))
+    save_checkpoint(file, next(run_of))
+    next(iterate(photograph, painting, maps=maps, weights=tiny, resume=file))
+    for other, words in (
+        ({}, "it has maps, and none are given; give"),
+        ({"maps": (halves(), halves())}, "its maps are others; give"),
+        ({"maps": maps, "regions": [(halves(), None)]}, "it has no regions; give"),
+    ):
+        with pytest.raises(CheckpointError, match=words):
+            iterate(photograph, painting, weights=tiny, resume=file, **other)
 
 
 def test_on_the_command_line(tmp_path: Path) -> None:
@@ -202,6 +268,9 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     halves(BLUE, BLUE).save(tmp_path / "blue.png")
     open_image(np.arange(48, dtype=np.uint8).reshape(6, 8) % 2 * 255).save(tmp_path / "mask.png")
     drawn(80, 80).save(tmp_path / "big.png")
+    (tmp_path / "folder").mkdir()
+    red, blue = Pillow.new("RGB", (9, 9), RED), ("--map", "blue.png", "blue.png", "red.png")
+    red.save(tmp_path / "red.png")
     few = ("--size", 64, "--iterations", 2)
     pair = ("stylize", "photo.png", "a b.png")
     maps = ("--map", "content map.png", "style.jpg")
@@ -221,7 +290,12 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     small = ("--max-pixels", "4000", *few)
     cases: dict[str, Sequence[object]] = {
         "no style's map has its colour #ff0000": [*pair, "--map", "content map.png", "blue.png"],
-        "--map has 1 maps for 1 styles": [*pair, "--map", "blue.png"],
+        "--map has 1 map for content and 1 style;": [*pair, "--map", "blue.png"],
+        "STYLE is missing: --map took": ["stylize", "photo.png", "--map", "blue.png", "a b.png"],
+        "pictures stand before flags": ["stylize", "photo.png", *region, "--map", "blue.png"],
+        "only styles of weight 0": [*pair[:2], "a b.png:0", "big.png", *blue],
+        "folder: is a folder": ["stylize", "photo.png", "folder", *blue[:-1]],
+        "a b.png:0: no style has a weight above 0": [*pair[:2], "a b.png:0"],
         "gone.png: no such file": [*pair, "--map", "blue.png", "gone.png"],
         **{
             f"big.png {flag}": [*pair, flag, "big.png", *extra, *small]

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from command_line import error_line, run, run_all
+from command_line import error_line, pixels, run, run_all
 from command_line import picture as drawn
 from pictures import painted
 from PIL import Image as Pillow
 from torch import Tensor
 
+from impasto.cli import main
 from impasto.encoder import Encoder
-from impasto.errors import PictureError, SettingsError
+from impasto.errors import CheckpointError, PictureError, SettingsError
 from impasto.images import Image, read_recipe
 from impasto.objective import Objective, StyleTarget
 from impasto.settings import Settings
 from impasto.statistics import Statistics
 from impasto.styles import feathered, open_styles, shares
-from impasto.synthesis import iterate, last, stylize
+from impasto.synthesis import iterate, last, stylize, texture
 from impasto.weights import Weights
 
 LAYERS: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
@@ -222,7 +225,7 @@ def test_a_checkpoint_knows_its_regions(
     for _ in range(5):
         next(steps)
     steps.close()
-    with pytest.raises(Exception, match="style picture is another one"):
+    with pytest.raises(CheckpointError, match="it has regions, and none are given"):
         iterate(photograph, painting, weights=tiny, resume=file)
     resumed = last(iterate(photograph, painting, regions=regions, weights=tiny, resume=file))
     assert np.array_equal(resumed.image.to_numpy(), whole.image.to_numpy())
@@ -258,3 +261,46 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     for words, result in results.items():
         assert result.returncode == 2
         assert words in error_line(result)
+
+
+def test_a_texture_of_several_styles_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `show` prints of one made in Python runs, and makes the same."""
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("a.png", "b.png")):
+        drawn(48, 48, seed=seed).save(name)
+    few: dict[str, Any] = {"iterations": 2, "style_layers": "relu1_1,relu2_1"}
+    made = texture(["a.png", "b.png"], (32, 24), style_blend=(1, 2), **few)
+    made.save("made.png")
+    assert main(["show", "made.png"]) == 0
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert command[:4] == ["impasto", "texture", "a.png", "b.png"]
+    assert main([*command[1:], "-o", "again.png", "--quiet"]) == 0
+    assert np.array_equal(pixels(Path("made.png")), pixels(Path("again.png")))
+    flags = ["--size", "32x24", "--iterations", "2", "--style-layers", "relu1_1", "relu2_1"]
+    assert main(["texture", "a.png:2", "b.png:4", *flags, "--quiet"]) == 0
+    assert np.array_equal(pixels(Path("made.png")), pixels(Path("a-and-b-texture.png")))
+    assert main(["texture", "--size", "32"]) == 2
+    assert "STYLE is missing; give a picture, such as painting.jpg (" in capsys.readouterr().err
+
+
+def test_maps_and_regions_that_like_does_not_take_over_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn(48, 32).save("a.png")
+    half().save("mask.png")
+    pair = ["stylize", "a.png", "a.png", "--quiet", "-o"]
+    region, maps = ["--region", "mask.png:none"], ["--map", "mask.png", "mask.png"]
+    flags = ["--size", "32", "--iterations", "1", *region, *maps]
+    assert main([*pair, "1.png", *flags]) == 0
+    capsys.readouterr()
+    for given, words in (
+        ([], "1.png: its recipe has maps and regions; give them again with --map and --region"),
+        (region, "1.png: its recipe has maps; give them again with --map"),
+        ([*region, *maps], None),
+    ):
+        assert main([*pair, "2.png", "--like", "1.png", *given, "--overwrite", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)["warnings"]
+        assert [one for one in told if "1.png" in one] == ([] if words is None else [words])

@@ -21,10 +21,8 @@ import torch
 from torch import Tensor
 
 from impasto.feature_targets import FeatureLosses
-from impasto.statistics import Statistics
+from impasto.statistics import FEWEST_POSITIONS, Statistics
 from impasto.style_losses import StyleLossFunction
-
-FEWEST_POSITIONS = 1.0
 
 Sums = Mapping[str, Statistics]
 Derivatives = Mapping[str, tuple[Tensor, Tensor]]

@@ -8,16 +8,13 @@ precision, a run ends at the very pixels at which it would have ended unbroken.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -25,12 +22,19 @@ from torch import Tensor, device
 
 from impasto.compute import Machine
 from impasto.errors import CheckpointError, OutputError, SettingsError
+from impasto.feature_losses import seeks_neighbors
 from impasto.files import reason_of, replacing
-from impasto.images import Image
+from impasto.fingerprints import (
+    NO_FINGERPRINT,
+    fingerprint,
+    fingerprint_of_maps,
+    fingerprint_of_regions,
+    fingerprint_of_styles,
+)
 from impasto.memory import Plan
 from impasto.pyramid import Size
 from impasto.run import Run, RunState, Step
-from impasto.settings import Settings
+from impasto.settings import Settings, setting_text
 from impasto.task import Task
 from impasto.version import __version__
 
@@ -51,7 +55,10 @@ class Facts(BaseModel):
         settings: all of them by name.
         shape: height and width of the result, where the caller chose them.
         content: SHA-256 of the content's pixels, None where there is none.
-        style: that of the style's, or of all styles and regions.
+        style: that of the style's, or of all styles, regions and maps.
+        regions: that of their masks and styles; None where an older impasto does not tell them
+            apart from ``style``.
+        maps: the same of colour-coded maps.
         palette: that of the picture whose colours are taken, None where there is none.
         weights: that of the network's file.
         device: where the run was, such as ``cpu``.
@@ -75,6 +82,8 @@ class Facts(BaseModel):
     shape: tuple[int, int] | None
     content: str | None
     style: str | None
+    regions: str | None = None
+    maps: str | None = None
     palette: str | None = None
     weights: str
     device: str
@@ -98,9 +107,11 @@ class Facts(BaseModel):
             command=task.command,
             settings=task.settings.model_dump(mode="json"),
             shape=task.shape,
-            content=_fingerprint(task.content),
-            style=_fingerprint_of_styles(task),
-            palette=_fingerprint(task.palette),
+            content=fingerprint(task.content),
+            style=fingerprint_of_styles(task),
+            regions=fingerprint_of_regions(task),
+            maps=fingerprint_of_maps(task),
+            palette=fingerprint(task.palette),
             weights=task.weights,
             device=str(machine.device),
             precision=machine.precision,
@@ -118,10 +129,16 @@ class Facts(BaseModel):
         """What is another in ``task`` than in this run, in words; None if it is the same job."""
         if task.command != self.command:
             return f"it is of impasto {self.command}, not {task.command}"
+        for name, part, known in (
+            ("regions", fingerprint_of_regions(task), self.regions),
+            ("maps", fingerprint_of_maps(task), self.maps),
+        ):
+            if known not in (None, part):
+                return _of_others(name, part, known)
         for name, seen, known in (
-            ("content", _fingerprint(task.content), self.content),
-            ("style", _fingerprint_of_styles(task), self.style),
-            ("color_from", _fingerprint(task.palette), self.palette),
+            ("content", fingerprint(task.content), self.content),
+            ("style", fingerprint_of_styles(task), self.style),
+            ("color_from", fingerprint(task.palette), self.palette),
         ):
             if seen != known:
                 return f"its {name} picture is another one"
@@ -130,7 +147,7 @@ class Facts(BaseModel):
         own = Settings(**self.settings).model_dump()
         for name, value in task.settings.model_dump().items():
             if own[name] != value and name != "color_from":
-                return f"its {name} is {own[name]!r}, not {value!r}"
+                return f"its {name} is {_typed(own[name])}, not {_typed(value)}"
         if task.shape != self.shape:
             return f"its size is {_words(self.shape)}, not {_words(task.shape)}"
         return "its weights are others" if task.weights != self.weights else None
@@ -188,8 +205,8 @@ class Checkpoint:
                 continue
             if own != other:
                 raise SettingsError(
-                    f"{name} = {other!r}: the run of {self.path} has {own!r}; leave it out to "
-                    "resume that run, or begin a new one without it"
+                    f"{name} = {_typed(other)}: the run of {self.path} has {_typed(own)}; leave it "
+                    "out to resume that run, or begin a new one without it"
                 )
         self._check_palette(given is not None or "color_from" in (overrides or {}))
         return self.settings.replace(color_from=wanted.color_from)
@@ -232,7 +249,8 @@ class Checkpoint:
         """Where the run stood.
 
         Raises:
-            CheckpointError: the file cannot be read any more, or does not fit the run's levels.
+            CheckpointError: the file cannot be read any more, lacks something, or does not fit the
+                run's levels.
         """
         try:
             with safe_open(self.path, framework="pt") as file:
@@ -248,6 +266,10 @@ class Checkpoint:
         guide = tensors.pop(_GUIDE, None)
         if guide is not None and guide.shape != pixels.shape:
             raise self._unfitting()
+        within = self.facts.iteration and not self.facts.level_done
+        if within and guide is None and seeks_neighbors(self.settings):
+            missing = ValueError("the picture that its level began with is missing")
+            raise CheckpointError(_damaged(self.path, missing))
         return RunState(
             level=self.facts.level,
             iteration=self.facts.iteration,
@@ -307,7 +329,8 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
         **{_OPTIMIZER + name: value for name, value in state.optimizer.items()},
     }
     if state.guide is not None:
-        tensors[_GUIDE] = state.guide
+        # In the first step it is the optimiser's picture, and no two tensors may share memory.
+        tensors[_GUIDE] = state.guide.clone()
     if step.run.task.kept is not None:
         tensors[_KEPT] = step.run.task.kept
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -377,38 +400,12 @@ def _check_format(path: Path, facts: Mapping[str, Any]) -> None:
         )
 
 
-_fingerprints: WeakKeyDictionary[Image, str] = WeakKeyDictionary()
-
-
-def _fingerprint(picture: Image | None) -> str | None:
-    """SHA-256 of shape, pixels and alpha."""
-    if picture is None:
-        return None
-    if picture not in _fingerprints:
-        digest = hashlib.sha256()
-        for tensor in (picture.pixels, picture.alpha):
-            digest.update(repr(None if tensor is None else tuple(tensor.shape)).encode())
-            if tensor is not None:
-                digest.update(np.ascontiguousarray(tensor.detach().numpy()).data)
-        _fingerprints[picture] = digest.hexdigest()
-    return _fingerprints[picture]
-
-
-def _fingerprint_of_styles(task: Task) -> str | None:
-    """That of the style's picture; of several, and of regions, of all of them in order."""
-    parts = [[_fingerprint(picture) for picture in style.pictures] for style in task.styles]
-    if not (task.regions or task.maps) and len(parts) <= 1 and sum(map(len, parts)) <= 1:
-        return _fingerprint(task.style)
-    digest = hashlib.sha256(repr(parts).encode())
-    for region in task.regions:
-        pictures = () if region.style is None else region.style.pictures
-        digest.update(np.ascontiguousarray(region.mask.numpy()).data)
-        digest.update(repr([_fingerprint(picture) for picture in pictures]).encode())
-    for part in task.maps:
-        digest.update(repr((tuple(part.mask.shape), *part.styles)).encode())
-        for mask in (part.mask, *(mask for _, mask in part.styles.values())):
-            digest.update(np.ascontiguousarray(mask.numpy()).data)
-    return digest.hexdigest()
+def _of_others(name: str, seen: str, known: str) -> str:
+    """How regions or maps with these fingerprints differ from those of the run."""
+    nothing = NO_FINGERPRINT
+    if nothing in (seen, known):
+        return f"it has no {name}" if known == nothing else f"it has {name}, and none are given"
+    return f"its {name} are others"
 
 
 def _machine_words(device: str, precision: str, threads: int) -> str:
@@ -421,6 +418,12 @@ def _below(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for name, tensor in tensors.items()
         if name.startswith(start)
     }
+
+
+def _typed(value: Any) -> str:
+    """A setting's value as a user writes it, in quotes where it is a text or has spaces."""
+    text = setting_text(value)
+    return repr(text) if isinstance(value, str) or " " in text else text
 
 
 def _words(shape: Size | None) -> str:

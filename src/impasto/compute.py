@@ -91,6 +91,9 @@ class Compute:
             on in tiles, with the same result. If None, a third of what is free; what cannot be
             done with that takes as little more as it needs, up to four fifths.
         max_pixels: width times height of the largest picture file to read, 1 or more.
+
+    Raises:
+        SettingsError: ``max_pixels`` below 1; all else is refused by `machine`.
     """
 
     device: str = "auto"
@@ -98,6 +101,11 @@ class Compute:
     threads: int | None = None
     memory: int | str | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        # Not left to `machine`: pictures are read before it is asked.
+        if self.max_pixels < 1:
+            raise SettingsError(f"max_pixels = {self.max_pixels}: must be 1 or more")
 
     def machine(self) -> Machine:
         """What these wishes come to on this machine.
@@ -113,8 +121,6 @@ class Compute:
             raise SettingsError(
                 f"threads = {self.threads}: must be 1 to {most_threads}, the processors here"
             )
-        if self.max_pixels < 1:
-            raise SettingsError(f"max_pixels = {self.max_pixels}: must be 1 or more")
         free = free_memory(device)
         memory = parse_memory(self.memory)
         if memory is not None:

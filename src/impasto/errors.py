@@ -12,12 +12,18 @@
     └── DivergenceError    an optimisation that became NaN or infinite and could not be saved
 
     UserWarning
-    └── RegionWarning      a region that some layers hardly see, while others do
+    └── RegionWarning      a region that some layers hardly see, while others do, or that a recipe
+                           has and the run has not
 
 Messages name the offending value, the allowed range and the remedy, in one line. The command
 line prints them after ``impasto: `` and leaves with ``exit_code``: 2 where the caller asked for
 something impossible, 1 where the run itself failed.
 """
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 map``, ``2 maps``."""
+    return f"{number} {noun}" + "s" * (number != 1)
 
 
 class ImpastoError(Exception):
@@ -57,4 +63,7 @@ class DivergenceError(ImpastoError):
 
 
 class RegionWarning(UserWarning):
-    """A region that is too small for some layers, which then say nothing of it."""
+    """A region that is too small for some layers, which then say nothing of it.
+
+    On the command line also regions and maps that the recipe of ``--like`` has and the run has not.
+    """

@@ -1,8 +1,7 @@
 """Style losses that look at the features themselves, not only at their sums; formulas and sources.
 
-They are not `additive`: the parts of a picture that is worked on in tiles cannot be told apart from
-the whole, so a level must fit into memory. F is a layer's feature map with N positions, Y the
-style's, |y|^2 the mean over the style's positions of a feature's sum of squares.
+They do not add up over tiles, so a level must fit into memory. F is a layer's feature map with N
+positions, Y the style's, |y|^2 the mean over the style's positions of a feature's sum of squares.
 
 =========  ===================================================================================
 name       loss per layer, scale-free
@@ -19,17 +18,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import ClassVar, Protocol, Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
-from impasto.settings import StyleLoss
-from impasto.statistics import as_matrix
+from impasto.settings import Settings, StyleLoss
+from impasto.statistics import as_matrix, in_float64
 
 MOST_POSITIONS = 16_384
-"""How many positions are sorted along one direction, and how many of a style are looked at."""
+"""How many positions of a style are looked at, and how many are sorted along one direction as long
+as the directions together see them all; beyond this many times C, each sees its part of them."""
 
 _TINY = 1e-12
 _SLICED_FACTOR = 14.0
@@ -37,9 +36,6 @@ _SLICED_FACTOR = 14.0
 
 class FeatureLoss(Protocol):
     """A style loss of one layer that looks at the picture's features."""
-
-    additive: ClassVar[bool]
-    """False: it is no function of sums over positions."""
 
     def __call__(
         self, features: Tensor, weight: float = 1.0, counts: Tensor | None = None
@@ -79,8 +75,6 @@ class SlicedLoss:
         seed: of the parts that each direction sees.
     """
 
-    additive: ClassVar[bool] = False
-
     directions: Tensor
     target: Tensor
     size: Tensor
@@ -112,7 +106,7 @@ class SlicedLoss:
                 shares = projected.new_full((1, projected.shape[1]), 1 / projected.shape[1])
             else:
                 own = counts.reshape(-1)[part].to(projected)
-                shares = (own / own.sum().clamp_min(1))[order]
+                shares = (own / own.sum().clamp_min(_TINY))[order]
             difference = projected - self._quantiles(shares, self.target[number :: len(parts)])
             moved = difference * shares
             value = value + factor * (moved * difference).sum(1).sum()
@@ -134,10 +128,13 @@ class SlicedLoss:
     def _quantiles(shares: Tensor, target: Tensor) -> Tensor:
         """Values of ``target`` (k, R) at the middles of sorted ``shares``, (k, n) or (1, n)."""
         last = target.shape[1] - 1
-        middles = shares.cumsum(1, dtype=torch.float64) - shares / 2
+        wide = in_float64(shares)
+        middles = wide.cumsum(1) - wide / 2
         place = (middles * target.shape[1] - 0.5).clamp(0, last)
         below = place.long()
-        above, between = (below + 1).clamp(max=last), (place - below).to(target.dtype)
+        between = (place - below).to(target)
+        below = below.to(target.device)
+        above = (below + 1).clamp(max=last)
         if len(shares) == 1:
             return target[:, below[0]].lerp(target[:, above[0]], between)
         return target.gather(1, below).lerp(target.gather(1, above), between)
@@ -149,7 +146,7 @@ class NeighborLoss:
 
     mean_i |F_i - T_i|^2 / |y|^2: 1 for a picture whose features are all zero. Source: Kolkin,
     Kucera, Paris, Sykora, Shechtman, Shakhnarovich, Neural Neighbor Style Transfer, 2022,
-    section 3; how T is made is in `neighbor_targets`. Where this leaves the paper: it compares
+    section 3; how T is made is in `neighbors`. Where this leaves the paper: it compares
     directions (cosine distance) and corrects the colours afterwards; squared differences tell
     colours and contrast, too, and so the style's come by themselves.
 
@@ -157,8 +154,6 @@ class NeighborLoss:
         target: T, (1, C, h, w).
         size: |y|^2.
     """
-
-    additive: ClassVar[bool] = False
 
     target: Tensor
     size: Tensor
@@ -172,18 +167,22 @@ class NeighborLoss:
         if counts is None:
             moved = difference / (features.shape[2] * features.shape[3])
         else:
-            moved = difference * (counts / counts.sum().clamp_min(1)).to(wide)
+            moved = difference * (counts / counts.sum().clamp_min(_TINY)).to(wide)
         factor = weight / self.size
         value = factor * (moved * difference).sum(1).sum()
         return value, (moved * (2 * factor)).to(features.dtype)
 
 
-FEATURE_LOSSES: Mapping[StyleLoss, type[FeatureLoss]] = MappingProxyType(
-    {"sliced": SlicedLoss, "neighbors": NeighborLoss}
-)
-"""By those names that `Settings.style_loss` allows and `style_losses.STYLE_LOSSES` has not."""
+FEATURE_LOSSES: tuple[StyleLoss, ...] = ("sliced", "neighbors")
+"""Those that `Settings.style_loss` allows and `style_losses.STYLE_LOSSES` has not;
+`feature_targets.feature_losses` makes them."""
 
 
 def feature_losses_in(names: Mapping[StyleLoss, float]) -> list[StyleLoss]:
     """The losses of `FEATURE_LOSSES` that have a weight."""
     return [name for name, weight in names.items() if weight and name in FEATURE_LOSSES]
+
+
+def seeks_neighbors(settings: Settings) -> bool:
+    """Whether neighbours are sought at each level, for which its first picture must be known."""
+    return bool(settings.style_loss.get("neighbors") and settings.weights.style)

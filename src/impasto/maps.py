@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.errors import PictureError, SettingsError
+from impasto.errors import PictureError, SettingsError, counted
 from impasto.images import Image, ImageSource, open_image
 from impasto.pyramid import Size, resize
 from impasto.styles import Style, feathered
@@ -34,6 +34,9 @@ _FLAT = 6  # most difference between neighbours in a flat area, of 255
 _FEWEST = 16  # pixels of flat areas that make a colour; in small maps fewer
 _MOST_COLORS = 32
 _NONE = 255  # the number of no colour
+_LEAST_FLAT = 0.2  # share of flat areas in a map; JPEG leaves 0.26 of one of 40 x 40 pixels
+_LEAST_FLAT_OF_MANY, _MANY = 0.5, 8  # the same where there are more colours than are drawn by hand
+_MOST_LISTED = 6
 _BESIDE = 9  # side in pixels of the square in which the colours beside a pixel are looked for
 
 MapsSource: TypeAlias = tuple[ImageSource, ImageSource | Sequence[ImageSource]]
@@ -83,15 +86,22 @@ def open_maps(
             "style"
         )
     others: list[Any] = list(source[1]) if isinstance(source[1], list | tuple) else [source[1]]
+    if not styles:
+        raise SettingsError(
+            "maps: there is no style that they could divide; give one, or leave the maps out"
+        )
     if len(others) != len(styles):
         raise SettingsError(
-            f"maps: there are {len(others)} maps of styles for {len(styles)} styles; give one map "
-            "for the content, then one for each style"
+            f"maps: there {'is' if len(others) == 1 else 'are'} {counted(len(others), 'map')} of "
+            f"styles for {counted(len(styles), 'style')}; give one map for the content, then one "
+            "for each style"
         )
-    if any(len(style.pictures) != 1 for style in styles):
-        raise SettingsError(
-            "maps: a style that is a folder cannot have a map; give a single picture as the style"
-        )
+    for number, style in enumerate(styles, start=1):
+        if len(style.pictures) != 1:
+            raise SettingsError(
+                f"maps: style {number} is a folder of {len(style.pictures)} pictures, and only a "
+                "single picture can have a map; give one of them as the style"
+            )
     files = [source[0], *others]
     names = [_name(file, number) for number, file in enumerate(files)]
     pictures = [_in_bytes(name, opened(file)) for name, file in zip(names, files, strict=True)]
@@ -117,13 +127,14 @@ def find_palette(
         The palette, (3,) each; and for each map the numbers of the colours that it has.
 
     Raises:
-        PictureError: a map with more than 32 colours, or without a flat area.
+        PictureError: a map with more than 32 colours, or with too few flat areas.
     """
     palette: list[Tensor] = []
     owned: list[list[int]] = []
     for name, picture in zip(names, maps, strict=True):
         least = min(_FEWEST, max(1, picture[0, 0].numel() // 1000))
-        colors, counts = _colors_of(picture, _flat_areas(picture))
+        flat = _flat_areas(picture)
+        colors, counts = _colors_of(picture, flat)
         own: list[int] = []
         for number, known in enumerate(palette):
             if _taken(colors, counts, known) >= least:
@@ -142,6 +153,13 @@ def find_palette(
             raise PictureError(
                 f"{name}: has no area of one colour, so that it is no colour-coded map; paint each "
                 "region in one flat colour, some pixels wide"
+            )
+        share = float(flat.float().mean())
+        if share < _LEAST_FLAT or (share < _LEAST_FLAT_OF_MANY and len(own) > _MANY):
+            raise PictureError(
+                f"{name}: only {share:.0%} of it are areas of one colour, so that it is no "
+                "colour-coded map but a photograph or a painting; paint each region in one flat "
+                "colour"
             )
         owned.append(own)
     return palette, owned
@@ -209,12 +227,18 @@ def _paired(
         regions.append(MapRegion(f"{names[0]}: {code}", masks[0], styles))
         missing += [] if styles else [code]
     if missing:
-        known = ", ".join(hexadecimal(color) for color in palette)
+        known = _listed([hexadecimal(color) for color in palette], ", ")
         raise PictureError(
-            f"{names[0]}: no style's map has its colour {' nor '.join(missing)} (all maps "
+            f"{names[0]}: no style's map has its colour {_listed(missing, ' nor ')} (all maps "
             f"together: {known}); paint a part of a style's map in it, or another colour here"
         )
     return tuple(regions)
+
+
+def _listed(codes: Sequence[str], joint: str) -> str:
+    """The first few of them, and how many more there are."""
+    more = len(codes) - _MOST_LISTED
+    return joint.join(codes[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _name(file: object, number: int) -> str:

@@ -17,23 +17,15 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from impasto.areas import (
-    FEWEST_POSITIONS,
-    Area,
-    Derivatives,
-    KnownStyle,
-    Look,
-    Sums,
-    style_terms,
-)
+from impasto.areas import Area, Derivatives, KnownStyle, Look, Sums, style_terms
 from impasto.areas import StyleTarget as StyleTarget  # for callers
 from impasto.content import Content, Samples, weighted
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
 from impasto.feature_losses import feature_losses_in
-from impasto.feature_targets import feature_losses, mixed
+from impasto.feature_targets import Part, feature_losses, mixed
 from impasto.losses import add_total_variation
 from impasto.settings import LARGEST_SIDE, Settings
-from impasto.statistics import Statistics, pull_back
+from impasto.statistics import FEWEST_POSITIONS, Statistics, pull_back
 from impasto.style_losses import (
     STYLE_LOSSES,
     StyleLossFunction,
@@ -118,8 +110,7 @@ class Objective:
             found, shares = Content.of(encoder, settings, content, tiles, masks, keep=keep_content)
             objective = replace(objective, content=found)
         seen = mixed(content, guide)
-        own = [objective._area(*both, seen) for both in zip(targets, shares, strict=True)]
-        return replace(objective, areas=tuple(own))
+        return replace(objective, areas=objective._areas(targets, shares, seen))
 
     @torch.inference_mode(False)
     def __call__(self, picture: Tensor) -> Evaluation:
@@ -167,18 +158,29 @@ class Objective:
     def _style_layers(self) -> set[str]:
         return {layer for area in self.areas for layer in {**area.losses, **area.features}}
 
-    def _area(self, target: StyleTarget, share: float, seen: Tensor | None) -> Area:
-        layers = weighted(self.settings.style_layers, self.settings.weights.style * share)
+    def _areas(
+        self, targets: Sequence[StyleTarget], shares: Sequence[float], seen: Tensor | None
+    ) -> tuple[Area, ...]:
+        weights = [self.settings.weights.style * share for share in shares]
+        layers = [weighted(self.settings.style_layers, weight) for weight in weights]
         if not feature_losses_in(self.settings.style_loss):
-            return Area(self._summed_losses(layers, target.styles), {}, target.mask)
-        styles: list[tuple[float, Iterable[Look]]] = [  # seen twice
-            (weight, pictures if isinstance(pictures, KnownStyle) else list(pictures))
-            for weight, pictures in target.styles
+            return tuple(
+                Area(self._summed_losses(own, target.styles), {}, target.mask)
+                for target, own in zip(targets, layers, strict=True)
+            )
+        styles: list[list[tuple[float, Iterable[Look]]]] = [  # seen twice
+            [(share, x if isinstance(x, KnownStyle) else list(x)) for share, x in target.styles]
+            for target in targets
         ]
-        features = feature_losses(
-            self.encoder, layers, styles, self.settings, seen=seen, mask=target.mask
+        parts = [
+            Part(own, [(share, list(x)) for share, x in blend], target.mask)
+            for target, own, blend in zip(targets, layers, styles, strict=True)
+        ]
+        features = feature_losses(self.encoder, parts, self.settings, seen)
+        return tuple(
+            Area(self._summed_losses(part.layers, blend), found, part.mask)
+            for part, blend, found in zip(parts, styles, features, strict=True)
         )
-        return Area(self._summed_losses(layers, styles), features, target.mask)
 
     def _summed_losses(
         self,

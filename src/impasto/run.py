@@ -12,7 +12,7 @@ from impasto.capture import captured
 from impasto.compute import Machine, release_memory
 from impasto.encoder import Encoder
 from impasto.errors import CheckpointError
-from impasto.feature_losses import feature_losses_in
+from impasto.feature_losses import feature_losses_in, seeks_neighbors
 from impasto.images import Image
 from impasto.memory import Plan, plan
 from impasto.objective import Evaluation, Objective
@@ -228,7 +228,7 @@ class Run:
         if not state.iteration:
             pixels = self._start_of(level, pixels)
         guide = None
-        if self.task.settings.style_loss.get("neighbors"):
+        if seeks_neighbors(self.task.settings):
             guide = pixels if state.guide is None else state.guide
         state = replace(state, pixels=pixels, optimizer={}, guide=guide)
         if not state.level_done:

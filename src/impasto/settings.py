@@ -106,7 +106,7 @@ def parse_weighted(value: object, known: Iterable[str], what: str, example: str)
                 pairs.append((name, weight if equals else 1.0))
     else:
         raise ValueError(f"must be {what} names, such as {example}")
-    if not pairs:
+    if not any(name for name, _ in pairs):
         raise ValueError(f"names no {what}; give at least one, such as {example}")
     weighted: dict[str, Any] = {}
     for name, weight in pairs:
@@ -116,6 +116,18 @@ def parse_weighted(value: object, known: Iterable[str], what: str, example: str)
             raise ValueError(f"{what} {name!r} is given twice; give it once")
         weighted[name] = weight
     return weighted
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value as a user writes it behind its flag; several parts apart by a space."""
+    if isinstance(value, Mapping):
+        parts = ((layer, setting_text(weight)) for layer, weight in value.items())
+        return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    if value is None:
+        return "none"
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def _parse_numbers(value: object) -> object:
@@ -206,7 +218,7 @@ class Settings(BaseModel):
     style_loss: Annotated[StyleLossWeights, STYLE] = Field(
         default={"covariance": 1.0}, min_length=1
     )
-    """What of the style's features is matched: Gram matrix, mean and covariance (their squared
+    """What of the style is matched: Gram matrix, mean and covariance of its features (squared
     differences, or the Wasserstein distance), each channel's mean and deviation, the features'
     distribution (sliced) or their nearest neighbours (neighbors); or a sum, each with a weight:
     covariance wasserstein=0.5."""
@@ -303,7 +315,7 @@ class Settings(BaseModel):
     """Let a small texture grow: its style stays as large as it is, in a result of any size."""
 
     seed: Annotated[int, PAINT] = Field(0, ge=0, lt=2**63)
-    """Seed of all that is random: noise, directions, positions drawn. Same seed, machine and
+    """Seed of what is random: noise, and what sliced and neighbors draw. Same seed, machine and
     settings: same pixels."""
 
     def __init__(self, **given: Any) -> None:

@@ -19,6 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+FEWEST_POSITIONS = 1.0
+"""A layer that sees less of a part of a picture leaves it out."""
+
 _FEWEST_ROWS, _MOST_PARTS = 512, 64
 
 
@@ -96,6 +99,11 @@ class Statistics:
     def covariance(self) -> Tensor:
         """(C, C): the covariance of the features (divided by N, not N - 1)."""
         return self.gram - torch.outer(self.mean, self.mean)
+
+
+def in_float64(values: Tensor) -> Tensor:
+    """``values`` in float64; on the processor where the device, as Apple's, does not have it."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
 
 
 def as_matrix(features: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from impasto.settings import Normalization, StyleLoss
-from impasto.statistics import Statistics
+from impasto.statistics import Statistics, in_float64
 
 _TINY = 1e-12
 _WASSERSTEIN_FACTOR, _MEAN_STD_FACTOR = 3.0, 4.0
@@ -269,9 +269,7 @@ def _shrunk(eigenvalues: Tensor, floor: Tensor) -> Tensor:
 
 
 def _in_float64(sums: Statistics) -> Statistics:
-    """The sums in float64; on the processor where the device, as Apple's, does not have it."""
-    device = torch.device("cpu") if sums.sum.device.type == "mps" else sums.sum.device
-    return Statistics(sums.count, sums.sum.to(device).double(), sums.product.to(device).double())
+    return Statistics(sums.count, in_float64(sums.sum), in_float64(sums.product))
 
 
 STYLE_LOSSES: Mapping[StyleLoss, Callable[[Statistics, Normalization], StyleLossFunction]] = (

@@ -179,11 +179,11 @@ def check_region(name: str, share: Tensor, size: Size, layers: Iterable[str]) ->
     pixels = float(share.mean()) * size[0] * size[1] if share.numel() else 0.0
     found = f"{name}: the region has {pixels:.0f} pixels of a picture of {size[1]}x{size[0]}"
     remedy = "use a larger --size, a larger region or shallower layers"
-    if pixels < 0.5:
+    if is_empty(share, size):
         raise PictureError(
             f"{name}: the region is empty at {size[1]}x{size[0]}: nothing of it is white in its "
-            "mask (or of its colour in its map), or other regions or --style-crop cover it; leave "
-            "it out, or paint it larger"
+            "mask (or of its colour in its map), or other regions, alpha or --style-crop hide it; "
+            "leave it out, or paint it larger"
         )
     needs = {layer: stride(layer) ** 2 for layer in layers}
     blind = [layer for layer, least in needs.items() if pixels < least]
@@ -196,6 +196,11 @@ def check_region(name: str, share: Tensor, size: Size, layers: Iterable[str]) ->
         least = min(needs[layer] for layer in blind)
         words = f"{found}, too few for {', '.join(sorted(blind))}, which need {least} or more"
         warnings.warn(f"{words} and do not count there: {remedy}", RegionWarning, stacklevel=2)
+
+
+def is_empty(share: Tensor, size: Size) -> bool:
+    """Whether a region has less than half a pixel of a picture of ``size``; see `check_region`."""
+    return not share.numel() or float(share.mean()) * size[0] * size[1] < 0.5
 
 
 def feathered(mask: Tensor, width: float) -> Tensor:

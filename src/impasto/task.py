@@ -10,6 +10,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from impasto import blending
 from impasto.areas import KnownStyle, Look
@@ -41,6 +42,7 @@ TRANSFERS = {
 }
 """What is done with the style's colours before it is looked at, by the setting ``color``."""
 
+_SHARP = "nearest-exact"
 _LOOK = 1024  # long side of the pictures whose colours are compared: a million say no more
 
 
@@ -138,12 +140,12 @@ class Task:
         """What each part of a picture of ``size`` is painted in, on a device."""
         weights = self.settings.style_blend
         everything: dict[int, Tensor | None] = dict.fromkeys(range(len(self.styles)))
-        blends = []
+        blends, known = [], dict[tuple[Image, Size], Tensor]()
         for masks in self._style_masks or [everything]:
             base = [
                 (
                     weights[min(number, len(weights) - 1)],
-                    self._looks(self.styles[number], number, size, place, mask),
+                    self._looks(self.styles[number], number, size, place, mask, known),
                 )
                 for number, mask in masks.items()
             ]
@@ -152,7 +154,8 @@ class Task:
         for region in self.regions:
             blends.append([])
             if region.style is not None:
-                blends[-1].append((1.0, self._looks(region.style, number, size, place)))
+                pictures = self._looks(region.style, number, size, place, None, {})
+                blends[-1].append((1.0, pictures))
                 number += 1
         for blend, share in zip(blends, self.shares, strict=True):
             if not blend:
@@ -184,10 +187,11 @@ class Task:
         number: int,
         size: Size,
         place: torch.device,
-        part: Tensor | None = None,
+        part: Tensor | None,
+        known: dict[tuple[Image, Size], Tensor],
     ) -> Iterable[Look]:
         """`_pictures`, with a memory where they depend on nothing but the style and its size."""
-        looked_at = functools.partial(self._pictures, style, number, size, place, part)
+        looked_at = functools.partial(self._pictures, style, number, size, place, part, known)
         if part is not None or self._transfers:
             return looked_at()
         used = tuple(self.own_and_used(picture, size, number)[1] for picture in style.pictures)
@@ -200,20 +204,42 @@ class Task:
         number: int,
         size: Size,
         place: torch.device,
-        part: Tensor | None = None,
+        part: Tensor | None,
+        known: dict[tuple[Image, Size], Tensor],
     ) -> Iterator[Look]:
         """A style's pictures as they are looked at for ``size``, one by one, with their masks.
 
-        ``part`` (1, 1, h, w), of any size, says what of them counts beside their alpha.
+        ``part`` (1, 1, h, w), of any size, says what of them counts beside their alpha. With maps
+        a picture is made once for all its parts, and remembered in ``known``.
         """
         for picture in style.pictures:
             used = self.own_and_used(picture, size, number)[1]
-            pixels = self._colored(picture, resize(self.cropped(picture.pixels), used))
-            alpha = None if picture.alpha is None else _meaningful(self.cropped(picture.alpha))
-            shapes = [alpha, None if part is None else self.cropped(part)]
-            counts = [resize(one, used).clamp(0, 1) for one in shapes if one is not None]
-            mask = functools.reduce(torch.mul, counts).to(place) if counts else None
-            yield pixels.to(place), mask
+            pixels = known.get((picture, used))
+            if pixels is None:
+                pixels = resize(self.cropped(picture.pixels), used)
+                pixels = self._colored(picture, pixels).to(place)
+            if part is not None:
+                known[picture, used] = pixels
+            mask = self.style_mask(picture, used, part)
+            yield pixels, None if mask is None else mask.to(place)
+
+    def style_mask(self, picture: Image, used: Size, part: Tensor | None) -> Tensor | None:
+        """How much each pixel of a style's picture counts, (1, 1, *used), 0..1; None for all alike.
+
+        Args:
+            picture: of a style.
+            used: height and width at which it is looked at.
+            part: (1, 1, h, w), of any size: what of it counts beside its alpha; None for all of it.
+        """
+        alpha = None if picture.alpha is None else _meaningful(self.cropped(picture.alpha))
+        counts = alpha
+        if part is not None:
+            counts = self.cropped(part)
+            if not counts.numel():  # nothing of it is left
+                return counts.new_zeros(1, 1, *used)
+            if alpha is not None:  # sharp edges, so that no hidden pixel beside them comes in
+                counts = alpha * functional.interpolate(counts, alpha.shape[2:], mode=_SHARP)
+        return None if counts is None else resize(counts, used).clamp(0, 1)
 
     @cached_property
     def shares(self) -> list[Tensor | None]:

@@ -8,7 +8,7 @@ from impasto.encoder import min_size
 from impasto.errors import PictureError, SettingsError
 from impasto.images import Image
 from impasto.pyramid import Size
-from impasto.styles import check_region
+from impasto.styles import check_region, is_empty
 from impasto.task import Task, with_weight
 
 
@@ -84,23 +84,30 @@ def _check_regions(task: Task, final: Size) -> None:
     """That no region is empty, or too small for what it is to be painted in."""
     styled = with_weight(task.settings.style_layers) if task.settings.weights.style else set()
     own = [(r.name, styled if r.style is not None else set()) for r in task.regions]
-    named = [*((part.name, styled) for part in task.maps), *own]
     for region in task.regions:
         if not torch.isfinite(region.mask).all():
             raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
-    first = len(task.shares) - len(named)  # what no region covers is none
-    for (name, layers), share in zip(named, task.shares[first:], strict=True):
+    first = len(task.shares) - len(own)
+    for (name, layers), share in zip(own, task.shares[first:], strict=True):
         assert share is not None  # there are regions
         check_region(name, share, final, layers)
     blend = task.settings.style_blend
-    for part in task.maps:
+    for part, share in zip(task.maps, task.shares[:first] if task.maps else (), strict=True):
+        assert share is not None  # there are maps
+        if task.regions and is_empty(share, final) and not is_empty(part.mask, final):
+            continue  # regions cover all of it
+        check_region(part.name, share, final, styled)
         for number, (name, mask) in part.styles.items():
-            used = task.own_and_used(task.styles[number].pictures[0], final, number)[1]
-            check_region(name, task.cropped(mask), used, styled)
+            picture = task.styles[number].pictures[0]
+            used = task.own_and_used(picture, final, number)[1]
+            counts = task.style_mask(picture, used, mask)
+            assert counts is not None  # there is a mask
+            check_region(name, counts, used, styled)
         if not any(blend[min(number, len(blend) - 1)] for number in part.styles):
+            those = " and ".join(name for name, _ in part.styles.values())
             raise SettingsError(
-                f"style_blend = {blend}: leaves no style a weight that has the colour of "
-                f"{part.name}; give one of them a weight above 0"
+                f"{part.name}: only styles of weight 0 have this colour in their maps ({those}); "
+                "give one of them a weight above 0"
             )
 
 

@@ -24,8 +24,8 @@ COMMANDS = {
         f"Without -o the result is CONTENT-in-STYLE.png {_FILES}. Ctrl-C keeps the picture so far.",
     ),
     "painting:texture": (
-        "STYLE [-o OUT] [--size WxH] [OPTIONS]",
-        "Paint the style alone, from noise.",
+        "STYLE[:WEIGHT]... [-o OUT] [--size WxH] [OPTIONS]",
+        "Paint the style alone, or several together, from noise.",
         f"Without -o the result is STYLE-texture.png {_FILES}.",
     ),
     "painting:reconstruct": (

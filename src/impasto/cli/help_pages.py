@@ -116,30 +116,42 @@ def _label(argument: Argument, *, full: bool) -> str:
 def _full(argument: Argument) -> str:
     """All there is to say: the help, what may be chosen, the default."""
     words = [argument.parameter.help or ""]
-    if choices := _choices(argument):
+    choices = _choices(argument)
+    if choices and choices not in words[0]:
         words.append(f"[{choices}]")
     default = _default(argument)
     return " ".join([*words, *([f"[default: {default}]"] if default else [])])
 
 
 def _brief(argument: Argument) -> str:
-    """One line: the first sentence, of a long one what stands before the colon; the default."""
+    """The first sentence, and the default where it fits into the same line.
+
+    Of a sentence of more than two lines what stands before the colon, with the names that may be
+    given, if two lines hold these.
+    """
     room = _width() - _COLUMN
     text = re.split(r"(?<=\.)(?<! al\.) ", " ".join((argument.parameter.help or "").split()))[0]
     head, colon, _ = text.partition(": ")
-    if colon and len(text) > room:
+    if colon and _lines(text, room) > 2:
         listed = f"{head}: {_choices(argument)}."
-        text = listed if _choices(argument) and len(listed) <= room else f"{head}."
+        text = listed if _choices(argument) and _lines(listed, room) <= 2 else f"{head}."
     default = _default(argument)
     with_default = f"{text} [{default}]"
-    tells = default not in ("", "none", "auto", "False") and len(with_default) <= room
-    return with_default if tells else text
+    tells = default not in ("", "none", "auto", "False")
+    return with_default if tells and _lines(with_default, room) == _lines(text, room) else text
+
+
+def _lines(text: str, width: int) -> int:
+    return len(textwrap.wrap(text, width, break_on_hyphens=False))
 
 
 def _choices(argument: Argument) -> str:
-    """The names that may be given; empty where there is more than names."""
+    """The names that may be given, weighted or not; empty where there is more than names."""
     choices = argument.parameter.choices
-    return ", ".join(choices) if isinstance(choices, tuple) else ""
+    if isinstance(choices, tuple):
+        return ", ".join(choices)
+    weighted = re.search(r"\[([\w-]+(?:, [\w-]+)+); weights", argument.parameter.help or "")
+    return weighted[1] if weighted else ""
 
 
 def _default(argument: Argument) -> str:

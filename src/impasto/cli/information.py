@@ -13,11 +13,11 @@ from cyclopts import Parameter
 
 from impasto.cli.app import app
 from impasto.cli.run_flags import STANDARD_STREAM
-from impasto.cli.settings_flags import check_names, setting_text
+from impasto.cli.settings_flags import check_names
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
 from impasto.presets import PRESETS, command_defaults
-from impasto.settings import Settings, nearest
+from impasto.settings import Settings, nearest, setting_text
 
 if TYPE_CHECKING:
     from impasto.recipes import Inputs, Recipe
@@ -96,8 +96,10 @@ def _pictures(recipe: Recipe) -> list[str]:
     """The inputs of a command line, where the recipe tells them or how many they were."""
     made_of, blend = recipe.inputs, recipe.settings.get("style_blend")
     if made_of is None:
-        more = isinstance(blend, Sequence) and recipe.command == "stylize"
-        return ["CONTENT", *["STYLE"] * len(blend)] if more and blend else []
+        first: dict[str, list[str]] = {"stylize": ["CONTENT"], "texture": []}
+        if recipe.command not in first or not isinstance(blend, Sequence) or not blend:
+            return []
+        return [*first[recipe.command], *["STYLE"] * len(blend)]
     content = [_argument(made_of.content, "CONTENT")]
     styles = [_argument(style, "STYLE") for style in made_of.styles]
     if recipe.command != "stylize":

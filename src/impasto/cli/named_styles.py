@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from impasto.cli.run_flags import STANDARD_STREAM, stem
-from impasto.errors import SettingsError
+from impasto.errors import SettingsError, counted
 from impasto.settings import Settings
 
 
@@ -32,25 +33,58 @@ class NamedStyles:
 
     @classmethod
     def of(
-        cls, styles: Sequence[str], regions: Sequence[str] = (), maps: Sequence[str] = ()
+        cls,
+        styles: Sequence[str],
+        regions: Sequence[str] = (),
+        maps: Sequence[str] = (),
+        command: str = "stylize",
     ) -> NamedStyles:
         """From ``STYLE[:WEIGHT]...``, ``MASK:STYLE...``, and the maps of content and styles.
+
+        ``command`` is the one that they were given to.
 
         Raises:
             SettingsError: no style, a region of another form, too few or too many maps, or an
                 option that is unknown.
         """
-        named = cls(*_blended(styles), [_region(one) for one in regions], list(maps))
-        if not named.styles and not named.regions:
+        named = cls(*_blended(styles, command), [_region(one) for one in regions], list(maps))
+        if maps:
+            named.check_maps()
+        elif not named.styles and not named.regions:
+            region = ", or a --region" if command == "stylize" else ""
             raise SettingsError(
-                "STYLE is missing; give a picture, such as painting.jpg, or a --region"
+                f"STYLE is missing; give a picture, such as painting.jpg{region} (pictures stand "
+                "before flags)"
             )
-        if maps and len(maps) != 1 + len(named.styles):
+        if named.blend is not None and not any(named.blend):
             raise SettingsError(
-                f"--map has {len(maps)} maps for {len(named.styles)} styles; give one for the "
-                "content, then one for each style, behind one --map"
+                f"{' '.join(styles)}: no style has a weight above 0; give one of them more"
             )
         return named
+
+    def check_maps(self) -> None:
+        """Checks that every style can have its map.
+
+        Raises:
+            SettingsError: it cannot.
+        """
+        if not self.styles:
+            raise SettingsError(
+                f"STYLE is missing: --map took all that follows it ({' '.join(self.maps)}), and "
+                "pictures stand before flags; give the style that the maps divide before --map"
+            )
+        if len(self.maps) != 1 + len(self.styles):
+            raise SettingsError(
+                f"--map has {counted(len(self.maps), 'map')} for content and "
+                f"{counted(len(self.styles), 'style')}; give one for the content, then one for "
+                "each style, behind one --map"
+            )
+        for style in self.styles:
+            if Path(style).is_dir():
+                raise SettingsError(
+                    f"{style}: is a folder, and with --map each style is a single picture; give "
+                    "one of its pictures"
+                )
 
     def settings(self, own: Collection[str]) -> dict[str, Any]:
         """The settings that follow, beside those of flags, whose names are ``own``."""
@@ -79,7 +113,7 @@ class NamedStyles:
         return [style for _, style in self.regions if style is not None]
 
 
-def _blended(styles: Sequence[str]) -> tuple[list[str], list[float] | None]:
+def _blended(styles: Sequence[str], command: str) -> tuple[list[str], list[float] | None]:
     """The files of ``STYLE:WEIGHT``, and the weights if any is given."""
     names, weights = [], []
     for style in styles:
@@ -87,7 +121,7 @@ def _blended(styles: Sequence[str]) -> tuple[list[str], list[float] | None]:
             known = [f"--{name.replace('_', '-')}" for name in Settings.model_fields]
             close = difflib.get_close_matches(style, known, n=1)
             hint = f". Did you mean {close[0]}?" if close else ";"
-            raise SettingsError(f"unknown option: {style}{hint} See impasto stylize --help")
+            raise SettingsError(f"unknown option: {style}{hint} See impasto {command} --help")
         match = re.fullmatch(r"(.+):(\d*\.?\d+)", style)
         plain = match is None or os.path.lexists(style)
         names.append(style if plain or match is None else match[1])

@@ -21,11 +21,11 @@ from impasto.cli.run_flags import (
     stem,
 )
 from impasto.cli.running import Job, perform
-from impasto.cli.settings_flags import GivenSettings, setting_text, takes_flags
+from impasto.cli.settings_flags import GivenSettings, takes_flags
 from impasto.errors import SettingsError
 from impasto.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.presets import command_defaults
-from impasto.settings import LARGEST_SIDE, Settings
+from impasto.settings import LARGEST_SIDE, Settings, setting_text
 
 if TYPE_CHECKING:
     from impasto.run import Step
@@ -39,20 +39,23 @@ def picture(what: str) -> Parameter:
     return Parameter(help=f"{what} {FORMATS}", group=PAINT.title, allow_leading_hyphen=True)
 
 
+StyleNames = Annotated[
+    str,
+    Parameter(
+        name="STYLE",
+        help="A picture whose style to use; of several, STYLE:2 counts twice. "
+        "Several are blended. A folder is one style: that of all its pictures.",
+        group=PAINT.title,
+        allow_leading_hyphen=True,
+    ),
+]
+
+
 @takes_flags("expand")
 def stylize(
     content: Annotated[str, picture("The picture to repaint.")],
     /,
-    *styles: Annotated[
-        str,
-        Parameter(
-            name="STYLE",
-            help="A picture whose style to use; of several, STYLE:2 counts twice. "
-            "Several are blended. A folder is one style: that of all its pictures.",
-            group=PAINT.title,
-            allow_leading_hyphen=True,
-        ),
-    ],
+    *styles: StyleNames,
     region: Annotated[
         list[str] | None,
         Parameter(
@@ -92,6 +95,7 @@ def stylize(
     def begin(**keywords: Any) -> Steps:
         from impasto.synthesis import iterate
 
+        settings.warn_of_dropped({"--map": maps, "--region": region})
         return iterate(content, **named.keywords(), **keywords, **given)
 
     name = f"{stem(content)}-in-{named.stem()}.png"
@@ -99,11 +103,9 @@ def stylize(
     return _paint(begin, inputs, chosen, name, output, traces, checkpoints, machine)
 
 
-@takes_flags("content_", "size", "feather", "strength", "keep", "style_blend")
+@takes_flags("content_", "size", "feather", "strength", "keep")
 def texture(
-    style: Annotated[str, picture("The picture whose style to paint.")],
-    /,
-    *,
+    *styles: StyleNames,
     size: Annotated[
         str | None,
         Parameter(
@@ -122,6 +124,8 @@ def texture(
 ) -> int:
     """Behind ``impasto texture``; see `COMMANDS`."""
     given = settings.given()
+    named = NamedStyles.of(styles, command="texture")
+    given |= named.settings(settings.own())
     shape = settings.shape() if size is None else _texture_size(size)
     if isinstance(shape, str):
         given["size"] = shape
@@ -133,10 +137,10 @@ def texture(
         others = {key: value for key, value in given.items() if key != "size"}
         side = chosen.size if "size" in given else None
         wanted = shape if isinstance(shape, tuple) else side
-        return iterate_texture(style, wanted, **keywords, **others)
+        return iterate_texture(named.styles, wanted, **keywords, **others)
 
-    name = f"{stem(style)}-texture.png"
-    return _paint(begin, [style], chosen, name, output, traces, checkpoints, machine)
+    name = f"{named.stem()}-texture.png"
+    return _paint(begin, named.files(), chosen, name, output, traces, checkpoints, machine)
 
 
 @takes_flags(

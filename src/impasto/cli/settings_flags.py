@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, ParamSpec, TypeVar, 
 
 from cyclopts import Parameter
 
-from impasto.errors import SettingsError
+from impasto.errors import RegionWarning, SettingsError
 from impasto.groups import PAINT
 from impasto.presets import PRESETS, command_defaults
-from impasto.settings import LARGEST_SIDE, STARTS, Settings, nearest
+from impasto.settings import LARGEST_SIDE, STARTS, Settings, nearest, setting_text
 
 if TYPE_CHECKING:
     from impasto.recipes import Recipe
@@ -82,6 +83,25 @@ class GivenSettings:
                 f"1 to {LARGEST_SIDE}: give another with --size"
             )
         return size
+
+    def warn_of_dropped(self, given: Mapping[str, object]) -> None:
+        """Warns where the recipe of ``--like`` has maps or regions: they are not taken from it.
+
+        Args:
+            given: what was given, by the flags ``--map`` and ``--region``.
+        """
+        made_of = self._recipe.inputs if self._recipe else None
+        if made_of is None:
+            return
+        there = {"--map": ("maps", made_of.maps), "--region": ("regions", made_of.regions)}
+        dropped = {flag: word for flag, (word, files) in there.items() if files and not given[flag]}
+        if dropped:
+            warnings.warn(
+                f"{self.like}: its recipe has {' and '.join(dropped.values())}; give them again "
+                f"with {' and '.join(dropped)}",
+                RegionWarning,
+                stacklevel=2,
+            )
 
     @functools.cached_property  # standard input can be read but once
     def _recipe(self) -> Recipe | None:
@@ -248,15 +268,3 @@ def _parsed(name: str, value: Any) -> Any:
         return [part for item in value for part in item.split(",")]
     optional = any(part.get("type") == "null" for part in _schemas()[name].get("anyOf", ()))
     return None if optional and value == "none" else value
-
-
-def setting_text(value: Any) -> str:
-    """A setting's value as a user writes it behind its flag; several parts apart by a space."""
-    if isinstance(value, Mapping):
-        parts = ((layer, setting_text(weight)) for layer, weight in value.items())
-        return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(item) for item in value)
-    if value is None:
-        return "none"
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
