@@ -21,7 +21,7 @@ from impasto.cli import settings_flags
 from impasto.cli.app import app
 from impasto.cli.application import run as run_here
 from impasto.cli.run_flags import MachineFlags
-from impasto.cli.settings_flags import setting_text
+from impasto.setting_words import setting_text
 from impasto.conventions import CAFFE
 from impasto.doctor import examine
 from impasto.encoder import Contribution, Encoder, min_size

@@ -255,7 +255,9 @@ class Settings(BaseModel):
     total_variation_weight: Annotated[Weight, LOSSES] = 1.0
     """Weight of the total variation loss. It smooths neighbouring pixels."""
 
-    start: Annotated[str, PAINT] = Field("content", min_length=1)
+    start: Annotated[str, PAINT] = Field(
+        "content", min_length=1, json_schema_extra={"choices": list(STARTS)}
+    )
     """Where it starts: content, noise, mixed, style, or a picture file."""
 
     noise_share: Annotated[float, NETWORK.rarely] = Field(0.6, ge=0, le=1, allow_inf_nan=False)

@@ -52,6 +52,11 @@ COMMANDS = {
         "Paint every content in every style, all on one sheet with captions.",
         f"Without -o the sheet is sheet.png {_FILES}.",
     ),
+    "studio:studio": (
+        "[--port N] [OPTIONS]",
+        "Open the studio: a page in the browser to paint in.",
+        "Needs impasto[studio]. For this machine only, unless --host says more. Ctrl-C ends it.",
+    ),
     "information:show": (
         "OUT [--json]",
         "Print the recipe inside a picture, and the command that makes it again.",

@@ -21,10 +21,11 @@ from impasto.cli.run_flags import (
     stem,
 )
 from impasto.cli.running import Job, perform
-from impasto.cli.settings_flags import GivenSettings, setting_text, takes_flags
+from impasto.cli.settings_flags import GivenSettings, takes_flags
 from impasto.errors import SettingsError
 from impasto.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.presets import command_defaults
+from impasto.setting_words import setting_text
 from impasto.settings import LARGEST_SIDE, Settings
 
 if TYPE_CHECKING:
