@@ -21,7 +21,6 @@ from impasto.cli import settings_flags
 from impasto.cli.app import app
 from impasto.cli.application import run as run_here
 from impasto.cli.run_flags import MachineFlags
-from impasto.setting_words import setting_text
 from impasto.conventions import CAFFE
 from impasto.doctor import examine
 from impasto.encoder import Contribution, Encoder, min_size
@@ -31,6 +30,7 @@ from impasto.groups import FILES, GROUPS, MACHINE, NETWORK
 from impasto.layers import layer_facts
 from impasto.picture_writing import encode_png
 from impasto.presets import PRESETS
+from impasto.setting_words import setting_text
 from impasto.settings import LAYER_NAMES, Settings
 from impasto.weights import EMBEDDED_SHA256, LAYERS, Weights
 

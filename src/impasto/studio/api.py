@@ -18,6 +18,7 @@ from impasto.settings import Settings
 from impasto.studio.actions import Studio
 from impasto.studio.history import DOWNLOADS
 from impasto.studio.jobs import Job
+from impasto.studio.pictures import Picture
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -33,7 +34,9 @@ def add_endpoints(studio: Studio, uploads: Path) -> None:
     for name in ("samples", "presets", "settings", "add_picture", "paint", "start", "variations",
                  "status", "stop", "command", "history", "details", "restore", "delete",
                  "download"):  # fmt: skip
-        gr.api(getattr(calls, name), api_name=name, concurrency_limit=None, queue=name == "paint")
+        gr.events.api(
+            getattr(calls, name), api_name=name, concurrency_limit=None, queue=name == "paint"
+        )
 
 
 class _Calls:
@@ -55,7 +58,8 @@ class _Calls:
 
     def settings(self) -> dict[str, Any]:
         """JSON Schema of all settings: type, bounds, default, help, group."""
-        return Settings.model_json_schema()
+        schema: dict[str, Any] = Settings.model_json_schema()
+        return schema
 
     def add_picture(self, file: dict[str, Any], request: gr.Request) -> dict[str, Any]:
         """Takes an uploaded file (handle_file); returns its token, size, and notes."""
@@ -173,7 +177,7 @@ class _Calls:
     def _token(self, picture: Any, owner: str | None) -> str:
         return self._added(picture, owner).token if isinstance(picture, dict) else str(picture)
 
-    def _added(self, file: Any, owner: str | None) -> Any:
+    def _added(self, file: Any, owner: str | None) -> Picture:
         """Takes a file over that Gradio has stored; nothing else on the disk is ever opened."""
         given = file.get("path") if isinstance(file, dict) else None
         if not isinstance(given, str):

@@ -6,7 +6,6 @@ Entries are named by tokens from the index alone; no part of a path comes from a
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import sqlite3
@@ -20,6 +19,7 @@ from typing import Any
 
 from impasto.errors import PictureError
 from impasto.images import open_image
+from impasto.studio.orders import CONTENT_PREVIEW
 from impasto.studio.worker import DEEP, FRAMES, PICTURE, THUMBNAIL, film_of
 
 INDEX = "history.sqlite3"
@@ -167,9 +167,8 @@ class History:
         return self._there(self.place(entry) / THUMBNAIL)
 
     def content(self, entry: Entry) -> Path:
-        """The picture that was repainted."""
-        form = json.loads(self._there(self.place(entry) / "order.json").read_text("utf-8"))
-        return self._there(self.place(entry) / Path(form["content"]).name)
+        """A smaller copy of the picture that was repainted, as WebP."""
+        return self._there(self.place(entry) / CONTENT_PREVIEW)
 
     def download(self, entry: Entry, kind: str) -> Path:
         """A picture's file of one of the kinds in `DOWNLOADS`; made when first asked for.

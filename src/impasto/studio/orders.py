@@ -18,8 +18,9 @@ from impasto.images import open_image
 from impasto.recipes import Inputs
 from impasto.setting_words import schemas, setting_value
 from impasto.settings import STARTS, Settings
-from impasto.studio.pictures import NamedBytes, Picture, PictureStore
+from impasto.studio.pictures import PREVIEW_SIDE, NamedBytes, Picture, PictureStore, store_copy
 
+CONTENT_PREVIEW = "content-preview.webp"
 MOST_STYLES = 4
 MOST_REGIONS = 8
 _LARGEST_MASK = 4_000_000
@@ -138,7 +139,7 @@ def read_order(request: object, owner: str | None, store: PictureStore, most: in
     if not weights and all(style is None for _, style in regions):
         raise SettingsError("every style has the weight 0; give one of them more, such as 1")
     settings, files = read_settings(asked.settings, owner, store)
-    if weights not in ((), (1.0,)):
+    if len(set(weights)) > 1:  # equal ones are what it does anyway
         settings = settings.replace(style_blend=weights)
     _check_size(settings, content, most)
     return Order(content, styles, regions, settings, files)
@@ -172,6 +173,7 @@ def read_settings(
 def commission(order: Order, folder: Path) -> Commission:
     """Copies an order's pictures into a folder, beside its JSON form for later."""
     content = _copied(order.content, folder / "content")
+    shutil.copyfile(store_copy(order.content.path, PREVIEW_SIDE), folder / CONTENT_PREVIEW)
     styles = [
         _copied(picture, folder / f"style-{number}")
         for number, (picture, _) in enumerate(order.styles, start=1)

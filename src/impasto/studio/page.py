@@ -38,7 +38,8 @@ def page(studio: Studio, uploads: Path) -> gr.Blocks:
         studio: what it acts on.
         uploads: where Gradio puts files that programs upload.
     """
-    with gr.Blocks(title="impasto studio", analytics_enabled=False, fill_width=True) as blocks:
+    blocks = gr.Blocks(title="impasto studio", analytics_enabled=False, fill_width=True)
+    with blocks:
         _fragment("header")
         with gr.Row(elem_id="studio", equal_height=False):
             with gr.Column(elem_id="studio-pictures", scale=0, min_width=280):
@@ -76,7 +77,9 @@ def _fragment(name: str) -> None:
 def _controls() -> dict[str, Any]:
     """All controls by setting, the usual ones first."""
     held = {
-        "preset": controls.control("preset", choices=_presets()),
+        "preset": controls.control(
+            "preset", choices=_presets(), info="Set of settings to begin with."
+        ),
         "strength": controls.control("strength", info="From the photograph (0) to all style (1)."),
         "style_scale": gr.Slider(
             0.25,

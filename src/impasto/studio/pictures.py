@@ -22,6 +22,7 @@ from impasto.images import Image, open_image
 EVERYONE = None
 PREVIEW_SIDE = 1280
 THUMBNAIL_SIDE = 240
+_SIDES = (PREVIEW_SIDE, THUMBNAIL_SIDE)
 LEAST_SIDE = 16
 _MOST_OF_ONE_OWNER = 200
 _SUFFIXES = {"MPO": ".jpg", "JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}
@@ -107,8 +108,8 @@ class PictureStore:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
         picture = Picture(token, owner, name, path, image.width, image.height, notes)
-        for side in (PREVIEW_SIDE, THUMBNAIL_SIDE):
-            write_small(image, _small(path, side), side)
+        for side in _SIDES:
+            write_small(image, store_copy(path, side), side)
         with self._lock:
             self._pictures[token] = picture
             self._forget_oldest(owner)
@@ -130,7 +131,7 @@ class PictureStore:
 
     def preview(self, owner: str | None, token: str, side: int) -> Path:
         """A small copy as WebP, ``PREVIEW_SIDE`` or ``THUMBNAIL_SIDE`` long."""
-        return _small(self.get(owner, token).path, side)
+        return store_copy(self.get(owner, token).path, side)
 
     def _forget_oldest(self, owner: str | None) -> None:
         own = [picture for picture in self._pictures.values() if picture.owner == owner]
@@ -138,7 +139,7 @@ class PictureStore:
             return
         for picture in own[:-_MOST_OF_ONE_OWNER]:
             del self._pictures[picture.token]
-            for path in (picture.path, *(_small(picture.path, s) for s in (1280, 240))):
+            for path in (picture.path, *(store_copy(picture.path, s) for s in _SIDES)):
                 path.unlink(missing_ok=True)
 
 
@@ -157,7 +158,8 @@ def write_small(image: Image, path: Path, side: int) -> None:
         small.save(temporary, "WEBP", quality=88, method=2)
 
 
-def _small(path: Path, side: int) -> Path:
+def store_copy(path: Path, side: int) -> Path:
+    """Where the store has the small copy of a picture, of that long side."""
     return path.with_name(f"{path.stem}-{side}.webp")
 
 

@@ -197,8 +197,8 @@ def _add_history(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
     def file(identity: str, kind: str, owner: Annotated[str | None, Depends(owner_of)]) -> Response:
         try:
             entry = studio.history.get(owner, identity)
-            if kind == "thumbnail":
-                path = studio.history.thumbnail(entry)
+            if kind in ("thumbnail", "content"):
+                path = getattr(studio.history, kind)(entry)
                 return FileResponse(path, media_type="image/webp", headers=_FOREVER)
             path = studio.history.download(entry, kind)
         except ImpastoError as error:

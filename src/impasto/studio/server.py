@@ -24,18 +24,18 @@ def serve(options: StudioOptions, say: Callable[[str], None] = print) -> None:
         MissingExtraError: Gradio is not installed.
         OutputError: the folder of the pictures, or the port, cannot be used.
     """
-    with studio(options) as app:
-        server, address = _server(app, options)
+    with studio(options) as (_, app):
+        server, listening, address = _server(app, options)
         say(f"impasto studio: {address}")
         say(f"pictures are kept in {options.made_folder()}; Ctrl-C ends the studio")
         if not options.local and not options.accounts:
             say("anyone who can reach this address can use it; --auth user:password asks who it is")
-        server.run(sockets=server.sockets)
+        server.run(sockets=[listening])
 
 
 @contextmanager
-def studio(options: StudioOptions) -> Iterator[Any]:
-    """The ASGI application of a studio, for as long as it lasts."""
+def studio(options: StudioOptions) -> Iterator[tuple[Any, Any]]:
+    """A studio and its ASGI application, for as long as it lasts."""
     with tempfile.TemporaryDirectory(prefix="impasto-studio-") as temporary:
         uploads, own = Path(temporary) / "uploads", Path(temporary) / "pictures"
         own.mkdir()
@@ -53,7 +53,7 @@ def studio(options: StudioOptions) -> Iterator[Any]:
         made = Studio(options, folder, own)
         made.jobs.start()
         try:
-            yield application(made, uploads)
+            yield made, application(made, uploads)
         finally:
             made.close()
 
@@ -66,8 +66,8 @@ def _prepare_gradio(uploads: Path) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 
-def _server(app: Any, options: StudioOptions) -> tuple[Any, str]:
-    """A server that listens already, and its address."""
+def _server(app: Any, options: StudioOptions) -> tuple[Any, Any, str]:
+    """A server, its socket, and its address."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -79,10 +79,10 @@ def _server(app: Any, options: StudioOptions) -> tuple[Any, str]:
         server_header=False,
     )
     server = uvicorn.Server(config)
-    server.sockets = [_listening(options)]
-    port = server.sockets[0].getsockname()[1]
+    listening = _listening(options)
+    port = listening.getsockname()[1]
     host = f"[{options.host}]" if ":" in options.host else options.host
-    return server, f"http://{host}:{port}"
+    return server, listening, f"http://{host}:{port}"
 
 
 def _listening(options: StudioOptions) -> Any:

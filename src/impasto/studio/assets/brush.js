@@ -97,7 +97,7 @@ export class Brush {
     event.preventDefault();
     element('brush').setPointerCapture(event.pointerId);
     const { mask } = this.regions[this.chosen];
-    this.undone.push([this.regions[this.chosen], mask.getContext('2d').getImageData(0, 0, ...this.size)]);
+    this.undone.push([this.regions[this.chosen], context(mask).getImageData(0, 0, ...this.size)]);
     this.undone = this.undone.slice(-12);
     this.last = this.at(event);
     this.stroke(this.last);
@@ -113,15 +113,15 @@ export class Brush {
   }
 
   stroke(to) {
-    const context = this.regions[this.chosen].mask.getContext('2d');
-    context.globalCompositeOperation = this.erasing ? 'destination-out' : 'source-over';
-    context.strokeStyle = '#fff';
-    context.lineCap = context.lineJoin = 'round';
-    context.lineWidth = element('brush-size').value / 100 * Math.max(...this.size);
-    context.beginPath();
-    context.moveTo(...this.last);
-    context.lineTo(to[0] + 0.01, to[1]);
-    context.stroke();
+    const pen = context(this.regions[this.chosen].mask);
+    pen.globalCompositeOperation = this.erasing ? 'destination-out' : 'source-over';
+    pen.strokeStyle = '#fff';
+    pen.lineCap = pen.lineJoin = 'round';
+    pen.lineWidth = element('brush-size').value / 100 * Math.max(...this.size);
+    pen.beginPath();
+    pen.moveTo(...this.last);
+    pen.lineTo(to[0] + 0.01, to[1]);
+    pen.stroke();
     this.last = to;
     this.draw();
   }
@@ -129,7 +129,7 @@ export class Brush {
   undo() {
     const [region, pixels] = this.undone.pop() || [];
     if (!region || !this.regions.includes(region)) return;
-    region.mask.getContext('2d').putImageData(pixels, 0, 0);
+    context(region.mask).putImageData(pixels, 0, 0);
     this.draw();
     this.changed();
   }
@@ -175,22 +175,25 @@ export class Brush {
       const image = new Image();
       image.src = mask;
       await image.decode();
-      const context = this.regions.at(-1).mask.getContext('2d');
-      context.drawImage(image, 0, 0, ...this.size);
-      const pixels = context.getImageData(0, 0, ...this.size);
+      const pen = context(this.regions.at(-1).mask);
+      pen.drawImage(image, 0, 0, ...this.size);
+      const pixels = pen.getImageData(0, 0, ...this.size);
       for (let at = 0; at < pixels.data.length; at += 4) {
         pixels.data[at + 3] = pixels.data[at];
         pixels.data[at] = pixels.data[at + 1] = pixels.data[at + 2] = 255;
       }
-      context.putImageData(pixels, 0, 0);
+      pen.putImageData(pixels, 0, 0);
     }
     this.list();
     this.draw();
   }
 }
 
+// A mask is read often: it stays out of the graphics memory.
+const context = (mask) => mask.getContext('2d', { willReadFrequently: true });
+
 function painted(mask) {
-  const { data } = mask.getContext('2d').getImageData(0, 0, mask.width, mask.height);
+  const { data } = context(mask).getImageData(0, 0, mask.width, mask.height);
   for (let at = 3; at < data.length; at += 4) if (data[at] > 127) return true;
   return false;
 }

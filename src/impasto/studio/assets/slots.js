@@ -149,10 +149,11 @@ export class Slots {
   }
 
   weight(number) {
-    const output = made('output', {}, String(this.weights[number]));
+    const said = (weight) => (Number(weight) ? String(weight) : 'regions');
+    const output = made('output', {}, said(this.weights[number]));
     const range = made('input', {
       type: 'range', min: 0, max: 4, step: 0.1, ariaLabel: `Weight of style ${number + 1}`,
-      oninput: () => { this.weights[number] = Number(range.value); output.value = range.value; },
+      oninput: () => { this.weights[number] = Number(range.value); output.value = said(range.value); },
       onchange: () => this.changed('weights'),
     });
     range.value = this.weights[number];
