@@ -398,7 +398,7 @@ def test_three_hundred_malformed_calls_do_no_harm(house: Running) -> None:
                 "/gradio_api/queue/join",
                 "/studio/pictures?name=" + "%2e%2e%2f" * 3,
                 f"/studio/jobs/{'..%2f' * 3}x/stop",
-            )  # fmt: skip
+            )
         )
         status, answer = house.ask(path, raw, **{"Content-Type": "application/json"})
         texts = [answer]

@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Literal
@@ -244,7 +244,7 @@ class JobQueue:
             job = self._next(painter)
             if job is not None:
                 try:
-                    self._settle(job, painter.paint(job))
+                    self._settle(job, painter.paint(job, self._leave_out_abandoned))
                 except Exception:  # one job must not end the thread that serves all others
                     _log.exception("a job failed")
                     self._fail(job, "the studio failed; its log has more")
@@ -255,13 +255,18 @@ class JobQueue:
         with self._changed:
             if not self._waiting:
                 self._changed.wait(timeout=1)
-            for job in [job for job in self._waiting if job.abandoned]:
-                self._waiting.remove(job)
-                self._ended_unpainted(job)
+        self._leave_out_abandoned()
+        with self._changed:
             if self._waiting and not self._closed:
                 painter.busy = True
                 return self._waiting.popleft()
         return None
+
+    def _leave_out_abandoned(self) -> None:
+        with self._changed:
+            for job in [job for job in self._waiting if job.abandoned]:
+                self._waiting.remove(job)
+                self._ended_unpainted(job)
 
     def _settle(self, job: Job, outcome: Finished | Failed) -> None:
         if isinstance(outcome, Failed):
@@ -269,6 +274,8 @@ class JobQueue:
             return
         if job.work.folder is not None:
             job.result = self._keep(job, outcome)
+        else:
+            self._drop(job)
         job.end("stopped" if outcome.stopped else "done")
 
     def _fail(self, job: Job, message: str) -> None:
@@ -301,7 +308,12 @@ class _Painter:
         process.start()
         other.close()
         self._process = process
-        if self._received(60) != Ready():
+        try:
+            ready = self._received(60) == Ready()
+        except (EOFError, OSError):
+            ready = False
+        if not ready:
+            _log.error("a worker could not be started")
             self.close()
 
     def close(self) -> None:
@@ -313,26 +325,27 @@ class _Painter:
             self._process.join()
         self._process = self._pipe = None
 
-    def paint(self, job: Job) -> Finished | Failed:
-        """Paints a job from beginning to end."""
+    def paint(self, job: Job, meanwhile: Callable[[], None]) -> Finished | Failed:
+        """Paints a job from beginning to end; calls ``meanwhile`` again and again."""
         job.state = "running"
         job.version += 1
         if self._pipe is None:
             return Failed("no process could be started to paint with; the server's log has more")
         try:
             self._pipe.send(job.work)
-            return self._followed(job)
+            return self._followed(job, meanwhile)
         except (EOFError, OSError):
             code = self._process.exitcode if self._process is not None else None
             _log.error("a worker ended with %s", code)
             self.close()
             return Failed("the process that paints died, probably for want of memory; try smaller")
 
-    def _followed(self, job: Job) -> Finished | Failed:
+    def _followed(self, job: Job, meanwhile: Callable[[], None]) -> Finished | Failed:
         deadline = None
         told = False
         while True:
             message = self._received(0.1)
+            meanwhile()
             if isinstance(message, Shown):
                 job.show(message)
             elif isinstance(message, Stopping):
@@ -361,8 +374,7 @@ def _rescued(job: Job) -> Finished | Failed:
         return Failed("Stopped before there was anything to see.")
     shown = latest.progress
     if job.work.folder is not None:
-        from dataclasses import replace
-
-        image = replace(open_image(latest.samples), recipe=latest.recipe, bits=8)
+        image = replace(open_image(latest.samples), recipe=latest.recipe, bits=latest.bits)
         worker.write_results(image, job.work.folder)
+        worker.end_film(image, job.work.folder)
     return Finished(True, shown.width, shown.height, shown.progress, shown.seconds)

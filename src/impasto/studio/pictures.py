@@ -82,6 +82,7 @@ class PictureStore:
         self._max_pixels = max_pixels
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._lock = threading.Lock()
+        self._decoding = threading.Lock()  # one large picture at a time is enough for the memory
 
     def add(self, owner: str | None, name: str, data: bytes, token: str | None = None) -> Picture:
         """Checks a file and keeps it.
@@ -96,6 +97,14 @@ class PictureStore:
             PictureError: it is no picture, damaged, too large or too small.
         """
         name = safe_name(name)
+        with self._decoding:
+            picture = self._checked(owner, name, data, token or secrets.token_urlsafe(16))
+        with self._lock:
+            self._pictures[token] = picture
+            self._forget_oldest(owner)
+        return picture
+
+    def _checked(self, owner: str | None, name: str, data: bytes, token: str) -> Picture:
         image = open_image(NamedBytes(data, name), max_pixels=self._max_pixels)
         if min(image.width, image.height) < LEAST_SIDE:
             raise PictureError(
@@ -103,17 +112,12 @@ class PictureStore:
                 f"{LEAST_SIDE} or more on each side"
             )
         suffix, notes = _facts(data)
-        token = token or secrets.token_urlsafe(16)
         path = self._folder / f"{secrets.token_hex(16)}{suffix}"
         with replacing(path) as temporary:
             temporary.write_bytes(data)
-        picture = Picture(token, owner, name, path, image.width, image.height, notes)
         for side in _SIDES:
             write_small(image, store_copy(path, side), side)
-        with self._lock:
-            self._pictures[token] = picture
-            self._forget_oldest(owner)
-        return picture
+        return Picture(token, owner, name, path, image.width, image.height, notes)
 
     def get(self, owner: str | None, token: str) -> Picture:
         """The picture of that token.

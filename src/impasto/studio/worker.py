@@ -34,6 +34,7 @@ from impasto.weights import Weights, load_weights
 
 SECONDS_BETWEEN_PREVIEWS = 0.25
 PICTURE, DEEP, FRAMES, THUMBNAIL = "picture.png", "picture.tif", "making.zip", "thumbnail.webp"
+FILM_SIDE = 512
 _JPEG_QUALITY = 88
 
 
@@ -77,12 +78,14 @@ class Shown:
         preview: the picture as JPEG, or WebP with alpha; None where the last one was just now.
         samples: (H, W, 3 | 4) uint16, to save if the worker has to be ended; only with a preview.
         recipe: what made the picture so far.
+        bits: 8 or 16, as it is to be saved.
     """
 
     progress: Progress
     preview: bytes | None
     samples: NDArray[np.uint16] | None
     recipe: Mapping[str, Any] | None
+    bits: int = 8
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ def _painted(work: Work, pipe: Connection, weights: Weights, compute: Compute) -
 def _paint(work: Work, pipe: Connection, weights: Weights, compute: Compute) -> Finished:
     began, last, film = time.monotonic(), None, None
     if work.folder is not None:
-        film = Recorder(work.folder / "making.gif")
+        film = Recorder(work.folder / "making.gif", max_side=FILM_SIDE)
     for number, part in enumerate(work.parts):
         viewer = _Viewer(pipe, number, len(work.parts), began)
         steps = _begun(work.commission, part, weights, compute)
@@ -222,7 +225,7 @@ class _Viewer:
             return
         image = step.image
         samples = replace(image, bits=16).to_numpy()
-        self._pipe.send(Shown(progress, _preview(image), samples, image.recipe))
+        self._pipe.send(Shown(progress, _preview(image), samples, image.recipe, image.bits))
         self._latest = time.monotonic()
 
 
@@ -265,6 +268,17 @@ def write_frames(pictures: list[bytes], path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as frames:
         for number, picture in enumerate(pictures):
             frames.writestr(f"{number:03}.jpg", picture)
+
+
+def end_film(image: Image, folder: Path) -> None:
+    """Puts the result behind the frames of a run that was ended in the middle of a step."""
+    frames = folder / FRAMES
+    shown = [*_frames(frames)] if frames.is_file() else []
+    picture = image.to_pil().convert("RGB")
+    picture.thumbnail((FILM_SIDE, FILM_SIDE))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=_JPEG_QUALITY)
+    write_frames([*shown, stream.getvalue()], frames)
 
 
 def film_of(frames: Path, target: Path) -> Path:

@@ -62,8 +62,9 @@ export class Course {
     canvas.setAttribute('aria-label', `Loss curve; now ${points.at(-1)[1].toPrecision(3)}`);
   }
 
-  queue(waiting) {
-    element('queue').replaceChildren(...waiting.map(({ job, title }) => made('span', {}, `Waiting: ${title}`,
+  queue(waiting, back) {
+    const button = back ? [made('button', { type: 'button', className: 'plain', onclick: back }, 'Back to the run')] : [];
+    element('queue').replaceChildren(...button, ...waiting.map(({ job, title }) => made('span', {}, `Waiting: ${title}`,
       made('button', { type: 'button', ariaLabel: `Do not paint ${title}`, onclick: () => fetched(`jobs/${job}/stop`, { method: 'POST' }) }, '×'))));
   }
 }

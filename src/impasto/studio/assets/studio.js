@@ -2,6 +2,7 @@
 import { Brush } from './brush.js';
 import { Course } from './course.js';
 import { Gallery } from './gallery.js';
+import { PictureSettings } from './settings.js';
 import { Slots } from './slots.js';
 import { Stage } from './stage.js';
 import { fetched, followed, large } from './talk.js';
@@ -22,7 +23,9 @@ class Studio {
       restored: (entry) => this.restore(entry),
     });
     this.shown = null;
+    this.away = false; // the user looks at something else than the run
     this.dropOnStage();
+    new PictureSettings();
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || '[]');
     for (const job of kept.filter((one) => session.jobs.includes(one.job))) this.follow(job.job, job);
     this.keep();
@@ -39,12 +42,16 @@ class Studio {
   answered(text) {
     const answer = JSON.parse(text);
     if (answer.error) { this.course.say(answer.error, true); return; }
-    this.follow(answer.job, { title: answer.title, before: this.slots.content, own: true });
+    this.follow(answer.job, { title: answer.title, before: this.slots.content });
+    if (this.jobs.size === 1) {
+      this.away = false;
+      if (this.stage.view === 'regions') this.stage.look('picture');
+    }
     this.keep();
   }
 
   follow(job, facts) {
-    this.jobs.set(job, { title: facts.title, before: facts.before, own: facts.own, status: null });
+    this.jobs.set(job, { title: facts.title, before: facts.before, status: null });
     followed(job, (status) => this.told(status), () => this.course.say('The connection is lost; trying again …', true), () => this.gone(job));
     this.shown = this.shown && this.jobs.has(this.shown) ? this.shown : job;
     this.queue();
@@ -63,6 +70,7 @@ class Studio {
 
   display(job, status) {
     this.course.show(status);
+    if (this.away) return;
     if (status.captions.length) { this.offer(status); return; }
     const latest = status.previews[0];
     if (!latest || status.entry) return;
@@ -96,8 +104,8 @@ class Studio {
     const next = [...this.jobs.keys()][0] || null;
     if (status.entry) {
       await this.gallery.load();
-      await this.gallery.open(status.entry, true);
-      if (this.shown === status.job) {
+      if (this.shown === status.job && !this.away) {
+        await this.gallery.open(status.entry, true);
         this.stage.show({ after: `/studio/history/${status.entry}/files/png`, size: [status.width, status.height], title: job.title });
       }
     }
@@ -115,7 +123,16 @@ class Studio {
 
   queue() {
     const waiting = [...this.jobs].filter(([job, { status }]) => job !== this.shown && (!status || status.state === 'waiting'));
-    this.course.queue(waiting.map(([job, { title }]) => ({ job, title })));
+    const back = this.away && this.jobs.has(this.shown) ? () => this.back() : null;
+    this.course.queue(waiting.map(([job, { title }]) => ({ job, title })), back);
+  }
+
+  // From a picture of the history to the one that is being painted.
+  back() {
+    this.away = false;
+    const job = this.jobs.get(this.shown);
+    if (job?.status) this.display(job, { ...job.status, curve: [] });
+    this.queue();
   }
 
   // Runs survive a page that is loaded again; the tab remembers which were its own.
@@ -144,12 +161,14 @@ class Studio {
 
   toRegions() {
     const { content } = this.slots;
+    this.away = true;
     if (content) this.stage.show({ before: large(content), size: [content.width, content.height] });
     this.brush.begin();
   }
 
   open(entry) {
-    this.shown = null;
+    this.away = true;
+    this.queue();
     this.stage.view = this.stage.view === 'regions' ? 'picture' : this.stage.view;
     this.stage.show({ before: `/studio/history/${entry.entry}/files/content`, after: `/studio/history/${entry.entry}/files/png`, size: [entry.width, entry.height], title: entry.title });
     element('fragment-stage').scrollIntoView({ block: 'nearest', behavior: 'smooth' });
