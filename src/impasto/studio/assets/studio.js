@@ -62,7 +62,8 @@ class Studio {
     if (!job) return;
     job.status = status;
     const over = ['done', 'stopped', 'failed'].includes(status.state);
-    if (this.shown !== status.job && status.state === 'running') this.shown = status.job;
+    const current = this.jobs.get(this.shown);
+    if (status.state === 'running' && current?.status?.state !== 'running') this.shown = status.job;
     if (this.shown === status.job) this.display(job, status);
     if (over) this.ended(job, status);
     this.queue();
