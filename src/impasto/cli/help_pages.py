@@ -52,7 +52,10 @@ def requested(arguments: Sequence[str]) -> str | None:
 def front_page() -> str:
     """The commands, one line each."""
     lines = [str(app.usage), "", str(app.help)]
-    for title, rooms in (("Paint", ("painting", "sheets")), ("Tell", ("information", "benchmark"))):
+    for title, rooms in (
+        ("Paint", ("painting", "sheets", "studio")),
+        ("Tell", ("information", "benchmark")),
+    ):
         lines += ["", title]
         for path, (_, summary, *_) in COMMANDS.items():
             room, _, name = path.partition(":")
