@@ -19,7 +19,7 @@ from impasto.errors import ImpastoError, PictureError
 from impasto.files import replacing
 from impasto.images import Image, open_image
 
-EVERYONE = None
+EVERYONE = ""  # no user is called so
 PREVIEW_SIDE = 1280
 THUMBNAIL_SIDE = 240
 _SIDES = (PREVIEW_SIDE, THUMBNAIL_SIDE)
@@ -34,7 +34,7 @@ class Picture:
 
     Attributes:
         token: what users call it by; cannot be guessed.
-        owner: whose it is; None is everyone's.
+        owner: whose it is; `EVERYONE` owns the samples, None is who needs no account.
         name: the file's name as it was brought, without folders.
         path: the file as it was brought.
         width: in pixels, upright.
@@ -100,7 +100,7 @@ class PictureStore:
         with self._decoding:
             picture = self._checked(owner, name, data, token or secrets.token_urlsafe(16))
         with self._lock:
-            self._pictures[token] = picture
+            self._pictures[picture.token] = picture
             self._forget_oldest(owner)
         return picture
 
