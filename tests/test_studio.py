@@ -155,7 +155,7 @@ def test_a_run_can_be_stopped_while_others_wait(house: Running) -> None:
 
 def test_a_step_that_takes_long_does_not_delay_the_stop(house: Running) -> None:
     before = house.studio.jobs.processes
-    job = house.studio.paint(None, order(size=1400, levels=1, iterations=[50]))
+    job = house.studio.paint(None, order(size=900, levels=1, iterations=[50]))
     with job.watched():
         until(lambda: job.versions[0] >= 1, 100)
         began = time.monotonic()
@@ -448,7 +448,10 @@ def test_the_page_names_no_other_host(house: Running) -> None:
     assert "analytics" not in head
 
 
-def test_three_clients_at_once_and_one_is_killed(tmp_path: Path) -> None:
+def test_three_clients_at_once_and_one_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_room, "SECONDS_UNWATCHED", 3.0)
     with running(tmp_path) as house:
         client = (
             "import sys; from gradio_client import Client\n"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,15 +150,17 @@ class _Calls:
         with _refusals():
             found = self._studio.history.get(request.username, str(entry))
             path = self._studio.history.download(found, str(kind))
-            address = f"{_base(request)}/studio/history/{found.identity}/files/{kind}"
             return {
-                "path": path.name,
-                "url": address,
-                "orig_name": f"{found.file_name}{path.suffix}",
+                "path": str(self._handed_out(path, f"{found.file_name}{path.suffix}")),
                 "mime_type": DOWNLOADS[kind],
-                "size": path.stat().st_size,
                 "meta": {"_type": "gradio.FileData"},
             }
+
+    def _handed_out(self, path: Path, name: str) -> Path:
+        """A copy where Gradio serves files from, under a name that nobody can guess."""
+        folder = self._uploads / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        return Path(shutil.copyfile(path, folder / name))
 
     def _order(
         self, content: Any, styles: Any, settings: Any, regions: Any, owner: str | None
@@ -220,8 +224,3 @@ class _refusals:  # noqa: N801 - reads like a statement where it is used
         if isinstance(error, ImpastoError):
             words = " ".join(str(error).split())
             raise gr.Error(words, print_exception=False) from None
-
-
-def _base(request: gr.Request) -> str:
-    headers = request.headers
-    return f"{request.url.scheme}://{headers.get('host', '')}"

@@ -67,7 +67,7 @@ class Gate:
             return
         if scope["path"] == "/":
             scope = {**scope, "headers": _without_encodings(scope["headers"])}
-        await self._app(scope, receive, _Cleaner(send, page=scope["path"] == "/"))
+        await self._app(scope, receive, _Cleaner(send, scope["path"]))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         path, headers = scope["path"], Headers(scope=scope)
@@ -149,15 +149,22 @@ def _without_encodings(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, 
 
 
 class _Cleaner:
-    """Sends an answer on: with the policy, and the page without what names other hosts."""
+    """Sends an answer on: with the policy, and the page without what names other hosts.
 
-    def __init__(self, send: Send, *, page: bool) -> None:
-        self._send, self._page = send, page
+    Gradio answers a call that an endpoint refuses with the status 500; whoever called it wrongly
+    is to read 400.
+    """
+
+    def __init__(self, send: Send, path: str) -> None:
+        self._send, self._page = send, path == "/"
+        self._call = _CALLS.fullmatch(path) is not None
         self._start: Message | None = None
         self._parts = bytearray()
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if self._call and message["status"] == 500:
+                message["status"] = 400
             headers = MutableHeaders(raw=message["headers"])
             headers["Content-Security-Policy"] = _POLICY
             headers["X-Content-Type-Options"] = "nosniff"

@@ -32,6 +32,7 @@ SECONDS_UNWATCHED = 20.0
 SECONDS_TO_STOP = 0.5
 """After so long a worker that does not stop by itself is ended."""
 
+_SECONDS_TO_BEGIN = 60
 _KEPT_JOBS = 60
 _log = logging.getLogger("impasto.studio")
 
@@ -163,6 +164,8 @@ class JobQueue:
         """Stops everything, and waits until it is."""
         with self._changed:
             self._closed = True
+            for painter in self._painters:
+                painter.closing = True
             for job in self._jobs.values():
                 job.stop_asked = True
             self._changed.notify_all()
@@ -292,6 +295,7 @@ class _Painter:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self.busy = False
+        self.closing = False
 
     @property
     def pid(self) -> int | None:
@@ -308,13 +312,18 @@ class _Painter:
         process.start()
         other.close()
         self._process = process
-        try:
-            ready = self._received(60) == Ready()
-        except (EOFError, OSError):
-            ready = False
-        if not ready:
-            _log.error("a worker could not be started")
+        if not self._became_ready():
             self.close()
+
+    def _became_ready(self) -> bool:
+        end = time.monotonic() + _SECONDS_TO_BEGIN
+        try:
+            while not self.closing and time.monotonic() < end:
+                if self._received(0.2) == Ready():
+                    return True
+        except (EOFError, OSError):
+            _log.error("a worker could not be started")
+        return False
 
     def close(self) -> None:
         """Ends the process at once."""
