@@ -66,7 +66,7 @@ def page(browser: Browser, house: Running, heard: Heard) -> Iterator[Page]:
     """The studio's page, ready. No console error may come, no request may leave the machine."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     found = context.new_page()
-    found.set_default_timeout(60_000)
+    found.set_default_timeout(90_000)
     found.on(
         "console",
         lambda message: heard.problems.append(message.text) if message.type == "error" else None,
