@@ -168,6 +168,8 @@ class JobQueue:
                 painter.closing = True
             for job in self._jobs.values():
                 job.stop_asked = True
+            while self._waiting:
+                self._ended_unpainted(self._waiting.popleft())
             self._changed.notify_all()
         for thread in self._running:
             thread.join(timeout=15)

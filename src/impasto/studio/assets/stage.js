@@ -35,12 +35,12 @@ export class Stage {
 
   source(name, address) {
     const image = element(name);
+    image.dataset.wanted = address || '';
     if (!address) { image.removeAttribute('src'); return; }
     if (image.getAttribute('src') === address) return;
     if (!image.getAttribute('src')) { image.src = address; return; }
     const next = new Image(); // decoded first, so that the old picture stays until the new one is there
     next.onload = () => { if (image.dataset.wanted === address) { image.src = address; image.dispatchEvent(new Event('shown')); } };
-    image.dataset.wanted = address;
     next.src = address;
   }
 
