@@ -40,7 +40,7 @@ export class Stage {
     if (image.getAttribute('src') === address) return;
     if (!image.getAttribute('src')) { image.src = address; return; }
     const next = new Image(); // decoded first, so that the old picture stays until the new one is there
-    next.onload = () => { if (image.dataset.wanted === address) { image.src = address; image.dispatchEvent(new Event('shown')); } };
+    next.onload = () => { if (image.dataset.wanted === address) image.src = address; };
     next.src = address;
   }
 
