@@ -62,7 +62,8 @@ def painted(house: Running, request: Any) -> dict[str, Any]:
     with job.watched():
         until(lambda: job.over)
     assert job.state == "done", job.message
-    return house.json(f"/studio/history/{job.result}")
+    details: dict[str, Any] = house.json(f"/studio/history/{job.result}")
+    return details
 
 
 def mask(left: float) -> str:
