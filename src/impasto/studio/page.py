@@ -52,6 +52,7 @@ def page(studio: Studio, uploads: Path) -> gr.Blocks:
             with gr.Column(elem_id="studio-settings", scale=0, min_width=300):
                 held = _controls()
                 command = gr.Code(
+                    "# choose a photograph and a style first",
                     label="The same on the command line",
                     language="shell",
                     interactive=False,

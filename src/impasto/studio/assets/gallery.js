@@ -45,7 +45,7 @@ export class Gallery {
     const place = element('details');
     place.hidden = false;
     const state = entry.progress < 1 ? `, stopped at ${Math.round(entry.progress * 100)} %` : '';
-    const use = made('button', { type: 'button', className: 'main', onclick: () => this.restored(entry) }, 'Use these settings');
+    const use = made('button', { type: 'button', className: 'use', onclick: () => this.restored(entry) }, 'Use these settings');
     const copy = made('button', { type: 'button', onclick: () => copied(copy, entry.command) }, 'Copy the command');
     const remove = made('button', { type: 'button', className: 'danger', onclick: () => this.remove(remove, entry) }, 'Delete');
     const links = Object.entries(KINDS).map(([kind, name]) => made('a', {
