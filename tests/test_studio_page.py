@@ -96,7 +96,7 @@ def field_of(page: Page, setting: str) -> Any:
 
 def done(page: Page) -> None:
     """Waits until the run is over."""
-    expect(page.locator("#course-text")).to_contain_text("Done in", timeout=90_000)
+    expect(page.locator("#course-text")).to_contain_text("Done in", timeout=240_000)
 
 
 def test_paint_watch_compare_and_find_it_again(page: Page, house: Running, tmp_path: Path) -> None:
@@ -180,10 +180,10 @@ def test_a_region_is_painted_by_hand(page: Page, house: Running) -> None:
 def test_variations_are_offered_and_one_is_painted_large(page: Page, house: Running) -> None:
     choose_samples(page, 80)
     page.click("#variations")
-    expect(page.locator("#choices button:not([disabled])")).to_have_count(4, timeout=90_000)
+    expect(page.locator("#choices button:not([disabled])")).to_have_count(4, timeout=240_000)
     done(page)
     page.get_by_role("button", name="strength 0.7, style scale 1.5").click()
-    expect(page.locator("#choices")).to_be_hidden(timeout=60_000)
+    expect(page.locator("#choices")).to_be_hidden(timeout=240_000)
     done(page)
     entry = house.studio.history.entries(None)[0]
     settings = read_recipe(Path(house.studio.details(entry)["folder"]) / "picture.png")["settings"]
