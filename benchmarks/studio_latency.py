@@ -75,7 +75,10 @@ def main() -> None:
         page.get_by_role("button", name="Sample: china").click()
         page.get_by_role("button", name="Sample: flow").click()
         page.wait_for_timeout(1500)
-        times = [one(page, 0.2 + 0.25 * number) for number in range(TIMES)]
+        times = []
+        for number in range(TIMES):
+            times.append(one(page, 0.2 + 0.25 * number))
+            print(*map(round, times[-1]), file=sys.stderr, flush=True)
         browser.close()
     firsts, stops = zip(*times, strict=True)
     report: dict[str, Any] = {
