@@ -14,6 +14,7 @@ demo: $(VENV)/.installed
 	  --size 352 --output out/demo.png --overwrite
 
 test: $(VENV)/.installed-dev check
+	sh scripts/install_chromium.sh
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed-dev

@@ -30,7 +30,8 @@ from impasto.groups import FILES, GROUPS, MACHINE, NETWORK
 from impasto.layers import layer_facts
 from impasto.picture_writing import encode_png
 from impasto.presets import PRESETS
-from impasto.settings import LAYER_NAMES, Settings, setting_text
+from impasto.setting_words import setting_text
+from impasto.settings import LAYER_NAMES, Settings
 from impasto.weights import EMBEDDED_SHA256, LAYERS, Weights
 
 QUICK_COMMANDS = """

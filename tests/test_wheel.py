@@ -77,7 +77,12 @@ def clean(folder: Path) -> dict[str, str]:
 
 def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("impasto/py.typed", "impasto/data/vgg19.safetensors"):
+    for needed in (
+        "impasto/py.typed",
+        "impasto/data/vgg19.safetensors",
+        "impasto/studio/assets/studio.js",
+        "impasto/studio/samples/styles/flow.jpg",
+    ):
         assert needed in names
     assert any(name.endswith("LICENSE") for name in names)
     assert any(name.endswith("CREDITS.md") for name in names)

@@ -34,7 +34,8 @@ from impasto.fingerprints import (
 from impasto.memory import Plan
 from impasto.pyramid import Size
 from impasto.run import Run, RunState, Step
-from impasto.settings import Settings, setting_text
+from impasto.setting_words import setting_text
+from impasto.settings import Settings
 from impasto.task import Task
 from impasto.version import __version__
 

@@ -124,9 +124,16 @@ class Recorder:
         if self._closed or self._latest is None:
             return None
         self._closed = True
-        _replace_atomically(self.path, self._film(self._latest), _WRITERS[self.path.suffix.lower()])
+        write_film(self.path, self.pictures())
         self._candidates.clear()
         return self.path
+
+    def pictures(self) -> list[bytes]:
+        """The frames of the film so far in order, as JPEG; the latest picture is the last one."""
+        if self._latest is None:
+            return []
+        chosen = _evenly_spaced(self._positions(), self.frames)
+        return [*(self._candidates[i].picture for i in chosen[:-1]), _to_jpeg(self._latest)]
 
     def __enter__(self) -> Recorder:
         """Return the recorder itself."""
@@ -177,14 +184,26 @@ class Recorder:
                 positions.append(positions[-1] + rest)
         return positions
 
-    def _film(self, latest: PillowImage.Image) -> Iterator[PillowImage.Image]:
-        """The frames in order, each in the size of the latest picture (H.264 wants even sides)."""
-        step = 2 if self.path.suffix.lower() == ".mp4" else 1
-        width, height = (max(step, side - side % step) for side in latest.size)
-        chosen = _evenly_spaced(self._positions(), self.frames)
-        for index in chosen[:-1]:
-            yield _resized(_from_jpeg(self._candidates[index].picture), (width, height))
-        yield _resized(latest, (width, height))
+
+def write_film(path: str | os.PathLike[str], pictures: Sequence[bytes]) -> Path:
+    """Write a film from the frames of a `Recorder`; an existing file is replaced.
+
+    Args:
+        path: The film to write, ``.gif`` or ``.mp4``.
+        pictures: One or more frames, as `Recorder.pictures` gives them. They are shown in the size
+            of the last one (H.264 wants even sides).
+
+    Raises:
+        OutputError: The extension is unknown, or the film cannot be written.
+        MissingExtraError: MP4 is asked for and ``impasto[video]`` is not installed.
+    """
+    path = Path(path)
+    _check_target(path)
+    step = 2 if path.suffix.lower() == ".mp4" else 1
+    width, height = (max(step, side - side % step) for side in _from_jpeg(pictures[-1]).size)
+    film = (_resized(_from_jpeg(picture), (width, height)) for picture in pictures)
+    _replace_atomically(path, film, _WRITERS[path.suffix.lower()])
+    return path
 
 
 def _evenly_spaced(positions: Sequence[float], count: int) -> list[int]:

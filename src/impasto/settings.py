@@ -118,18 +118,6 @@ def parse_weighted(value: object, known: Iterable[str], what: str, example: str)
     return weighted
 
 
-def setting_text(value: Any) -> str:
-    """A setting's value as a user writes it behind its flag; several parts apart by a space."""
-    if isinstance(value, Mapping):
-        parts = ((layer, setting_text(weight)) for layer, weight in value.items())
-        return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(item) for item in value)
-    if value is None:
-        return "none"
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-
-
 def _parse_numbers(value: object) -> object:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
@@ -265,7 +253,9 @@ class Settings(BaseModel):
     total_variation_weight: Annotated[Weight, LOSSES] = 1.0
     """Weight of the total variation loss. It smooths neighbouring pixels."""
 
-    start: Annotated[str, PAINT] = Field("content", min_length=1)
+    start: Annotated[str, PAINT] = Field(
+        "content", min_length=1, json_schema_extra={"choices": list(STARTS)}
+    )
     """Where it starts: content, noise, mixed, style, or a picture file."""
 
     noise_share: Annotated[float, NETWORK.rarely] = Field(0.6, ge=0, le=1, allow_inf_nan=False)

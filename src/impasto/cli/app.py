@@ -58,6 +58,11 @@ COMMANDS = {
         "The same command again goes on where the last one ended, however it ended. What cannot be "
         "painted is named at the end, and stops nothing; the exit code is then 1.",
     ),
+    "studio:studio": (
+        "[--port N] [OPTIONS]",
+        "Open the studio: a page in the browser to paint in.",
+        "Needs impasto[studio]. For this machine only, unless --host says more. Ctrl-C ends it.",
+    ),
     "information:show": (
         "OUT [--json]",
         "Print the recipe inside a picture, and the command that makes it again.",

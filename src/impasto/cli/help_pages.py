@@ -53,7 +53,7 @@ def front_page() -> str:
     """The commands, one line each."""
     lines = [str(app.usage), "", str(app.help)]
     for title, rooms in (
-        ("Paint", ("painting", "sheets", "batch")),
+        ("Paint", ("painting", "sheets", "batch", "studio")),
         ("Tell", ("information", "benchmark")),
     ):
         lines += ["", title]

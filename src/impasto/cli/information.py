@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.cli.app import app
-from impasto.cli.run_flags import STANDARD_STREAM
-from impasto.cli.settings_flags import check_names
+from impasto.command_words import again
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
-from impasto.presets import PRESETS, command_defaults
-from impasto.settings import Settings, nearest, setting_text
+from impasto.presets import PRESETS
+from impasto.setting_words import setting_text
+from impasto.settings import Settings
 
 if TYPE_CHECKING:
-    from impasto.recipes import Inputs, Recipe
+    from impasto.recipes import Inputs
 
 AsJson = Annotated[
     bool, Parameter(negative=(), show_default=False, help="Print JSON, for programs.")
@@ -56,67 +55,19 @@ def show(
     if isinstance(progress, float) and 0 <= progress < 1:
         print(f"\nThe run was {progress:.0%} done when this was taken from it.")
     try:
-        command = again(recipe, name)
+        command = again(recipe, name, _flags_of(recipe.command))
     except SettingsError as error:
         print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
         return
     print(f"\nTo make it again:\n  {printable(command)}")
 
 
-def again(recipe: Recipe, name: str) -> str:
-    """The command line that makes a picture again; words in place of inputs without a name.
-
-    Args:
-        recipe: what made the picture.
-        name: how messages name the picture.
-
-    Raises:
-        SettingsError: the recipe is of a command, or has settings, that this version lacks.
-    """
-    inputs = {
-        "stylize": ["CONTENT", "STYLE"],
-        "try": ["CONTENT", "STYLE"],
-        "texture": ["STYLE"],
-        "reconstruct": ["CONTENT"],
-        "explain": ["CONTENT", "STYLE"],
-        "sheet": ["--content", "CONTENT...", "--style", "STYLE..."],
-    }
-    if recipe.command not in inputs:
-        raise SettingsError(
-            f"unknown command {recipe.command!r}; {nearest(recipe.command, inputs)}"
-        )
-    check_names(recipe.settings, name)
-    words = ["impasto", recipe.command, *(_pictures(recipe) or inputs[recipe.command])]
-    for flag, values in _needed_flags(recipe).items():
-        words += [flag, *values]
-    return shlex.join(words)
-
-
-def _pictures(recipe: Recipe) -> list[str]:
-    """The inputs of a command line, where the recipe tells them or how many they were."""
-    made_of, blend = recipe.inputs, recipe.settings.get("style_blend")
-    if made_of is None:
-        first: dict[str, list[str]] = {"stylize": ["CONTENT"], "texture": []}
-        if recipe.command not in first or not isinstance(blend, Sequence) or not blend:
-            return []
-        return [*first[recipe.command], *["STYLE"] * len(blend)]
-    content = [_argument(made_of.content, "CONTENT")]
-    styles = [_argument(style, "STYLE") for style in made_of.styles]
-    if recipe.command != "stylize":
-        return {"texture": styles, "reconstruct": content}.get(recipe.command, [])
-    words = content + styles
-    for mask, style in made_of.regions:
-        words += ["--region", f"{_argument(mask, 'MASK')}:{style or 'STYLE'}"]
-    if made_of.maps:
-        words += ["--map", *(_argument(name, "MAP") for name in made_of.maps)]
-    return words
-
-
-def _argument(name: str | None, word: str = "FILE") -> str:
-    """A file's name as an argument, which no name makes an option; ``word`` for one unknown."""
-    if name is None:
-        return word
-    return f"./{name}" if name.startswith("-") and name != STANDARD_STREAM else name
+def _flags_of(command: str) -> set[str]:
+    """The flags that a command has; none where there is no such command."""
+    if command not in app:
+        return set()
+    arguments = app[command].assemble_argument_collection()
+    return {flag for argument in arguments for flag in argument.names}
 
 
 def _named_inputs(made_of: Inputs) -> list[tuple[str, str]]:
@@ -128,36 +79,6 @@ def _named_inputs(made_of: Inputs) -> list[tuple[str, str]]:
         ("region", f"{mask or unnamed} in {style or unnamed}") for mask, style in made_of.regions
     ]
     return rows + [("map", name or unnamed) for name in made_of.maps]
-
-
-def _needed_flags(recipe: Recipe) -> dict[str, list[str]]:
-    """The flags of a command, with their values, that its defaults and the preset do not give."""
-    name, settings = recipe.command, Settings(**recipe.settings)
-    known = {
-        flag for argument in app[name].assemble_argument_collection() for flag in argument.names
-    }
-    preset = Settings(preset=settings.preset).model_dump(mode="json")
-    own = command_defaults(name, settings.preset)
-    usual = {key: setting_text(value) for key, value in {**preset, **own}.items()}
-    usual["preset"] = "default"
-    flags: dict[str, list[str]] = {}
-    for key, value in settings.model_dump(mode="json").items():
-        flag, text = f"--{key.replace('_', '-')}", setting_text(value)
-        if flag in known and text != usual[key]:
-            files = key in ("start", "color_from", "keep")
-            flags[flag] = _values(value, _argument(text) if files else text)
-    if name == "reconstruct":
-        flags["--layer"] = setting_text(settings.content_layers).split(" ")
-    if name == "texture" and recipe.size:
-        flags["--size"] = ["x".join(map(str, recipe.size))]
-    return flags
-
-
-def _values(value: Any, text: str) -> list[str]:
-    """What stands behind a flag for a setting's value; nothing behind one that is a switch."""
-    if value is True:
-        return []
-    return text.split(" ") if isinstance(value, Mapping) else [text]
 
 
 def presets(

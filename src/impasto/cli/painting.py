@@ -25,7 +25,8 @@ from impasto.cli.settings_flags import GivenSettings, takes_flags
 from impasto.errors import SettingsError
 from impasto.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.presets import command_defaults
-from impasto.settings import LARGEST_SIDE, Settings, setting_text
+from impasto.setting_words import setting_text
+from impasto.settings import LARGEST_SIDE, Settings
 
 if TYPE_CHECKING:
     from impasto.run import Step

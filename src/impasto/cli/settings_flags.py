@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, ParamSpec, TypeVar, 
 
 from cyclopts import Parameter
 
+from impasto.command_words import check_names
 from impasto.errors import RegionWarning, SettingsError
 from impasto.groups import PAINT
 from impasto.presets import PRESETS, command_defaults
-from impasto.settings import LARGEST_SIDE, STARTS, Settings, nearest, setting_text
+from impasto.setting_words import help_text, schemas, setting_text, setting_value
+from impasto.settings import LARGEST_SIDE, STARTS
 
 if TYPE_CHECKING:
     from impasto.recipes import Recipe
@@ -67,7 +69,8 @@ class GivenSettings:
         """Those of single flags alone."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values.pop("like")
-        return {name: _parsed(name, value) for name, value in values.items() if value is not None}
+        given = {name: value for name, value in values.items() if value is not None}
+        return {name: setting_value(name, value) for name, value in given.items()}
 
     def shape(self) -> tuple[int, int] | None:
         """Width and height of the picture of ``--like``; None without, or if its recipe is silent.
@@ -135,24 +138,6 @@ class GivenSettings:
                 )
 
 
-def check_names(settings: Mapping[str, Any], name: str) -> None:
-    """Check that this version knows the settings of a recipe.
-
-    Args:
-        settings: settings by name.
-        name: how the message names the picture.
-
-    Raises:
-        SettingsError: a setting is unknown.
-    """
-    for setting in settings:
-        if setting not in Settings.model_fields:
-            raise SettingsError(
-                f"{name}: its recipe has the unknown setting {setting!r} "
-                f"({nearest(setting, Settings.model_fields)}); a newer impasto may have written it"
-            )
-
-
 def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Spreads a command's dataclasses out into flags, and its ``settings`` into one for each.
 
@@ -177,7 +162,7 @@ def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def _flags_class(without: Collection[str], command: str) -> type[GivenSettings]:
     defaults = command_defaults(command)
     flags: list[tuple[str, Any, Any]] = []
-    for name, schema in _schemas().items():
+    for name, schema in schemas().items():
         if name in without or any(name.startswith(start) for start in without if start[-1] == "_"):
             continue
         flags.append((name, _flag(name, schema, defaults.get(name)), field(default=None)))
@@ -191,18 +176,12 @@ def _flags_class(without: Collection[str], command: str) -> type[GivenSettings]:
     )
 
 
-@functools.cache
-def _schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schema of every setting by name, in the order of the model."""
-    return dict(Settings.model_json_schema()["properties"])
-
-
 def _flag(name: str, schema: Mapping[str, Any], default: Any) -> Any:
     """The annotated type of a flag. Texts stay texts: `Settings` converts and checks them all."""
     several = schema.get("type") == "object"
     kind: Any = bool if schema.get("type") == "boolean" else list[str] if several else str
     parameter = Parameter(
-        help=_help(schema),
+        help=help_text(schema),
         group=schema["group"],
         show=not schema["rare"],
         metavar=None if kind is bool else _metavar(schema),
@@ -212,39 +191,6 @@ def _flag(name: str, schema: Mapping[str, Any], default: Any) -> Any:
         show_default=setting_text(schema["default"] if default is None else default),
     )
     return Annotated[kind | None, parameter]
-
-
-def _help(schema: Mapping[str, Any]) -> str:
-    words = _range(schema)
-    text = str(schema.get("description", "")).replace("`", "")
-    return f"{text} [{words}]" if words not in ("", "none") else text
-
-
-def _range(schema: Mapping[str, Any]) -> str:
-    """The allowed values in words, from a JSON Schema; empty where there is no bound."""
-    if "anyOf" in schema:
-        return " or ".join(filter(None, map(_range, schema["anyOf"])))
-    if "const" in schema:
-        return str(schema["const"])
-    kind = schema.get("type")
-    if kind == "null":
-        return "none"
-    if kind == "object":
-        names = schema.get("propertyNames", {}).get("enum")
-        weights = f"weights {_range(schema['additionalProperties'])}"
-        return f"{', '.join(names)}; {weights}" if names else weights
-    if kind == "array":
-        return f"each {_range(schema['items'])}"
-    if kind not in ("integer", "number"):
-        return ""
-    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
-    high = schema.get("maximum")
-    upper = f"{high:g}".replace("e+", "e") if isinstance(high, float) else str(high)
-    if above is not None:
-        return f"above {above}, at most {upper}"
-    if low is not None and high is not None:
-        return f"{low} to {upper}"
-    return f"{low} or more" if low is not None else ""
 
 
 def _metavar(schema: Mapping[str, Any]) -> str:
@@ -260,11 +206,3 @@ def _metavar(schema: Mapping[str, Any]) -> str:
         return "NAME[=WEIGHT]..."
     names = {"integer": "N", "number": "X", "array": "N,N...", "object": "LAYER[=WEIGHT]..."}
     return names.get(str(schema.get("type")), "TEXT")
-
-
-def _parsed(name: str, value: Any) -> Any:
-    """The text of a flag as `Settings` takes it."""
-    if isinstance(value, list):
-        return [part for item in value for part in item.split(",")]
-    optional = any(part.get("type") == "null" for part in _schemas()[name].get("anyOf", ()))
-    return None if optional and value == "none" else value

@@ -1,0 +1,78 @@
+"""The web application: routes, page, login and gate around one studio."""
+
+import hmac
+from collections.abc import Callable
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI, HTTPException, Request
+
+from impasto.studio.actions import Studio
+from impasto.studio.gate import Gate
+from impasto.studio.options import StudioOptions
+from impasto.studio.page import HEAD, page
+from impasto.studio.routes import ASSETS, Owner, routes
+from impasto.studio.theme import theme
+
+
+def application(studio: Studio, uploads: Path) -> Gate:
+    """Everything that a studio answers.
+
+    Args:
+        studio: what it acts on.
+        uploads: where Gradio puts files that programs upload.
+    """
+    options = studio.options
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    blocks = page(studio, uploads)
+    app.include_router(routes(studio, _owner_of(blocks, asked=bool(options.accounts))))
+    gr.mount_gradio_app(
+        app,
+        blocks,
+        path="/",
+        server_name=options.host,
+        auth=_checked(options) if options.accounts else None,
+        auth_message="Your pictures are yours alone.",
+        max_file_size=options.max_upload,
+        footer_links=[],
+        run_history=False,
+        pwa=False,
+        mcp_server=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        show_error=True,
+        favicon_path=str(ASSETS / "favicon.svg"),
+        theme=theme(),
+        head=HEAD,
+    )
+    # Gradio keeps the tokens of those who logged in on the application that it mounts.
+    blocks.app = app.routes[-1].app  # type: ignore[attr-defined]
+    return Gate(app, local=options.local)
+
+
+def _owner_of(blocks: gr.Blocks, *, asked: bool) -> Owner:
+    """Who a request is from, by the cookie that Gradio's login gave."""
+
+    def owner_of(request: Request) -> str | None:
+        if not asked:
+            return None
+        inner = blocks.app
+        names = (f"access-token-{inner.cookie_id}", f"access-token-unsecure-{inner.cookie_id}")
+        for name in names:
+            user = inner.tokens.get(request.cookies.get(name))
+            if user is not None:
+                return str(user)
+        raise HTTPException(401, "log in first")
+
+    return owner_of
+
+
+def _checked(options: StudioOptions) -> Callable[[str, str], bool]:
+    """Whether a password is right, in a time that tells nothing of it."""
+
+    def checked(user: str, password: str) -> bool:
+        right = options.accounts.get(user)
+        same = hmac.compare_digest((right or "").encode(), password.encode())
+        return right is not None and same
+
+    return checked

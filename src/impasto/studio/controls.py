@@ -1,0 +1,133 @@
+"""Controls for all settings, made from the settings model: a new field appears here by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from impasto.groups import GROUPS
+from impasto.presets import PRESETS
+from impasto.setting_words import help_text, schemas, setting_text, setting_value
+from impasto.settings import Settings
+
+FRONT = ("preset", "strength", "style_scale", "size", "color", "seed", "feather")
+"""The settings with a place of their own on the page; all others are in the Advanced panel."""
+
+ELSEWHERE = ("style_blend",)
+"""The settings that are no controls: the styles' weights stand beside the styles."""
+
+SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
+_LONGEST_SLIDER = 1000
+
+
+def advanced() -> dict[str, list[str]]:
+    """The names of the settings in the Advanced panel by group, in the groups' order."""
+    names = [name for name in schemas() if name not in (*FRONT, *ELSEWHERE)]
+    grouped = {
+        group.title: [name for name in names if schemas()[name]["group"] == group.title]
+        for group in GROUPS
+    }
+    return {title: members for title, members in grouped.items() if members}
+
+
+def label(name: str) -> str:
+    """A setting's name in words."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def control(name: str, **options: Any) -> Any:
+    """The Gradio component for a setting, with its name, its help, its bounds and its default."""
+    schema = schemas()[name]
+    common = {
+        "label": label(name),
+        "info": help_text(schema),
+        "value": control_value(name, Settings().model_dump(mode="json")[name]),
+        "elem_id": f"setting-{name.replace('_', '-')}",
+        "interactive": True,
+        **options,
+    }
+    choices = common.pop("choices", None) or _choices(name, schema)
+    if choices:
+        return gr.Dropdown(choices=choices, **common)
+    kind = schema.get("type")
+    if kind == "boolean":
+        return gr.Checkbox(**common)
+    if kind in ("integer", "number"):
+        return _number(schema, common)
+    if schema.get("format") == "path":
+        common["elem_classes"] = ["picture-setting"]
+    return gr.Textbox(**common, max_lines=1)
+
+
+def _choices(name: str, schema: Mapping[str, Any]) -> list[str]:
+    if name == "preset":
+        return list(PRESETS)
+    return list(schema.get("enum") or schema.get("choices") or ())
+
+
+def _number(schema: Mapping[str, Any], common: Mapping[str, Any]) -> Any:
+    """A slider where both ends are near, else a field for a number."""
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum")
+    whole = schema["type"] == "integer"
+    bounds = {"minimum": low, "maximum": high if high is None or high < 2**53 else 2**53 - 1}
+    near = high is not None and low is not None and high - low <= _LONGEST_SLIDER
+    if near and (whole or high - low <= 1):
+        return gr.Slider(**bounds, step=1 if whole else 0.01, **common)
+    return gr.Number(**bounds, precision=0 if whole else None, **common)
+
+
+def control_value(name: str, value: Any) -> Any:
+    """A setting's value, as JSON has it, as its control holds it."""
+    if name == "style_scale":
+        return float(value[0]) if isinstance(value, Sequence) else value
+    if value is None:
+        return ""
+    return setting_text(value) if isinstance(value, (Mapping, list, tuple)) else _plain(name, value)
+
+
+def _plain(name: str, value: Any) -> Any:
+    texts = "anyOf" in schemas()[name]
+    return str(value) if texts else value
+
+
+def values_of(settings: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
+    """What the controls ``names`` hold for ``settings`` (JSON, by name)."""
+    complete = {**Settings(preset=settings.get("preset", "default")).model_dump(mode="json")}
+    complete |= settings
+    return [control_value(name, complete[name]) for name in names]
+
+
+def settings_of(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """The opposite: the settings that differ from their preset's, by name, and the preset.
+
+    Raises:
+        SettingsError: a value out of range.
+    """
+    held = dict(zip(names, values, strict=True))
+    preset = Settings(preset=held.pop("preset"))
+    given = {name: _given(name, value) for name, value in held.items()}
+    given = {name: value for name, value in given.items() if value is not _NOTHING}
+    usual = preset.model_dump(mode="json")
+    chosen = Settings(preset=preset.preset, **given).model_dump(mode="json")
+    changed = {name: chosen[name] for name in given if chosen[name] != usual[name]}
+    return {"preset": preset.preset, **changed}
+
+
+_NOTHING = object()
+
+
+def _given(name: str, value: Any) -> Any:
+    """What a control holds, as `Settings` takes it; ``_NOTHING`` where it was left empty."""
+    schema = schemas()[name]
+    if value is None or value == "":
+        optional = any(part.get("type") == "null" for part in schema.get("anyOf", ()))
+        return None if optional else _NOTHING
+    if schema.get("type") == "object":
+        return str(value).split()
+    if name == "style_scale":
+        return [value]
+    return setting_value(name, value.strip()) if isinstance(value, str) else value

@@ -1,0 +1,184 @@
+"""What every request passes first: only paths that the page needs, only from this page.
+
+Gradio serves much that a studio has no use for: proxies, monitoring, code editing. The gate lets
+nothing of it through, refuses calls that are no calls before Gradio sees them, keeps other web
+pages from talking to a studio on the same machine, and takes from Gradio's page what names other
+hosts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_CALL_BYTES = 40_000_000
+_MOST_DEPTH = 40
+
+_EXACT = {"/", "/login", "/logout", "/config", "/theme.css", "/favicon.ico", "/manifest.json",
+          "/robots.txt"}  # fmt: skip
+_BEGINNINGS = ("/assets/", "/static/", "/studio/", "/svelte/")
+_API = re.compile(
+    r"/gradio_api/(info|queue/(join|data)|(call|run|api)/[\w-]+(/[\w-]+)?|upload|upload_progress"
+    r"|file=.+|heartbeat/[\w-]+|cancel|reset|startup-events|login_check|user|token|app_id"
+    r"|theme\.css)/?"
+)
+_CALLS = re.compile(r"/gradio_api/(queue/join|call/.+|run/.+|api/.+|cancel|reset)/?")
+_LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+_ABOUT_OTHERS = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*?/?>\s*')
+
+
+class Gate:
+    """ASGI middleware; see the module.
+
+    Args:
+        app: what lies behind it.
+        local: whether the studio is for this machine only; then no other name may reach it.
+    """
+
+    def __init__(self, app: ASGIApp, *, local: bool) -> None:
+        self._app, self._local = app, local
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request through, or answers it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is None and scope["method"] == "POST" and _CALLS.fullmatch(scope["path"]):
+            body = await _body(receive)
+            refusal = _call_refusal(body)
+            receive = _again(body or b"")
+        if refusal is not None:
+            status, words = refusal
+            await JSONResponse({"error": words}, status_code=status)(scope, receive, send)
+            return
+        if scope["path"] == "/":
+            scope = {**scope, "headers": _without_encodings(scope["headers"])}
+        await self._app(scope, receive, _Cleaner(send, scope["path"]))
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        path, headers = scope["path"], Headers(scope=scope)
+        known = path in _EXACT or path.startswith(_BEGINNINGS) or _API.fullmatch(path)
+        if not known or "\0" in path:
+            return 404, "there is nothing here"
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+        if self._local and host not in _LOCAL_NAMES:
+            return 403, "this studio is for its own machine only"
+        origin = headers.get("origin")
+        acts = scope["method"] not in ("GET", "HEAD")
+        if acts and origin is not None and urlsplit(origin).netloc != headers.get("host", ""):
+            return 403, "another web page may not use this studio"
+        return None
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None where it is too large or the client is gone."""
+    parts = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts += message.get("body", b"")
+        if len(parts) > MOST_CALL_BYTES:
+            return None
+        if not message.get("more_body"):
+            return bytes(parts)
+
+
+def _again(body: bytes) -> Receive:
+    sent = False
+
+    async def receive() -> Message:
+        nonlocal sent
+        if sent:
+            return {"type": "http.disconnect"}
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _call_refusal(body: bytes | None) -> tuple[int, str] | None:
+    if body is None:
+        return 413, f"a call may have {MOST_CALL_BYTES // 10**6} MB at most"
+    try:
+        call = json.loads(body)
+    except (ValueError, RecursionError):
+        return 422, 'a call is a JSON object, such as {"data": []}'
+    if not isinstance(call, dict):
+        return 422, 'a call is a JSON object, such as {"data": []}'
+    if not isinstance(call.get("data", []), list):
+        return 422, "data: must be a list of the endpoint's arguments"
+    for name, kind in (("fn_index", int), ("session_hash", str), ("trigger_id", int)):
+        if not isinstance(call.get(name), kind | None):
+            return 422, f"{name}: must be {kind.__name__}"
+    if not _is_harmless(call, 0):
+        return 422, "a file is named by the path that its upload gave, and by nothing else"
+    return None
+
+
+def _is_harmless(value: Any, depth: int) -> bool:
+    """Whether no file in it lies at an address: Gradio would fetch it."""
+    if depth > _MOST_DEPTH:
+        return False
+    if isinstance(value, Mapping):
+        path = value.get("path")
+        if isinstance(path, str) and re.match(r"\s*[a-zA-Z][\w+.-]+:", path):
+            return False
+        return all(_is_harmless(part, depth + 1) for part in value.values())
+    if isinstance(value, list):
+        return all(_is_harmless(part, depth + 1) for part in value)
+    return True
+
+
+def _without_encodings(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in headers if name != b"accept-encoding"]
+
+
+class _Cleaner:
+    """Sends an answer on: with the policy, and the page without what names other hosts.
+
+    Gradio answers a call that an endpoint refuses with the status 500; whoever called it wrongly
+    is to read 400.
+    """
+
+    def __init__(self, send: Send, path: str) -> None:
+        self._send, self._page = send, path == "/"
+        self._call = _CALLS.fullmatch(path) is not None
+        self._start: Message | None = None
+        self._parts = bytearray()
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if self._call and message["status"] == 500:
+                message["status"] = 400
+            headers = MutableHeaders(raw=message["headers"])
+            headers["Content-Security-Policy"] = _POLICY
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Referrer-Policy"] = "same-origin"
+            if self._page:
+                self._start = message
+                return
+        if self._start is None or message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        self._parts += message.get("body", b"")
+        if message.get("more_body"):
+            return
+        body = _ABOUT_OTHERS.sub(b"", bytes(self._parts))
+        MutableHeaders(raw=self._start["headers"])["content-length"] = str(len(body))
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": body})

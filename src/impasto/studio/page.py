@@ -1,0 +1,236 @@
+"""The page: what is to be seen, and which function each control calls.
+
+Gradio has the settings' controls, the queue, the login and the API. Pictures, the stage in the
+middle and the history are plain elements in `assets`, moved by the scripts there: they show what
+`routes` tells, so that a run outlives a broken connection and a page that is loaded again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from impasto.errors import ImpastoError, SettingsError
+from impasto.presets import PRESETS
+from impasto.settings import Settings
+from impasto.studio import controls
+from impasto.studio.actions import Studio
+from impasto.studio.api import add_endpoints
+from impasto.studio.routes import ASSETS, PREFIX
+
+_ORDER = "(order, ...rest) => [window.studio.order(), ...rest]"
+_COLORS = "Whose: the style's, the photograph's own (content), or the style's moved towards them."
+_ANSWER = "(answer) => { window.studio.answered(answer); }"
+HEAD = (
+    f'<link rel="stylesheet" href="{PREFIX}/assets/studio.css">'
+    f'<script type="module" src="{PREFIX}/assets/studio.js"></script>'
+)
+
+
+def page(studio: Studio, uploads: Path) -> gr.Blocks:
+    """The whole page with its endpoints.
+
+    Args:
+        studio: what it acts on.
+        uploads: where Gradio puts files that programs upload.
+    """
+    blocks = gr.Blocks(title="impasto studio", analytics_enabled=False, fill_width=True)
+    with blocks:
+        _fragment("header")
+        with gr.Row(elem_id="studio", equal_height=False):
+            with gr.Column(elem_id="studio-pictures", scale=0, min_width=280):
+                _fragment("pictures")
+            with gr.Column(elem_id="studio-middle", scale=1, min_width=320):
+                _fragment("stage")
+                with gr.Row(elem_id="studio-actions"):
+                    paint = gr.Button("Paint", variant="primary", elem_id="paint")
+                    variations = gr.Button("Variations", elem_id="variations")
+            with gr.Column(elem_id="studio-settings", scale=0, min_width=300):
+                held = _controls()
+                command = gr.Code(
+                    "# choose a photograph and a style first",
+                    label="The same on the command line",
+                    language="shell",
+                    interactive=False,
+                    lines=2,
+                    wrap_lines=True,
+                    elem_id="command",
+                )
+        _fragment("history")
+        order = gr.Textbox(visible="hidden", elem_id="order", label="order")
+        answer = gr.Textbox(visible="hidden", elem_id="answer", label="answer")
+        restore = gr.Button("restore", visible="hidden", elem_id="restore")
+        refresh = gr.Button("refresh", visible="hidden", elem_id="refresh")
+        _wire(studio, held, order, answer, command, paint, variations, restore, refresh)
+        add_endpoints(studio, uploads)
+    return blocks
+
+
+def _fragment(name: str) -> None:
+    text = (ASSETS / f"{name}.html").read_text(encoding="utf-8")
+    gr.HTML(text, js_on_load=None, elem_id=f"fragment-{name}", apply_default_css=False)
+
+
+def _controls() -> dict[str, Any]:
+    """All controls by setting, the usual ones first."""
+    held = {
+        "preset": controls.control(
+            "preset", choices=_presets(), info="Set of settings to begin with."
+        ),
+        "strength": controls.control("strength", info="From the photograph (0) to all style (1)."),
+        "style_scale": gr.Slider(
+            0.25,
+            4,
+            value=1,
+            step=0.05,
+            label="Style scale",
+            info="Size of the strokes; 2 shows the style twice as large.",
+            elem_id="setting-style-scale",
+        ),
+        "size": gr.Dropdown(
+            [*((f"{size} pixels", size) for size in controls.SIZES), ("as the photograph", 0)],
+            value=512,
+            allow_custom_value=True,
+            label="Size",
+            info="Long side of the result; twice the size takes four times as long.",
+            elem_id="setting-size",
+        ),
+        "color": controls.control("color", info=_COLORS, label="Colours"),
+        "seed": controls.control("seed", info="Another seed, another picture."),
+        "feather": controls.control("feather", label="Soft edge of regions (feather)"),
+    }
+    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+        for title, names in controls.advanced().items():
+            with gr.Accordion(title, open=False):
+                for name in names:
+                    held[name] = controls.control(name)
+    return held
+
+
+def _presets() -> list[tuple[str, str]]:
+    return [
+        (f"{name}: {preset.summary.partition(':')[0]}", name) for name, preset in PRESETS.items()
+    ]
+
+
+def _wire(
+    studio: Studio,
+    held: dict[str, Any],
+    order: Any,
+    answer: Any,
+    command: Any,
+    paint: Any,
+    variations: Any,
+    restore: Any,
+    refresh: Any,
+) -> None:
+    """Which function is called when."""
+    names, parts = list(held), list(held.values())
+    quiet: dict[str, Any] = {
+        "show_progress": "hidden",
+        "queue": False,
+        "api_visibility": "private",
+    }
+    for button, act in ((paint, studio.paint), (variations, studio.variations)):
+        button.click(_ordered(names, act), [order, *parts], [answer], js=_ORDER, **quiet).then(
+            None, [answer], None, js=_ANSWER
+        )
+    told = _command(studio, names)
+    triggers = [refresh.click, *(part.change for part in parts)]
+    gr.on(
+        triggers,
+        told,
+        [order, *parts],
+        [command],
+        js=_ORDER,
+        trigger_mode="always_last",
+        **quiet,
+    )
+    held["preset"].input(
+        _preset_values(names),
+        [held["preset"]],
+        [held[name] for name in _of_preset(names)],
+        **quiet,
+    )
+    restore.click(
+        _restored(names),
+        [order, *parts],
+        parts,
+        js="(order, ...rest) => [window.studio.restoring(), ...rest]",
+        **quiet,
+    ).then(None, [], None, js="() => { window.studio.restoredControls(); }")
+
+
+def _of_preset(names: list[str]) -> list[str]:
+    """The settings that a preset sets anew: all but those that say what the user is about."""
+    return [name for name in names if name not in ("preset", "size", "seed", "style_scale")]
+
+
+def _ordered(names: list[str], act: Callable[[str | None, object], Any]) -> Callable[..., str]:
+    def ordered(text: str, *values: Any, request: gr.Request) -> str:
+        try:
+            job = act(request.username, _complete(text, names, values))
+        except ImpastoError as error:
+            return json.dumps({"error": " ".join(str(error).split())})
+        return json.dumps({"job": job.identity, "title": job.title})
+
+    return _with_request(ordered)
+
+
+def _command(studio: Studio, names: list[str]) -> Callable[..., str]:
+    def told(text: str, *values: Any, request: gr.Request) -> str:
+        try:
+            return studio.command(request.username, _complete(text, names, values))
+        except ImpastoError as error:
+            return f"# {' '.join(str(error).split())}"
+
+    return _with_request(told)
+
+
+def _with_request(function: Callable[..., str]) -> Callable[..., str]:
+    """The same for Gradio, which finds the request by its annotation among the positions."""
+
+    def called(request: gr.Request, text: str, *values: Any) -> str:
+        return function(text, *values, request=request)
+
+    called.__annotations__ = {"request": gr.Request, "return": str}
+    return called
+
+
+def _complete(text: str, names: list[str], values: tuple[Any, ...]) -> dict[str, Any]:
+    """The page's order: its pictures and regions, and the settings of the controls."""
+    if not text:
+        raise SettingsError("choose a photograph and a style first")
+    try:
+        request = json.loads(text)
+    except ValueError as error:
+        raise SettingsError("the page sent an order that cannot be read") from error
+    if not isinstance(request, dict):
+        raise SettingsError("the page sent an order that cannot be read")
+    return {**request, "settings": controls.settings_of(names, values)}
+
+
+def _preset_values(names: list[str]) -> Callable[[str], list[Any]]:
+    def values(preset: str) -> list[Any]:
+        settings = Settings(preset=preset).model_dump(mode="json")
+        return controls.values_of(settings, _of_preset(names))
+
+    return values
+
+
+def _restored(names: list[str]) -> Callable[..., list[Any]]:
+    """What the controls hold for an order; ``kept`` leaves those that it does not name."""
+
+    def values(text: str, *values: Any) -> list[Any]:
+        asked = json.loads(text)
+        known = {name: value for name, value in asked["settings"].items() if name in names}
+        if not asked.get("kept"):
+            return controls.values_of(known, names)
+        new = {name: controls.control_value(name, value) for name, value in known.items()}
+        return [new.get(name, value) for name, value in zip(names, values, strict=True)]
+
+    return values
