@@ -199,7 +199,7 @@ def test_a_new_setting_becomes_a_flag_by_itself(monkeypatch: pytest.MonkeyPatch)
         """Adds sparkle."""
 
     schema = MoreSettings.model_json_schema()["properties"]
-    monkeypatch.setattr(settings_flags, "_schemas", lambda: schema)
+    monkeypatch.setattr(settings_flags, "schemas", lambda: schema)
 
     @settings_flags.takes_flags()
     def command(*, settings: settings_flags.GivenSettings) -> dict[str, object]:
