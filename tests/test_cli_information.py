@@ -16,7 +16,7 @@ from command_line import COMMAND, ENVIRONMENT, SCRIPT, run
 from torch import Tensor
 
 import impasto
-from impasto import cli
+from impasto import cli, setting_words
 from impasto.cli import settings_flags
 from impasto.cli.app import app
 from impasto.cli.application import run as run_here
@@ -220,7 +220,8 @@ def test_a_new_setting_becomes_a_flag_by_itself(monkeypatch: pytest.MonkeyPatch)
         """Adds sparkle."""
 
     schema = MoreSettings.model_json_schema()["properties"]
-    monkeypatch.setattr(settings_flags, "_schemas", lambda: schema)
+    for room in (settings_flags, setting_words):
+        monkeypatch.setattr(room, "schemas", lambda: schema)
 
     @settings_flags.takes_flags()
     def command(*, settings: settings_flags.GivenSettings) -> dict[str, object]:

@@ -124,7 +124,7 @@ class Recorder:
         if self._closed or self._latest is None:
             return None
         self._closed = True
-        write_film(self.path, self.pictures())
+        _write(self.path, self.pictures())
         self._candidates.clear()
         return self.path
 
@@ -199,11 +199,15 @@ def write_film(path: str | os.PathLike[str], pictures: Sequence[bytes]) -> Path:
     """
     path = Path(path)
     _check_target(path)
+    _write(path, pictures)
+    return path
+
+
+def _write(path: Path, pictures: Sequence[bytes]) -> None:
     step = 2 if path.suffix.lower() == ".mp4" else 1
     width, height = (max(step, side - side % step) for side in _from_jpeg(pictures[-1]).size)
     film = (_resized(_from_jpeg(picture), (width, height)) for picture in pictures)
     _replace_atomically(path, film, _WRITERS[path.suffix.lower()])
-    return path
 
 
 def _evenly_spaced(positions: Sequence[float], count: int) -> list[int]:
