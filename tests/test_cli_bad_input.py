@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty.png").write_bytes(b"")
     (folder / "bomb.png").write_bytes(_bomb())
     (folder / "folder.png").mkdir()
-    picture(12, 12).save(folder / "small.png")
+    picture(7, 7).save(folder / "small.png")
     picture(1, 64).save(folder / "line.png")
     (folder / "taken.png").write_bytes(b"keep me")
     samples = np.zeros((300, 300, 120), np.uint8)
@@ -66,9 +66,9 @@ BAD: dict[str, tuple[list[object], str]] = {
     "decompression bomb": (["bomb.png", "b.png"], "200000000"),
     "TIFF bomb": (["bomb.tif", "b.png"], "120 samples per pixel"),
     "lowered limit": ([*PAIR, "--max-pixels", 1000], "1000"),
-    "too small": (["small.png", "b.png"], "relu5_1 needs at least 16 pixels"),
-    "result too small": ([*PAIR, "--size", "10"], "needs at least 16 pixels"),
-    "one pixel wide": (["line.png", "b.png"], "needs at least 16 pixels"),
+    "too small": (["small.png", "b.png"], "relu4_3 needs at least 8 pixels"),
+    "result too small": ([*PAIR, "--size", "6"], "needs at least 8 pixels"),
+    "one pixel wide": (["line.png", "b.png"], "needs at least 8 pixels"),
     "unknown layer": ([*PAIR, "--content-layers", "relu4_22"], "did you mean 'relu4_2'?"),
     "negative layer": ([*PAIR, "--style-layers", "relu4_2=-1"], "greater than or equal to 0"),
     "NaN layer": ([*PAIR, "--style-layers", "relu4_2=nan"], "finite"),

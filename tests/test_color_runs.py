@@ -220,7 +220,7 @@ def test_a_resumed_run_takes_the_same_colors(
     photograph.save(tmp_path / "other.png")
     with pytest.raises(CheckpointError, match="color_from picture is another one"):
         resumed(color_from=tmp_path / "other.png")
-    with pytest.raises(SettingsError, match="color_from = None"):
+    with pytest.raises(SettingsError, match="color_from = none"):
         resumed(color_from=None)
 
 
