@@ -199,7 +199,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_files(pictures: Path) -> No
         whole = _files(pictures / "whole")
         assert all(data == whole[name] for name, data in _files(out).items())
     done = status_of(out).counts["done"]
-    assert done >= 3
+    assert done >= 2  # the third may have been killed between its file and its line in the ledger
     last = run("batch", *work, "-o", "out", "--json", folder=pictures)
     assert last.returncode == 0, last.stderr
     assert _events(last.stdout)[0]["done"] == done
