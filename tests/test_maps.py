@@ -262,7 +262,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     drawn(64, 48).save(tmp_path / "photo.png")
     drawn(60, 60, seed=2).save(tmp_path / "a b.png")
     content_map = halves(BLUE, BLUE, 30, 20)
-    content_map.paste(RED, (0, 0, 6, 6))
+    content_map.paste(RED, (0, 0, 3, 3))
     content_map.save(tmp_path / "content map.png")
     halves(width=90, height=60).save(tmp_path / "style.jpg", quality=80)
     halves(BLUE, BLUE).save(tmp_path / "blue.png")
