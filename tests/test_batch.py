@@ -116,6 +116,24 @@ def test_lists_templates_and_what_has_changed(pictures: Path) -> None:
     assert (third[0]["todo"], third[0]["done"]) == (0, 3)
 
 
+def test_nothing_of_ones_own_is_overwritten(pictures: Path) -> None:
+    out = pictures / "out"
+    out.mkdir()
+    (out / "gallery.html").write_text("mine")
+    work = ["batch", "photos/photos0.png", "--styles", "styles/styles0.png", *SMALL]
+    refused = run(*work, "-o", "out", "--gallery", folder=pictures)
+    assert refused.returncode == 2
+    assert "is no gallery of impasto's" in error_line(refused)
+    assert (out / "gallery.html").read_text() == "mine"
+    row = {"content": "photos/photos0.png", "style": "styles", "name": "styles0.png"}
+    (pictures / "list.jsonl").write_text(json.dumps(row))
+    before = (pictures / "styles" / "styles0.png").read_bytes()
+    inside = run("batch", "list.jsonl", "-o", "styles", "--overwrite", *SMALL, folder=pictures)
+    assert inside.returncode == 2
+    assert "is an input of this batch" in error_line(inside)
+    assert (pictures / "styles" / "styles0.png").read_bytes() == before
+
+
 def test_one_picture_is_that_of_stylize(pictures: Path) -> None:
     (pictures / "jobs.jsonl").write_text(
         json.dumps({"content": "photos/photos0.png", "style": "styles/styles0.png"})

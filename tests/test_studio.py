@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
 import random
 import re
 import shlex
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -487,6 +489,19 @@ def test_three_clients_at_once_and_one_is_killed(
             both = (house.json(f"/studio/history/{e}")["folder"] for e in (entry, alone["entry"]))
             first, second = (pixels(Path(folder) / "picture.png") for folder in both)
             assert np.array_equal(first, second)
+
+
+def test_a_picture_that_cannot_be_entered_in_the_history_stays(tmp_path: Path) -> None:
+    with running(tmp_path) as house:
+        job = house.studio.paint(None, order())
+        (index,) = tmp_path.rglob("history.sqlite3")
+        with contextlib.closing(sqlite3.connect(index)) as other, job.watched():
+            other.execute("BEGIN EXCLUSIVE")
+            until(lambda: job.over)
+        assert job.state == "failed"
+        assert "could not be entered" in job.message
+        (kept,) = index.parent.rglob(f"{job.work.folder.name}/picture.png")
+        assert pixels(kept).size
 
 
 @pytest.mark.slow

@@ -16,11 +16,12 @@ from urllib.parse import quote
 
 from impasto.batch.ledger import Entry
 from impasto.batch.storage import Storage
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, OutputError
 from impasto.picture_reading import read_picture
 
 PAGE = "gallery.html"
 FOLDER = "gallery"
+_MARK = "<meta name=generator content=impasto>"
 SIDE = 320
 """Long side of a thumbnail in pixels."""
 
@@ -59,6 +60,7 @@ def write_gallery(storage: Storage, entries: Iterable[Entry]) -> str:
     Raises:
         OutputError: it cannot be written.
     """
+    check_page(storage)
     listed = list(entries)
     groups: dict[str, list[str]] = {}
     for entry in (one for one in listed if one.state == "done"):
@@ -69,12 +71,28 @@ def write_gallery(storage: Storage, entries: Iterable[Entry]) -> str:
     return storage.path(PAGE)
 
 
+def check_page(storage: Storage) -> None:
+    """Checks that the page to write replaces none but a gallery.
+
+    Raises:
+        OutputError: there is another page of that name.
+    """
+    if storage.size(PAGE) is None:
+        return
+    with storage.open(PAGE) as page:
+        if _MARK.encode() not in page.read(1000):
+            raise OutputError(
+                f"{storage.path(PAGE)}: exists already and is no gallery of impasto's; rename it, "
+                "or leave --gallery out"
+            )
+
+
 def _page(groups: dict[str, list[str]], failed: list[Entry]) -> str:
     count = sum(map(len, groups.values()))
     parts = [
         "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
         "<meta name=viewport content='width=device-width, initial-scale=1'>\n"
-        f"<title>{count} pictures by impasto</title>\n<style>{_STYLE}</style>\n<body>\n"
+        f"{_MARK}\n<title>{count} pictures by impasto</title>\n<style>{_STYLE}</style>\n<body>\n"
         f"<h1>{count} pictures</h1>\n"
         f"<small>{len(groups)} styles{f', {len(failed)} failed' if failed else ''}</small>\n"
     ]

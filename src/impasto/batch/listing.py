@@ -14,7 +14,7 @@ from typing import Any
 from impasto.batch.inputs import is_url, opened
 from impasto.errors import PictureError, SettingsError
 from impasto.files import reason_of
-from impasto.settings import Settings, nearest
+from impasto.settings import STARTS, Settings, nearest
 
 LISTS = (".csv", ".jsonl")
 """Extensions of lists of jobs."""
@@ -218,8 +218,8 @@ def _from_folder_of(source: str, row: Row) -> Row:
         return str(Path(source).parent / name)
 
     settings = dict(row.settings)
-    for name in ("color_from", "keep"):
-        if isinstance(settings.get(name), str):
+    for name in ("color_from", "keep", "start"):
+        if isinstance(settings.get(name), str) and settings[name] not in STARTS:
             settings[name] = found(settings[name])
     return Row(
         found(row.content), row.folder, tuple(map(found, row.styles)), row.name, settings, row.place

@@ -232,7 +232,8 @@ class Run:
         target = Path(self.storage.path(job.name)).resolve()
         for other in todo:
             for name in (other.content, *other.styles, *other.settings.files):
-                if Path(name).resolve() == target:
+                source = Path(name).resolve()
+                if source == target or (source.is_dir() and source == target.parent):
                     raise OutputError(f"{name}: is an input of this batch; choose another folder")
 
 

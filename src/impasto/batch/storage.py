@@ -87,7 +87,8 @@ class LocalFolder:
         make_folder(self.folder, self.place)
         folders = [self.folder, *(path for path in self.folder.rglob("*") if path.is_dir())]
         for left in [left for folder in folders for left in leftovers(folder)]:
-            left.unlink(missing_ok=True)
+            if left.suffix != ".safetensors":  # a checkpoint that another run is writing
+                left.unlink(missing_ok=True)
 
     def path(self, name: str) -> str:
         """See `Storage`."""

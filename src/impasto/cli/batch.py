@@ -183,6 +183,8 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
 
     began = time.monotonic()
     with Run.at(output, flags.ledger) as run:
+        if flags.gallery:
+            _check_gallery(run)
         plan = run.plan(jobs, retry=flags.retry, overwrite=flags.overwrite)
         tally = Tally(len(jobs), len(plan.done), {job.name: error for job, error in plan.failed})
         interrupted = False
@@ -215,6 +217,12 @@ def _follow(run: Run, plan: Plan, engine: Engine, watch: Any) -> None:
     with contextlib.redirect_stdout(sys.stderr), engine:
         for result, message in run.results(plan, engine):
             watch.heard(message, result, plan)
+
+
+def _check_gallery(run: Run) -> None:
+    from impasto.batch.gallery import check_page
+
+    check_page(run.storage)
 
 
 def _gallery(run: Run) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import secrets
+import sqlite3
 import threading
 import time
 from collections import OrderedDict, deque
@@ -278,7 +279,13 @@ class JobQueue:
             self._fail(job, outcome.message)
             return
         if job.work.folder is not None:
-            job.result = self._keep(job, outcome)
+            try:
+                job.result = self._keep(job, outcome)
+            except (sqlite3.Error, OSError) as error:  # the picture is worth more than its entry
+                _log.exception("a picture is not in the history")
+                where = f"The picture is in {job.work.folder.name} of the history's folder"
+                job.end("failed", f"{where}, but could not be entered ({error}).")
+                return
         else:
             self._drop(job)
         job.end("stopped" if outcome.stopped else "done")

@@ -7,6 +7,7 @@ sends back what there is to see; when the pipe closes it ends.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -22,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.compute import Compute
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, PictureError
+from impasto.files import replacing
 from impasto.images import Image
 from impasto.record import Recorder, write_film
 from impasto.run import Step
@@ -265,7 +267,10 @@ def write_results(image: Image, folder: Path) -> None:
 
 def write_frames(pictures: list[bytes], path: Path) -> None:
     """The frames of a film, for later."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as frames:
+    with (
+        replacing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as frames,
+    ):
         for number, picture in enumerate(pictures):
             frames.writestr(f"{number:03}.jpg", picture)
 
@@ -273,7 +278,10 @@ def write_frames(pictures: list[bytes], path: Path) -> None:
 def end_film(image: Image, folder: Path) -> None:
     """Puts the result behind the frames of a run that was ended in the middle of a step."""
     frames = folder / FRAMES
-    shown = [*_frames(frames)] if frames.is_file() else []
+    shown = []
+    if frames.is_file():
+        with contextlib.suppress(PictureError):  # the result matters more than its film
+            shown = [*_frames(frames)]
     picture = image.to_pil().convert("RGB")
     picture.thumbnail((FILM_SIDE, FILM_SIDE))
     stream = io.BytesIO()
@@ -287,9 +295,12 @@ def film_of(frames: Path, target: Path) -> Path:
 
 
 def _frames(path: Path) -> Iterator[bytes]:
-    with zipfile.ZipFile(path) as frames:
-        for name in sorted(frames.namelist()):
-            yield frames.read(name)
+    try:
+        with zipfile.ZipFile(path) as frames:
+            for name in sorted(frames.namelist()):
+                yield frames.read(name)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise PictureError(f"the film of this picture cannot be read ({error})") from error
 
 
 def _in_the_users_words(message: str, work: Work) -> str:
