@@ -16,23 +16,9 @@ from torch.nn import functional
 from impasto import blending
 from impasto.encoder import stride
 from impasto.errors import PictureError, RegionWarning
-from impasto.files import DEFAULT_MAX_PIXELS
+from impasto.files import DEFAULT_MAX_PIXELS, PICTURE_EXTENSIONS
 from impasto.images import Image, ImageSource, open_image
 from impasto.pyramid import Size, resize
-
-_PICTURES = {
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".gif",
-    ".heic",
-    ".heif",
-    ".avif",
-}
 
 
 @dataclass(frozen=True)
@@ -217,7 +203,7 @@ def feathered(mask: Tensor, width: float) -> Tensor:
 
 
 def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in _PICTURES and not file.name.startswith(".")
+    return file.suffix.lower() in PICTURE_EXTENSIONS and not file.name.startswith(".")
 
 
 def open_style(source: ImageSource | Style, opened: Callable[[Any], Image] = open_image) -> Style:

@@ -13,25 +13,12 @@ from typing import Any
 
 from impasto.batch.inputs import is_url, opened
 from impasto.errors import PictureError, SettingsError
-from impasto.files import reason_of
+from impasto.files import PICTURE_EXTENSIONS, reason_of
 from impasto.settings import STARTS, Settings, nearest
 
 LISTS = (".csv", ".jsonl")
 """Extensions of lists of jobs."""
 
-PICTURES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".gif",
-    ".heic",
-    ".heif",
-    ".avif",
-)
 _NO_PICTURES = {"thumbs.db", "desktop.ini"}
 _OWN = ("content", "style", "name")
 
@@ -148,7 +135,7 @@ def _in_folder(folder: Path, leave_out: Path | None) -> Iterator[tuple[str, str]
             if regular and not name.startswith(".") and name.lower() not in _NO_PICTURES:
                 yield str(here / name), below
         for name in folders:
-            looks = Path(name).suffix.lower() in PICTURES
+            looks = Path(name).suffix.lower() in PICTURE_EXTENSIONS
             if looks and not any((here / name).iterdir()):
                 yield str(here / name), below  # which will fail, and say so
 
