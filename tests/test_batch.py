@@ -169,6 +169,8 @@ def _started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A background job of a shell that ignores SIGINT would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         yield process
