@@ -249,7 +249,7 @@ def test_phone_and_keyboard(browser: Browser, house: Running) -> None:
       'button, input, select, textarea, a')]
       .filter((e) => e.offsetParent !== null && !e.closest('[id="order"], [id="answer"]'))
       .filter((e) => !(e.ariaLabel || e.textContent.trim() || e.title || e.labels?.length
-        || e.getAttribute('aria-labelledby')))
+        || e.getAttribute('aria-labelledby') || e.querySelector('[aria-label]')))
       .map((e) => e.outerHTML.slice(0, 120))""")
     assert unnamed == []
     page.get_by_role("button", name="Sample: china").focus()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -66,8 +67,7 @@ def studio(
     )
     from impasto.studio.server import serve
 
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         serve(options, lambda line: print(line, flush=True))
-    except KeyboardInterrupt:
-        print("impasto studio: ended", flush=True)
+    print("impasto studio: ended", flush=True)
     return 0
