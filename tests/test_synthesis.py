@@ -367,7 +367,7 @@ def test_only_the_coarsest_levels_are_smoothed(
     options = quick(tiny, size=256, levels=3, iterations=1)
     for step in iterate(photograph, painting, **options):
         assert isinstance(step._optimizer, LBFGS)
-        found[step.level] = step._optimizer._smoothing
+        found[step.level] = step._optimizer.smoothing
     assert found == {0: 0.75, 1: 0.5, 2: 0.0}
 
 

@@ -336,16 +336,10 @@ class _Steps:
 
 
 def _seasoned(settings: Settings, move: Tensor, level: int) -> PixelOptimizer:
-    """An optimiser that remembers as many steps as it may, without the time to make them."""
+    """An optimiser that remembers as many steps as it may."""
     optimizer = make_optimizer(settings, settings.history, level)
-    for count in range(2):
-        optimizer.step(move * count, sys.float_info.max, move * count)
-    state = optimizer.state()
-    first = {name[:-1]: value for name, value in state.items() if name.endswith("0")}
-    for place in range(1, settings.history):
-        state |= {f"{name}{place}": value.clone() for name, value in first.items()}
-    state["pairs"] = torch.tensor(float(settings.history), dtype=torch.float64)
-    optimizer.restore(state)
+    for count in range(settings.history + 1):
+        optimizer.step(move * count, 0.0, move * count)
     return optimizer
 
 

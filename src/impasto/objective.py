@@ -30,6 +30,7 @@ from impasto.style_losses import (
     STYLE_LOSSES,
     StyleLossFunction,
     WeightedStyleLosses,
+    takes_means,
     takes_roots,
 )
 from impasto.tiles import Tile, tiles_of
@@ -220,8 +221,10 @@ class Objective:
 
         if not isinstance(pictures, KnownStyle):
             return computed()
-        exact = takes_roots(self.settings.style_loss)
-        return pictures.sums((self.encoder.key, frozenset(layers), self.side, exact), computed)
+        names = self.settings.style_loss
+        exact = takes_roots(names)
+        way = self.encoder.key, frozenset(layers), self.side, exact, takes_means(names)
+        return pictures.sums(way, computed)
 
     def _tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:
         size = (picture.shape[2], picture.shape[3])
@@ -246,7 +249,8 @@ class Objective:
         ``first`` are features of the first tile.
         """
         sums: list[dict[str, Statistics]] = [{} for _ in masks]
-        exact = takes_roots(self.settings.style_loss)
+        names = self.settings.style_loss
+        exact, means = takes_roots(names), takes_means(names)
         seen = {*layers, *samples}
         for index, tile in enumerate(tiles if seen else ()):
             features = first or self.encoder.forward(tile.window(picture), seen, keep=False)
@@ -257,6 +261,7 @@ class Objective:
                         tile.owned(features[layer], stride(layer)),
                         tile.counts(mask, stride(layer)),
                         exact=exact,
+                        means=means,
                     )
                     under[layer] = under[layer] + part if layer in under else part
             if features is not first:
@@ -280,28 +285,34 @@ class Objective:
 
         def contribute(layer: str, from_above: Tensor | None) -> Tensor:
             own = tile.owned(features[layer], stride(layer))
-            parts = [
-                pull_back(own, *by_layer[layer], tile.counts(mask, stride(layer)))
-                for mask, by_layer in derivatives
-                if layer in by_layer
-            ]
+            total = from_above if tile.whole else None
+            for mask, by_layer in derivatives:
+                if layer in by_layer:
+                    counts = tile.counts(mask, stride(layer))
+                    total = pull_back(own, *by_layer[layer], counts, onto=total)
             for area in self.areas:
                 for weight, style_loss in area.features.get(layer, ()):
                     counts = tile.counts(area.mask, stride(layer))
                     value, by_features = style_loss(own, weight, counts)
                     terms[f"style/{layer}"] += value
-                    parts.append(by_features)
+                    total = _added(total, by_features)
             if layer in self.content.layers:
                 target = targets.get(layer)
-                parts.append(self.content.gradient(layer, own, target, by_samples, index, terms))
-            whole = functools.reduce(Tensor.add_, parts)
-            if tile.whole:
-                return whole if from_above is None else whole.add_(from_above)
+                part = self.content.gradient(layer, own, target, by_samples, index, terms)
+                total = _added(total, part)
+            if tile.whole and total is not None:
+                return total
             if from_above is None:
                 from_above = torch.zeros_like(features[layer])
-            tile.owned(from_above, stride(layer)).add_(whole)
+            if total is not None:
+                tile.owned(from_above, stride(layer)).add_(total)
             return from_above
 
         return {
             layer: functools.partial(contribute, layer) for layer in self.content.layers | styled
         }
+
+
+def _added(total: Tensor | None, part: Tensor) -> Tensor:
+    """Their sum, in the place of ``part``."""
+    return part if total is None else part.add_(total)

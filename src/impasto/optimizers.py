@@ -13,15 +13,16 @@ NaN or infinite, is taken back instead of followed.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections import deque
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from impasto.errors import DivergenceError
+from impasto.history import History, dot
 from impasto.settings import Settings
 
 _RETREATS = 20
@@ -134,13 +135,12 @@ class LBFGS:
     def __init__(
         self, step_size: float = 1.0, history: int = 20, smoothing: float = SMOOTHING[0]
     ) -> None:
-        self._smoothing = smoothing
+        self.smoothing = smoothing
+        self._smooth = functools.partial(smoothed, exponent=smoothing)
         self.accepted: Tensor | None = None
         self.converged = False
         self._step_size = step_size
-        self._pairs: deque[_Pair] = deque()
-        self._history = history
-        self._room: list[Tensor] = []  # for pairs to come, (2, 1, 3, H, W) each
+        self._history = History(history, self._smooth)
         self._best = math.inf
         self._gradient: Tensor | None = None
         self._direction: Tensor | None = None
@@ -152,10 +152,10 @@ class LBFGS:
         if not finite or loss > 1.1 * self._best:
             return self._retreat(finite=finite)
         self._direction = None
-        if self.accepted is None:
-            self._make_room(pixels)
+        if self.accepted is None or self._gradient is None:
+            self._history.make_room(pixels)
         else:
-            self._remember(pixels, gradient)
+            self._history.add(pixels, self.accepted, gradient, self._gradient)
         self.accepted, self._gradient = pixels, gradient
         self._best = min(self._best, loss)
         self._retreats = 0
@@ -169,11 +169,8 @@ class LBFGS:
             "gradient": self._gradient,
             "direction": self._direction,
         }
-        numbers = {"best": self._best, "retreats": self._retreats, "pairs": len(self._pairs)}
-        for index, pair in enumerate(self._pairs):
-            tensors |= {f"moved{index}": pair.moved, f"changed{index}": pair.changed}
-            numbers |= {f"inverse{index}": pair.inverse, f"scale{index}": pair.scale}
-        return _packed(tensors, numbers)
+        numbers = {"best": self._best, "retreats": self._retreats}
+        return _packed(tensors, numbers) | self._history.state()
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """See `PixelOptimizer.restore`."""
@@ -181,52 +178,14 @@ class LBFGS:
         self._gradient, self._direction = state.get("gradient"), state.get("direction")
         self._best, self._retreats = float(state["best"]), int(state["retreats"])
         if self.accepted is not None:
-            self._make_room(self.accepted)
-        pairs = int(state["pairs"])
-        for index in range(max(0, pairs - self._history), pairs):
-            both = self._room.pop()
-            both[0].copy_(state[f"moved{index}"])
-            both[1].copy_(state[f"changed{index}"])
-            numbers = float(state[f"inverse{index}"]), float(state[f"scale{index}"])
-            self._pairs.append(_Pair(both, *numbers))
-
-    def _make_room(self, pixels: Tensor) -> None:
-        """For all pairs at once: made one by one, they would lie scattered over free memory."""
-        self._pairs.clear()
-        self._room = []  # lets go of the old room first
-        self._room = list(pixels.new_empty(self._history, 2, *pixels.shape).unbind())
-
-    def _remember(self, pixels: Tensor, gradient: Tensor) -> None:
-        assert self.accepted is not None
-        assert self._gradient is not None
-        if not self._room:  # the oldest pair makes place
-            oldest = self._pairs.popleft()
-            self._room.append(oldest.both)
-        both = self._room.pop()
-        moved = torch.sub(pixels, self.accepted, out=both[0])
-        changed = torch.sub(gradient, self._gradient, out=both[1])
-        curvature = _dot(moved, changed)
-        # Only a pair with positive curvature keeps the approximate Hessian positive definite.
-        if curvature > 1e-10 * _dot(changed, changed):
-            scale = curvature / _dot(changed, smoothed(changed, self._smoothing))
-            self._pairs.append(_Pair(both, 1 / curvature, scale))
-        else:
-            self._room.append(both)
+            self._history.restore(state, self.accepted)
 
     def _descent(self, gradient: Tensor) -> Tensor:
-        """Two-loop recursion; before there is any history, a step of 1 of 255 on average."""
-        if not self._pairs:
-            direction = smoothed(gradient, self._smoothing)
-            return direction * (-1 / 255 / direction.abs().mean().clamp_min(1e-30))
-        direction = -gradient
-        shares = []
-        for pair in reversed(self._pairs):
-            shares.append(pair.inverse * _dot(pair.moved, direction))
-            direction.add_(pair.changed, alpha=-shares[-1])
-        direction = smoothed(direction, self._smoothing).mul_(self._pairs[-1].scale)
-        for pair, share in zip(self._pairs, reversed(shares), strict=True):
-            direction.add_(pair.moved, alpha=share - pair.inverse * _dot(pair.changed, direction))
-        return direction
+        """Before there is any history, a step of 1 of 255 on average."""
+        if len(self._history):
+            return self._history.descent(gradient)
+        direction = self._smooth(gradient)
+        return direction * (-1 / 255 / direction.abs().mean().clamp_min(1e-30))
 
     def _retreat(self, *, finite: bool) -> Tensor:
         """Back to the last good picture, and from there half as far."""
@@ -238,31 +197,13 @@ class LBFGS:
                 raise DivergenceError(_DIVERGED)
             self.converged = True
             return self.accepted.clone()
-        if self._retreats == 4 and self._pairs:
+        if self._retreats == 4 and len(self._history):
             # The remembered curvature does not describe this place: begin anew downhill.
-            self._make_room(self._gradient)
+            self._history.make_room(self._gradient)
             self._direction = self._descent(self._gradient)
         else:
             self._direction.div_(2)
         return torch.add(self.accepted, self._direction, alpha=self._step_size)
-
-
-class _Pair(NamedTuple):
-    """One past step."""
-
-    both: Tensor  # (2, 1, 3, H, W): see `moved` and `changed`
-    inverse: float  # 1 / (moved . changed)
-    scale: float  # of the initial inverse Hessian that fits this step
-
-    @property
-    def moved(self) -> Tensor:
-        """How far the pixels went."""
-        return self.both[0]
-
-    @property
-    def changed(self) -> Tensor:
-        """How far the gradient went."""
-        return self.both[1]
 
 
 def smoothed(picture: Tensor, exponent: float) -> Tensor:
@@ -314,10 +255,5 @@ def _packed(
     }
 
 
-def _dot(a: Tensor, b: Tensor) -> float:
-    # Row by row: one long sum in float32 would drift. Channels one after the other need less room.
-    return sum(float(torch.linalg.vecdot(x, y).sum()) for x, y in zip(a[0], b[0], strict=True))
-
-
 def _is_finite(loss: float, gradient: Tensor) -> bool:
-    return math.isfinite(loss) and math.isfinite(_dot(gradient, gradient))
+    return math.isfinite(loss) and math.isfinite(dot(gradient, gradient))

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto import onednn
+
 FEWEST_POSITIONS = 1.0
 """A layer that sees less of a part of a picture leaves it out."""
 
@@ -40,7 +42,14 @@ class Statistics:
     product: Tensor
 
     @classmethod
-    def of(cls, features: Tensor, weights: Tensor | None = None, *, exact: bool = False) -> Self:
+    def of(
+        cls,
+        features: Tensor,
+        weights: Tensor | None = None,
+        *,
+        exact: bool = False,
+        means: bool = True,
+    ) -> Self:
         """Statistics of a feature map.
 
         Args:
@@ -49,15 +58,16 @@ class Statistics:
                 everywhere.
             exact: whether processors, too, add up features in bfloat16 with the accuracy of
                 float32, which takes time and memory.
+            means: whether the sum is wanted; zeros stand for it if not.
         """
         matrix = as_matrix(features)
         if exact and matrix.device.type != "cuda":  # which always does
             matrix = matrix.to(torch.promote_types(matrix.dtype, torch.float32))
         if weights is None:
-            return cls(matrix.shape[0], *_sums(matrix, matrix))
+            return cls(matrix.shape[0], *_sums(matrix, matrix, means=means))
         weights = weights.reshape(-1, 1).to(matrix.dtype)
         count = float(weights.sum(dtype=torch.promote_types(matrix.dtype, torch.float32)))
-        return cls(count, *_sums(matrix * weights, matrix))
+        return cls(count, *_sums(matrix * weights, matrix, means=means))
 
     def __add__(self, other: Statistics) -> Statistics:
         return Statistics(
@@ -112,7 +122,11 @@ def as_matrix(features: Tensor) -> Tensor:
 
 
 def pull_back(
-    features: Tensor, d_sum: Tensor, d_product: Tensor, weights: Tensor | None = None
+    features: Tensor,
+    d_sum: Tensor,
+    d_product: Tensor,
+    weights: Tensor | None = None,
+    onto: Tensor | None = None,
 ) -> Tensor:
     """Gradient at a feature map that follows from the gradients at its sums.
 
@@ -123,35 +137,43 @@ def pull_back(
         d_sum: (C,), the derivative by the sum.
         d_product: (C, C), the derivative by the product.
         weights: as for `Statistics.of`.
+        onto: (1, C, h, w), another gradient to add this one to, in place.
 
     Returns:
         (1, C, h, w), channels-last, in the features' number format.
     """
     dtype = features.dtype
-    both = (d_product + d_product.t()).to(dtype)
-    rows = functional.linear(features.permute(0, 2, 3, 1), both, d_sum.to(dtype))
+    both, bias = (d_product + d_product.t()).to(dtype), d_sum.to(dtype)
+    if onto is not None and weights is None and onednn.adds_products(onto, features):
+        return onednn.add_product(onto, features, both, bias)
+    rows = functional.linear(features.permute(0, 2, 3, 1), both, bias)
     if weights is not None:
         rows.mul_(weights.permute(0, 2, 3, 1).to(dtype))
-    return rows.permute(0, 3, 1, 2)
+    gradient = rows.permute(0, 3, 1, 2)
+    return gradient if onto is None else gradient.add_(onto)
 
 
-def _sums(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+def _sums(left: Tensor, right: Tensor, *, means: bool) -> tuple[Tensor, Tensor]:
     """Sum of the rows of ``left`` (N, C), and left^T right, in float32."""
-    if left.dtype in (torch.float32, torch.float64):
-        return left.sum(0), left.t() @ right
+    wide = torch.promote_types(left.dtype, torch.float32)
+    nothing = left.new_zeros(left.shape[1], dtype=wide)
+    if left.dtype == wide:
+        return left.sum(0) if means else nothing, left.t() @ right
     if left.device.type == "cuda":
-        return left.sum(0, dtype=torch.float32), torch.mm(left.t(), right, out_dtype=torch.float32)
+        product = torch.mm(left.t(), right, out_dtype=torch.float32)
+        return left.sum(0, dtype=torch.float32) if means else nothing, product
     # Processors round every product of bfloat16 to bfloat16. The rounding of many short sums,
     # added up in float32, mostly cancels.
     parts = max(1, min(_MOST_PARTS, len(left) // _FEWEST_ROWS))
     whole = len(left) // parts * parts
     shape = (parts, -1, left.shape[1])
     first, second = left[:whole].view(shape), right[:whole].view(shape)
-    ones = left.new_ones(parts, 1, whole // parts)
-    total = torch.bmm(ones, first).float().sum(0)[0]
-    product = torch.bmm(first.transpose(1, 2), second).float().sum(0)
+    total, product = nothing, torch.bmm(first.transpose(1, 2), second).float().sum(0)
+    if means:
+        ones = left.new_ones(parts, 1, whole // parts)
+        total = torch.bmm(ones, first).float().sum(0)[0]
     if whole < len(left):
         rest = left[whole:].float()
-        total = total + rest.sum(0)
+        total = total + rest.sum(0) if means else nothing
         product = product + rest.t() @ right[whole:].float()
     return total, product

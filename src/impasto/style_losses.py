@@ -290,6 +290,11 @@ def takes_roots(names: Mapping[StyleLoss, float]) -> bool:
     return bool(names.get("wasserstein"))
 
 
+def takes_means(names: Mapping[StyleLoss, float]) -> bool:
+    """Whether one of the losses takes the mean feature apart from the Gram matrix."""
+    return any(weight for name, weight in names.items() if name != "gram")
+
+
 @dataclass(frozen=True)
 class WeightedStyleLosses:
     """A sum of style losses.
