@@ -20,7 +20,7 @@ from impasto.cli.app import app
 from impasto.cli.error_words import with_flags
 from impasto.cli.help_pages import requested
 from impasto.cli.interruption import interruption
-from impasto.errors import ImpastoError, SettingsError
+from impasto.errors import ImpastoError, SettingsError, nearest
 
 FAILED = 1
 BAD_USAGE = 2
@@ -95,8 +95,6 @@ def _usage_problem(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         return f"unexpected argument {error.unused_tokens[0]!r}"
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
-        from impasto.settings import nearest
-
         commands = [name for name in app if not name.startswith("-")]
         name = error.unused_tokens[0]
         return f"unknown command {name!r}; {nearest(name, commands)}"
