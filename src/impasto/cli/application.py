@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
             return _fail(words, type(error).__name__, error.exit_code, as_json)
         except ImpastoError as error:
             return _fail(str(error), type(error).__name__, error.exit_code, as_json)
-        except Exception as error:
+        except Exception as error:  # what is none of these is raised again
             if interruption.requested:  # imports turn a KeyboardInterrupt into other errors
                 return _fail("interrupted", "Interrupted", INTERRUPTED, as_json)
             if _is_lack_of_memory(error):
