@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto import Settings
-from impasto.errors import SettingsError
-from impasto.settings import nearest
+from impasto.errors import SettingsError, nearest
 
 BASELINE = "default"
 REFERENCES = ("content", "style")

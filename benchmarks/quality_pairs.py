@@ -12,8 +12,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from arguments import ROOT
-from impasto.errors import SettingsError
-from impasto.settings import nearest
+from impasto.errors import SettingsError, nearest
 
 
 @dataclass(frozen=True)

@@ -15,149 +15,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, device
 
-from impasto.compute import Machine
+from impasto.checkpoint_facts import FORMAT, Facts
 from impasto.errors import CheckpointError, OutputError, SettingsError
 from impasto.feature_losses import seeks_neighbors
 from impasto.files import reason_of, replacing
-from impasto.fingerprints import (
-    NO_FINGERPRINT,
-    fingerprint,
-    fingerprint_of_maps,
-    fingerprint_of_regions,
-    fingerprint_of_styles,
-)
-from impasto.memory import Plan
-from impasto.pyramid import Size
 from impasto.run import Run, RunState, Step
-from impasto.setting_words import setting_text
+from impasto.setting_words import typed_text
 from impasto.settings import Settings
 from impasto.task import Task
 from impasto.version import __version__
 
-FORMAT = 1
-"""Goes up when a reader of today could not make sense of the files of tomorrow."""
-
 _KEY = "impasto.checkpoint"
 _TERM, _OPTIMIZER, _KEPT, _GUIDE = "term/", "optimizer/", "kept", "guide"
-
-
-class Facts(BaseModel):
-    """What a checkpoint says of its run, beside the tensors.
-
-    Attributes:
-        format: see `FORMAT`.
-        impasto: the version that wrote it.
-        command: the name of the function.
-        settings: all of them by name.
-        shape: height and width of the result, where the caller chose them.
-        content: SHA-256 of the content's pixels, None where there is none.
-        style: that of the style's, or of all styles, regions and maps.
-        regions: that of their masks and styles; None where an older impasto does not tell them
-            apart from ``style``.
-        maps: the same of colour-coded maps.
-        palette: that of the picture whose colours are taken, None where there is none.
-        weights: that of the network's file.
-        device: where the run was, such as ``cpu``.
-        precision: of the network.
-        threads: of the processor.
-        plans: how each level was worked on, as the last bits of a sum depend on it.
-        level: as in `RunState`.
-        iteration: as in `RunState`.
-        taken_back: as in `RunState`.
-        level_done: as in `RunState`.
-        progress: share of the work that was done, 0..1.
-        finished: whether nothing was left to do.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    format: int
-    impasto: str
-    command: str
-    settings: dict[str, Any]
-    shape: tuple[int, int] | None
-    content: str | None
-    style: str | None
-    regions: str | None = None
-    maps: str | None = None
-    palette: str | None = None
-    weights: str
-    device: str
-    precision: str
-    threads: int
-    plans: tuple[Plan, ...]
-    level: int
-    iteration: int
-    taken_back: int
-    level_done: bool
-    progress: float
-    finished: bool
-
-    @classmethod
-    def of(cls, step: Step, state: RunState) -> Facts:
-        """The facts about a run at one of its steps."""
-        task, machine = step.run.task, step.run.machine
-        return cls(
-            format=FORMAT,
-            impasto=__version__,
-            command=task.command,
-            settings=task.settings.model_dump(mode="json"),
-            shape=task.shape,
-            content=fingerprint(task.content),
-            style=fingerprint_of_styles(task),
-            regions=fingerprint_of_regions(task),
-            maps=fingerprint_of_maps(task),
-            palette=fingerprint(task.palette),
-            weights=task.weights,
-            device=str(machine.device),
-            precision=machine.precision,
-            threads=machine.threads,
-            plans=tuple(step.run.plans),
-            level=state.level,
-            iteration=state.iteration,
-            taken_back=state.taken_back,
-            level_done=state.level_done,
-            progress=step.progress,
-            finished=state.level_done and step.level == step.levels - 1,
-        )
-
-    def difference(self, task: Task) -> str | None:
-        """What is another in ``task`` than in this run, in words; None if it is the same job."""
-        if task.command != self.command:
-            return f"it is of impasto {self.command}, not {task.command}"
-        for name, part, known in (
-            ("regions", fingerprint_of_regions(task), self.regions),
-            ("maps", fingerprint_of_maps(task), self.maps),
-        ):
-            if known not in (None, part):
-                return _of_others(name, part, known)
-        for name, seen, known in (
-            ("content", fingerprint(task.content), self.content),
-            ("style", fingerprint_of_styles(task), self.style),
-            ("color_from", fingerprint(task.palette), self.palette),
-        ):
-            if seen != known:
-                return f"its {name} picture is another one"
-        # A setting that is younger than the checkpoint had its default. The same picture may lie
-        # elsewhere now.
-        own = Settings(**self.settings).model_dump()
-        for name, value in task.settings.model_dump().items():
-            if own[name] != value and name != "color_from":
-                return f"its {name} is {_typed(own[name])}, not {_typed(value)}"
-        if task.shape != self.shape:
-            return f"its size is {_words(self.shape)}, not {_words(task.shape)}"
-        return "its weights are others" if task.weights != self.weights else None
-
-    def elsewhere(self, machine: Machine) -> str | None:
-        """Where the run was, in words, if the last bits of a picture may differ on ``machine``."""
-        was = _machine_words(self.device, self.precision, self.threads)
-        now = _machine_words(str(machine.device), machine.precision, machine.threads)
-        return None if was == now else was
 
 
 @dataclass(frozen=True)
@@ -206,8 +80,8 @@ class Checkpoint:
                 continue
             if own != other:
                 raise SettingsError(
-                    f"{name} = {_typed(other)}: the run of {self.path} has {_typed(own)}; leave it "
-                    "out to resume that run, or begin a new one without it"
+                    f"{name} = {typed_text(other)}: the run of {self.path} has {typed_text(own)}; "
+                    "leave it out to resume that run, or begin a new one without it"
                 )
         self._check_palette(given is not None or "color_from" in (overrides or {}))
         return self.settings.replace(color_from=wanted.color_from)
@@ -401,34 +275,12 @@ def _check_format(path: Path, facts: Mapping[str, Any]) -> None:
         )
 
 
-def _of_others(name: str, seen: str, known: str) -> str:
-    """How regions or maps with these fingerprints differ from those of the run."""
-    nothing = NO_FINGERPRINT
-    if nothing in (seen, known):
-        return f"it has no {name}" if known == nothing else f"it has {name}, and none are given"
-    return f"its {name} are others"
-
-
-def _machine_words(device: str, precision: str, threads: int) -> str:
-    return f"{device}, {precision}" + (f", {threads} threads" if device == "cpu" else "")
-
-
 def _below(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name.removeprefix(start): tensor
         for name, tensor in tensors.items()
         if name.startswith(start)
     }
-
-
-def _typed(value: Any) -> str:
-    """A setting's value as a user writes it, in quotes where it is a text or has spaces."""
-    text = setting_text(value)
-    return repr(text) if isinstance(value, str) or " " in text else text
-
-
-def _words(shape: Size | None) -> str:
-    return "the pictures' own" if shape is None else f"{shape[1]}x{shape[0]}"
 
 
 def _foreign(path: Path) -> str:

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from impasto.errors import SettingsError
+from impasto.errors import SettingsError, nearest
 from impasto.presets import command_defaults
 from impasto.recipes import Recipe
 from impasto.setting_words import setting_text
-from impasto.settings import Settings, nearest
+from impasto.settings import Settings
 
 _STANDARD_STREAM = "-"
 _WITHOUT_NAMES = {

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.convolution import Border, Convolution
-from impasto.errors import SettingsError
-from impasto.settings import Pooling, nearest
+from impasto.errors import SettingsError, nearest
+from impasto.settings import Pooling
 from impasto.weights import Weights
 
 _aten = torch.ops.aten

@@ -80,6 +80,16 @@ def open_maps(
     """
     if source is None:
         return ()
+    files = _one_for_each(source, styles)
+    names = [_name(file, number) for number, file in enumerate(files)]
+    pictures = [_in_bytes(name, opened(file)) for name, file in zip(names, files, strict=True)]
+    palette, owned = find_palette(names, pictures)
+    labels = [labelled(*both, palette) for both in zip(pictures, owned, strict=True)]
+    return _paired(names, labels, palette)
+
+
+def _one_for_each(source: MapsSource, styles: Sequence[Style]) -> list[Any]:
+    """The content's map, then one for each style."""
     if not isinstance(source, tuple | list) or len(source) != 2:
         raise SettingsError(
             "maps: should be the content's map and that of the style, or a list of one for each "
@@ -102,12 +112,7 @@ def open_maps(
                 f"maps: style {number} is a folder of {len(style.pictures)} pictures, and only a "
                 "single picture can have a map; give one of them as the style"
             )
-    files = [source[0], *others]
-    names = [_name(file, number) for number, file in enumerate(files)]
-    pictures = [_in_bytes(name, opened(file)) for name, file in zip(names, files, strict=True)]
-    palette, owned = find_palette(names, pictures)
-    labels = [labelled(*both, palette) for both in zip(pictures, owned, strict=True)]
-    return _paired(names, labels, palette)
+    return [source[0], *others]
 
 
 def find_palette(
@@ -149,20 +154,24 @@ def find_palette(
                     f"{name}: has more than {_MOST_COLORS} colours, so that it is no colour-coded "
                     "map; paint each region in one flat colour"
                 )
-        if not own:
-            raise PictureError(
-                f"{name}: has no area of one colour, so that it is no colour-coded map; paint each "
-                "region in one flat colour, some pixels wide"
-            )
-        share = float(flat.float().mean())
-        if share < _LEAST_FLAT or (share < _LEAST_FLAT_OF_MANY and len(own) > _MANY):
-            raise PictureError(
-                f"{name}: only {share:.0%} of it are areas of one colour, so that it is no "
-                "colour-coded map but a photograph or a painting; paint each region in one flat "
-                "colour"
-            )
+        _check_flat(name, float(flat.float().mean()), len(own))
         owned.append(own)
     return palette, owned
+
+
+def _check_flat(name: str, share: float, colors: int) -> None:
+    """That a map of which ``share`` is flat, in so many colours, is one."""
+    if not colors:
+        raise PictureError(
+            f"{name}: has no area of one colour, so that it is no colour-coded map; paint each "
+            "region in one flat colour, some pixels wide"
+        )
+    if share < _LEAST_FLAT or (share < _LEAST_FLAT_OF_MANY and colors > _MANY):
+        raise PictureError(
+            f"{name}: only {share:.0%} of it are areas of one colour, so that it is no "
+            "colour-coded map but a photograph or a painting; paint each region in one flat "
+            "colour"
+        )
 
 
 def labelled(picture: Tensor, own: Sequence[int], palette: Sequence[Tensor]) -> Tensor:

@@ -217,7 +217,7 @@ class Run:
 
     def _level(self, state: RunState) -> Generator[Step, None, RunState]:
         """Targets, then evaluate, step, yield. Returns what the next level starts from."""
-        level, last = state.level, len(self.sizes) - 1
+        level = state.level
         optimizer = make_optimizer(self.task.settings, self.plans[level].history, level)
         if state.iteration:  # resumed
             optimizer.accepted = state.pixels  # all there is of a level that is done
@@ -248,10 +248,7 @@ class Run:
                 iteration=iteration,
                 taken_back=state.taken_back + (not taken),
                 pixels=proposal,
-                level_done=iteration >= self.counts[level]
-                or loss == 0
-                or optimizer.converged
-                or (level == last and self._is_enough(terms)),
+                level_done=optimizer.converged or self._is_done(level, iteration, loss, terms),
                 terms=terms,
                 guide=guide,
             )
@@ -275,9 +272,16 @@ class Run:
         share = DETAIL * settings.weights.content / settings.content_weight
         return larger.add_(detail.to(larger.device), alpha=share)
 
-    def _is_enough(self, terms: Mapping[str, Tensor]) -> bool:
-        stop_loss = self.task.settings.stop_loss
-        return stop_loss is not None and sum(map(float, terms.values())) <= stop_loss
+    def _is_done(
+        self, level: int, iteration: int, loss: float, terms: Mapping[str, Tensor]
+    ) -> bool:
+        """Whether a level ends with an iteration, after which the loss has these ``terms``."""
+        if iteration >= self.counts[level] or loss == 0:
+            return True
+        stop_loss, last = self.task.settings.stop_loss, len(self.sizes) - 1
+        if stop_loss is None or level < last:
+            return False
+        return sum(map(float, terms.values())) <= stop_loss
 
     def _objective(
         self, level: int, pixels: Tensor, guide: Tensor | None

@@ -27,6 +27,12 @@ def setting_text(value: Any) -> str:
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
+def typed_text(value: Any) -> str:
+    """A setting's value as a user writes it, in quotes where it is a text or has spaces."""
+    text = setting_text(value)
+    return repr(text) if isinstance(value, str) or " " in text else text
+
+
 def setting_value(name: str, text: Any) -> Any:
     """The opposite: a text, or several, as `Settings` takes it; ``none`` is no value."""
     if isinstance(text, list):

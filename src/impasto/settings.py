@@ -6,9 +6,6 @@ command-line flags and the recipe inside every picture are made from it.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
@@ -22,9 +19,10 @@ from pydantic import (
     model_validator,
 )
 
-from impasto.errors import SettingsError
+from impasto.errors import SettingsError, nearest
 from impasto.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
 from impasto.presets import PRESETS, STYLE_LAYERS
+from impasto.setting_forms import parse_numbers, parse_weighted
 
 BLOCKS = (2, 2, 4, 4, 4)
 """Convolutions in each of VGG-19's five blocks (Simonyan and Zisserman 2015, table 1, column E)."""
@@ -50,13 +48,6 @@ STARTS = ("content", "noise", "mixed", "style")
 LARGEST_SIDE = 65_536
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Words that point from a mistyped ``name`` to the nearest known one, or list them all."""
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-
-
 def parse_layers(value: object) -> object:
     """Layers with weights, from any form a user may write; see `parse_weighted`.
 
@@ -78,74 +69,26 @@ def parse_content_losses(value: object) -> object:
     return parse_weighted(value, get_args(ContentLossName), "content loss", example)
 
 
-def parse_weighted(value: object, known: Iterable[str], what: str, example: str) -> object:
-    """Names with weights, from any form a user may write. One without a weight gets 1.
-
-    Args:
-        value: ``"name"``, ``"name,name=0.2"``, a sequence of such strings, or a mapping from name
-            to weight.
-        known: the names that there are.
-        what: what they name, for messages.
-        example: two names as a user may write them, for messages.
-
-    Returns:
-        A dictionary from name to weight, in the order given.
-
-    Raises:
-        ValueError: a name that is not known or given twice, or no name at all.
-    """
-    if isinstance(value, str):
-        value = value.split(",")
-    if isinstance(value, Mapping):
-        pairs = [(str(name), weight) for name, weight in value.items()]
-    elif isinstance(value, Iterable):
-        pairs = []
-        for item in value:
-            for part in str(item).split(","):
-                name, equals, weight = part.strip().partition("=")
-                pairs.append((name, weight if equals else 1.0))
-    else:
-        raise ValueError(f"must be {what} names, such as {example}")
-    if not any(name for name, _ in pairs):
-        raise ValueError(f"names no {what}; give at least one, such as {example}")
-    weighted: dict[str, Any] = {}
-    for name, weight in pairs:
-        if name not in known:
-            raise ValueError(f"unknown {what} {name!r}; {nearest(name, known)}")
-        if name in weighted:
-            raise ValueError(f"{what} {name!r} is given twice; give it once")
-        weighted[name] = weight
-    return weighted
-
-
-def _parse_numbers(value: object) -> object:
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",")]
-    if isinstance(value, Integral):
-        return [int(value)]
-    return [float(value)] if isinstance(value, Real) else value
-
-
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 LayerWeights = Annotated[dict[str, Weight], BeforeValidator(parse_layers)]
 StyleLossWeights = Annotated[dict[StyleLoss, Weight], BeforeValidator(parse_style_losses)]
 ContentLossWeights = Annotated[dict[ContentLossName, Weight], BeforeValidator(parse_content_losses)]
 Iterations = Annotated[
     tuple[Annotated[int, Field(ge=1, le=100_000)], ...],
-    BeforeValidator(_parse_numbers),
+    BeforeValidator(parse_numbers),
     Field(min_length=1, max_length=16),
 ]
 Shares = Annotated[
-    tuple[Weight, ...], BeforeValidator(_parse_numbers), Field(min_length=1, max_length=64)
+    tuple[Weight, ...], BeforeValidator(parse_numbers), Field(min_length=1, max_length=64)
 ]
 Scales = Annotated[
     tuple[Annotated[float, Field(ge=0.05, le=20)], ...],
-    BeforeValidator(_parse_numbers),
+    BeforeValidator(parse_numbers),
     Field(min_length=1, max_length=64),
 ]
 Crop = Annotated[
     tuple[Annotated[float, Field(ge=0, le=1)], ...],
-    BeforeValidator(_parse_numbers),
+    BeforeValidator(parse_numbers),
     Field(min_length=4, max_length=4),
 ]
 

@@ -1,26 +1,17 @@
-"""What a run is to do: pictures, settings, sizes, and what can be checked before the work."""
+"""What a run is to do: pictures, settings and sizes."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from impasto import blending
-from impasto.areas import KnownStyle, Look
-from impasto.color import (
-    Transfer,
-    histogram_transfer,
-    keep_chroma,
-    lightness_transfer,
-    linear_transfer,
-)
+from impasto.color import keep_chroma
 from impasto.encoder import min_size
 from impasto.errors import SettingsError
 from impasto.files import DEFAULT_MAX_PIXELS
@@ -31,19 +22,10 @@ from impasto.pyramid import COARSEST, Size, fit, level_sizes, on_grid, resize
 from impasto.recipes import Inputs
 from impasto.settings import Settings
 from impasto.start import Color, start_picture
+from impasto.style_looks import StyleLooks, meaningful
 from impasto.styles import Region, Style, open_kept
 from impasto.styles import shares as shares_of
 from impasto.version import __version__
-
-TRANSFERS = {
-    "content": lightness_transfer,
-    "match": linear_transfer,
-    "histogram": histogram_transfer,
-}
-"""What is done with the style's colours before it is looked at, by the setting ``color``."""
-
-_SHARP = "nearest-exact"
-_LOOK = 1024  # long side of the pictures whose colours are compared: a million say no more
 
 
 @dataclass(frozen=True)
@@ -136,6 +118,12 @@ class Task:
             return None
         return resize(self.content.pixels, size, periodic=self.settings.seamless)
 
+    @cached_property
+    def looks(self) -> StyleLooks:
+        """How its styles are looked at."""
+        colors = self.palette or self.content
+        return StyleLooks(self.settings, self.painted, self.final_size, colors)
+
     def style_targets(self, size: Size, place: torch.device) -> Iterator[StyleTarget]:
         """What each part of a picture of ``size`` is painted in, on a device."""
         weights = self.settings.style_blend
@@ -145,7 +133,7 @@ class Task:
             base = [
                 (
                     weights[min(number, len(weights) - 1)],
-                    self._looks(self.styles[number], number, size, place, mask, known),
+                    self.looks.at(number, size, place, mask, known),
                 )
                 for number, mask in masks.items()
             ]
@@ -154,8 +142,7 @@ class Task:
         for region in self.regions:
             blends.append([])
             if region.style is not None:
-                pictures = self._looks(region.style, number, size, place, None, {})
-                blends[-1].append((1.0, pictures))
+                blends[-1].append((1.0, self.looks.at(number, size, place, None, {})))
                 number += 1
         for blend, share in zip(blends, self.shares, strict=True):
             if not blend:
@@ -168,7 +155,7 @@ class Task:
     def style_size(self, size: Size) -> Size | None:
         """Height and width at which the largest style is looked at."""
         sizes = [
-            self.own_and_used(picture, size, number)[1]
+            self.looks.own_and_used(picture, size, number)[1]
             for number, style in enumerate(self.painted)
             for picture in style.pictures
         ]
@@ -181,66 +168,6 @@ class Task:
             {number: mask for number, (_, mask) in region.styles.items()} for region in self.maps
         ]
 
-    def _looks(
-        self,
-        style: Style,
-        number: int,
-        size: Size,
-        place: torch.device,
-        part: Tensor | None,
-        known: dict[tuple[Image, Size], Tensor],
-    ) -> Iterable[Look]:
-        """`_pictures`, with a memory where they depend on nothing but the style and its size."""
-        looked_at = functools.partial(self._pictures, style, number, size, place, part, known)
-        if part is not None or self._transfers:
-            return looked_at()
-        used = tuple(self.own_and_used(picture, size, number)[1] for picture in style.pictures)
-        key = used, self.settings.style_crop, self.settings.style_margin
-        return KnownStyle(looked_at, style.known, key)
-
-    def _pictures(
-        self,
-        style: Style,
-        number: int,
-        size: Size,
-        place: torch.device,
-        part: Tensor | None,
-        known: dict[tuple[Image, Size], Tensor],
-    ) -> Iterator[Look]:
-        """A style's pictures as they are looked at for ``size``, one by one, with their masks.
-
-        ``part`` (1, 1, h, w), of any size, says what of them counts beside their alpha. With maps
-        a picture is made once for all its parts, and remembered in ``known``.
-        """
-        for picture in style.pictures:
-            used = self.own_and_used(picture, size, number)[1]
-            pixels = known.get((picture, used))
-            if pixels is None:
-                pixels = resize(self.cropped(picture.pixels), used)
-                pixels = self._colored(picture, pixels).to(place)
-            if part is not None:
-                known[picture, used] = pixels
-            mask = self.style_mask(picture, used, part)
-            yield pixels, None if mask is None else mask.to(place)
-
-    def style_mask(self, picture: Image, used: Size, part: Tensor | None) -> Tensor | None:
-        """How much each pixel of a style's picture counts, (1, 1, *used), 0..1; None for all alike.
-
-        Args:
-            picture: of a style.
-            used: height and width at which it is looked at.
-            part: (1, 1, h, w), of any size: what of it counts beside its alpha; None for all of it.
-        """
-        alpha = None if picture.alpha is None else _meaningful(self.cropped(picture.alpha))
-        counts = alpha
-        if part is not None:
-            counts = self.cropped(part)
-            if not counts.numel():  # nothing of it is left
-                return counts.new_zeros(1, 1, *used)
-            if alpha is not None:  # sharp edges, so that no hidden pixel beside them comes in
-                counts = alpha * functional.interpolate(counts, alpha.shape[2:], mode=_SHARP)
-        return None if counts is None else resize(counts, used).clamp(0, 1)
-
     @cached_property
     def shares(self) -> list[Tensor | None]:
         """How much of each of the content's pixels belongs to each part; see `shares_of`."""
@@ -248,9 +175,7 @@ class Task:
             return [None]
         own = (self.content.height, self.content.width)
         masks = [region.mask for region in self.regions]
-        left, *others = shares_of(
-            own, masks, _meaningful(self.content.alpha), self.settings.feather
-        )
+        left, *others = shares_of(own, masks, meaningful(self.content.alpha), self.settings.feather)
         if not self.maps:
             return [left, *others]
         parts = split(own, self.maps, self.settings.feather)
@@ -273,7 +198,7 @@ class Task:
         size = self.level_sizes[0]
         style = None
         if self.style is not None and self.settings.start == "style":
-            style = self._colored(self.style, self.cropped(self.style.pixels))
+            style = self.looks.whole(self.style)
         return start_picture(
             self.settings,
             size,
@@ -343,77 +268,7 @@ class Task:
             )
         return open_kept(name, self.final_size, max_pixels)
 
-    def own_and_used(self, picture: Image, size: Size, number: int | None) -> tuple[Size, Size]:
-        """Height and width of a picture, and as used at ``size``; less what a style leaves out.
-
-        Args:
-            picture: the content or a style's.
-            size: of the result, height and width.
-            number: of the style; None for the content.
-        """
-        if number is None:
-            own = (picture.height, picture.width)
-            return own, fit(own, max(size))
-        inner = self.cropped(picture.pixels)
-        own = (inner.shape[2], inner.shape[3])
-        scales = self.settings.style_scale
-        long_side = max(size) * scales[min(number, len(scales) - 1)]
-        if self.settings.expand:
-            long_side *= max(own) / max(self.final_size)
-        return own, fit(own, max(1, round(long_side))) if min(own) else own
-
-    def cropped(self, style: Tensor) -> Tensor:
-        """``style`` (1, C, H, W): the part that is asked for, less the margin."""
-        if self.settings.style_crop is not None:
-            left, top, right, bottom = self.settings.style_crop
-            height, width = style.shape[2:]
-            rows = slice(round(top * height), round(bottom * height))
-            style = style[..., rows, round(left * width) : round(right * width)]
-        return _without_margin(style, self.settings.style_margin)
-
-    def _colored(self, picture: Image, pixels: Tensor) -> Tensor:
-        """Pixels (1, 3, h, w) of a style's picture, in the colours asked for."""
-        if picture not in self._transfers:
-            return pixels
-        return pixels.lerp(self._transfers[picture](pixels), self.settings.color_amount)
-
-    @cached_property
-    def _transfers(self) -> dict[Image, Transfer]:
-        """Where each style picture's colours go, if anywhere. Learned once, for all levels."""
-        target = self.palette or self.content
-        if self.settings.color == "style" or not self.settings.color_amount:
-            return {}
-        assert target is not None  # `check` asks for it
-        side = min(max(self.final_size), _LOOK)
-        learn = TRANSFERS[self.settings.color]
-        other, alpha = _looked_at(target.pixels, target.alpha, side)
-        found = {}
-        for picture in (picture for style in self.painted for picture in style.pictures):
-            own_alpha = None if picture.alpha is None else self.cropped(picture.alpha)
-            own, own_alpha = _looked_at(self.cropped(picture.pixels), own_alpha, side)
-            found[picture] = learn(own, other, own_alpha, alpha)
-        return found
-
-
-def _meaningful(alpha: Tensor | None) -> Tensor | None:
-    """``alpha`` where it hides something, but not everything."""
-    return alpha if alpha is not None and alpha.amax() > 0 and alpha.amin() < 1 else None
-
 
 def with_weight(layers: Mapping[str, float]) -> set[str]:
     """The layers that count."""
     return {layer for layer, weight in layers.items() if weight}
-
-
-def _without_margin(picture: Tensor, share: float) -> Tensor:
-    """``picture`` (1, 3, H, W) without ``share`` of its height and width along each edge."""
-    rows, columns = round(share * picture.shape[2]), round(share * picture.shape[3])
-    return picture[..., rows : picture.shape[2] - rows, columns : picture.shape[3] - columns]
-
-
-def _looked_at(pixels: Tensor, alpha: Tensor | None, side: int) -> tuple[Tensor, Tensor | None]:
-    """Pixels and alpha of a picture, at most ``side`` long."""
-    own = (pixels.shape[2], pixels.shape[3])
-    size = fit(own, min(side, max(own)))
-    alpha = None if alpha is None else resize(alpha, size).clamp(0, 1)
-    return resize(pixels, size).clamp(0, 1), alpha

@@ -7,7 +7,7 @@ import torch
 from impasto.encoder import min_size
 from impasto.errors import PictureError, SettingsError
 from impasto.images import Image
-from impasto.pyramid import Size
+from impasto.pyramid import Size, fit
 from impasto.styles import check_region, is_empty
 from impasto.task import Task, with_weight
 
@@ -48,17 +48,18 @@ def check(task: Task) -> None:
 
 def _check_pictures(task: Task, least: int, deepest: str) -> None:
     """That content and styles can be seen by all layers."""
-    pictures: list[tuple[str, Image, int | None]] = [
-        ("style", picture, number)
+    final = task.final_size
+    pictures: list[tuple[str, Image, Size, Size]] = [
+        ("style", picture, *task.looks.own_and_used(picture, final, number))
         for number, style in enumerate(task.painted)
         for picture in style.pictures
     ]
     if task.content is not None:
-        pictures.insert(0, ("content", task.content, None))
-    for name, picture, number in pictures:
+        own = task.content.height, task.content.width
+        pictures.insert(0, ("content", task.content, own, fit(own, max(final))))
+    for name, picture, own, used in pictures:
         if not torch.isfinite(picture.pixels).all():
             raise PictureError(f"the {name} picture has NaN or infinite pixels; mend it first")
-        own, used = task.own_and_used(picture, task.final_size, number)
         if min(own) < least or min(used) < least:
             raise PictureError(
                 f"the {name} picture is {picture.width}x{picture.height} and would be used at "
@@ -99,8 +100,8 @@ def _check_regions(task: Task, final: Size) -> None:
         check_region(part.name, share, final, styled)
         for number, (name, mask) in part.styles.items():
             picture = task.styles[number].pictures[0]
-            used = task.own_and_used(picture, final, number)[1]
-            counts = task.style_mask(picture, used, mask)
+            used = task.looks.own_and_used(picture, final, number)[1]
+            counts = task.looks.mask(picture, used, mask)
             assert counts is not None  # there is a mask
             check_region(name, counts, used, styled)
         if not any(blend[min(number, len(blend) - 1)] for number in part.styles):

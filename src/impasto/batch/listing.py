@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from impasto.batch.inputs import is_url, opened
-from impasto.errors import PictureError, SettingsError
+from impasto.errors import PictureError, SettingsError, nearest
 from impasto.files import PICTURE_EXTENSIONS, reason_of
-from impasto.settings import STARTS, Settings, nearest
+from impasto.settings import STARTS, Settings
 
 LISTS = (".csv", ".jsonl")
 """Extensions of lists of jobs."""

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from impasto.batch.jobs import Job
 from impasto.batch.listing import Row
-from impasto.errors import OutputError, SettingsError
+from impasto.errors import OutputError, SettingsError, nearest
 from impasto.picture_writing import check_extension
-from impasto.settings import Settings, nearest
+from impasto.settings import Settings
 
 DEFAULT_TEMPLATE = "{content}_{style}.png"
 

@@ -20,7 +20,7 @@ from impasto.cli.app import app
 from impasto.cli.error_words import with_flags
 from impasto.cli.help_pages import requested
 from impasto.cli.interruption import interruption
-from impasto.errors import ImpastoError, SettingsError
+from impasto.errors import ImpastoError, SettingsError, nearest
 
 FAILED = 1
 BAD_USAGE = 2
@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
             return _fail(words, type(error).__name__, error.exit_code, as_json)
         except ImpastoError as error:
             return _fail(str(error), type(error).__name__, error.exit_code, as_json)
-        except Exception as error:
+        except Exception as error:  # what is none of these is raised again
             if interruption.requested:  # imports turn a KeyboardInterrupt into other errors
                 return _fail("interrupted", "Interrupted", INTERRUPTED, as_json)
             if _is_lack_of_memory(error):
@@ -95,8 +95,6 @@ def _usage_problem(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         return f"unexpected argument {error.unused_tokens[0]!r}"
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
-        from impasto.settings import nearest
-
         commands = [name for name in app if not name.startswith("-")]
         name = error.unused_tokens[0]
         return f"unknown command {name!r}; {nearest(name, commands)}"

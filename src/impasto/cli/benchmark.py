@@ -11,62 +11,55 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from impasto.cli.information import AsJson, print_json, print_table
+from impasto.cli.run_flags import ComputeFlags
 from impasto.errors import SettingsError
-from impasto.groups import MACHINE
 
 if TYPE_CHECKING:
     from impasto.bench import Row
+    from impasto.compute import Compute
 
-_MACHINE = MACHINE.title
+_ANY_MACHINE = ComputeFlags()
 _ERASE = "\r\x1b[K"
+
+
+Sizes = Annotated[
+    str | None,
+    Parameter(
+        metavar="N,N...",
+        show_default="256,512,1024",
+        help="Long sides in pixels to measure, in 4:3. Those of the default that would take too "
+        "long are left out; what is given here is measured however long it takes.",
+    ),
+]
 
 
 def bench(
     *,
-    sizes: Annotated[
-        str | None,
-        Parameter(
-            metavar="N,N...",
-            show_default="256,512,1024",
-            help="Long sides in pixels to measure, in 4:3. Those of the default that would take "
-            "too long are left out; what is given here is measured however long it takes.",
-        ),
-    ] = None,
+    sizes: Sizes = None,
     json: AsJson = False,
-    device: Annotated[
-        str,
-        Parameter(
-            group=_MACHINE, metavar="NAME", help="Where it runs: auto, cpu, cuda, cuda:1, mps..."
-        ),
-    ] = "auto",
-    precision: Annotated[
-        str,
-        Parameter(
-            group=_MACHINE,
-            metavar="NAME",
-            help="How exactly the network computes: auto, float32, bfloat16 or tf32. "
-            "The last is for NVIDIA devices.",
-        ),
-    ] = "auto",
-    threads: Annotated[
-        int | None,
-        Parameter(
-            group=_MACHINE,
-            metavar="N",
-            show_default=False,
-            help="Threads of the processor to use; all cores if not given.",
-        ),
-    ] = None,
+    machine: Annotated[ComputeFlags, Parameter(name="*")] = _ANY_MACHINE,
 ) -> None:
     """Behind ``impasto bench``; see `COMMANDS`."""
     chosen = None if sizes is None else _numbers(sizes)
 
     from impasto.bench import SIZES
-    from impasto.bench import bench as measure
     from impasto.compute import Compute
 
-    compute = Compute(device, precision, threads)
+    compute = Compute(machine.device, machine.precision, machine.threads)
     expected = sorted(set(chosen or SIZES))
+    rows = _measured(chosen, compute, expected)
+    if json:
+        print_json([asdict(row) for row in rows])
+        return
+    print(f"{compute.machine()}\n")
+    print_table([_HEADS, *map(_cells, rows)])
+    print("\n" + "\n".join(_notes(rows, expected)))
+
+
+def _measured(chosen: Sequence[int] | None, compute: Compute, expected: Sequence[int]) -> list[Row]:
+    """The rows, one by one as their progress is told."""
+    from impasto.bench import bench as measure
+
     rows: list[Row] = []
     with closing(measure(chosen, compute)) as measured, _progress() as say:
         say(f"measuring {expected[0]} px")
@@ -74,12 +67,7 @@ def bench(
             rows.append(row)
             place = f"{len(rows) + 1} of {len(expected) + 1}"
             say(f"{row.size} px: {row.step_seconds:.3g} s a step; measuring {place}")
-    if json:
-        print_json([asdict(row) for row in rows])
-        return
-    print(f"{compute.machine()}\n")
-    print_table([_HEADS, *map(_cells, rows)])
-    print("\n" + "\n".join(_notes(rows, expected)))
+    return rows
 
 
 _HEADS = ("size", "worked on", "s a step", "s bare convolutions", "ratio", "peak memory", "rounds")

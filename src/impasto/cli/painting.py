@@ -52,35 +52,40 @@ StyleNames = Annotated[
 ]
 
 
+RegionNames = Annotated[
+    list[str] | None,
+    Parameter(
+        metavar="MASK:STYLE",
+        group=REGIONS.title,
+        negative=(),
+        show_default=False,
+        help="Paint the white part of MASK in this style; MASK:none leaves it. "
+        "Can be given several times.",
+    ),
+]
+
+MapNames = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--map",
+        metavar="MAP...",
+        group=REGIONS.title,
+        negative=(),
+        consume_multiple=True,
+        show_default=False,
+        help="Colour-coded maps: the content's, then one for each style. Each colour of the "
+        "content is painted in the same colour's part of the style.",
+    ),
+]
+
+
 @takes_flags("expand")
 def stylize(
     content: Annotated[str, picture("The picture to repaint.")],
     /,
     *styles: StyleNames,
-    region: Annotated[
-        list[str] | None,
-        Parameter(
-            metavar="MASK:STYLE",
-            group=REGIONS.title,
-            negative=(),
-            show_default=False,
-            help="Paint the white part of MASK in this style; MASK:none leaves it. "
-            "Can be given several times.",
-        ),
-    ] = None,
-    maps: Annotated[
-        list[str] | None,
-        Parameter(
-            name="--map",
-            metavar="MAP...",
-            group=REGIONS.title,
-            negative=(),
-            consume_multiple=True,
-            show_default=False,
-            help="Colour-coded maps: the content's, then one for each style. Each colour of the "
-            "content is painted in the same colour's part of the style.",
-        ),
-    ] = None,
+    region: RegionNames = None,
+    maps: MapNames = None,
     settings: GivenSettings,
     output: OutputFlags,
     traces: TraceFlags,

@@ -107,13 +107,8 @@ class TraceFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MachineFlags:
-    """Where and with what the work is done; no part of the recipe."""
-
-    weights: Annotated[
-        Path | None, Parameter(group=_MACHINE, metavar="FILE", show=False), _NOT_SHOWN
-    ] = None
-    """Another VGG-19 than the embedded one: .safetensors, .pth or .pt."""
+class ComputeFlags:
+    """Where the work is done, and how exactly."""
 
     device: Annotated[str, Parameter(group=_MACHINE, metavar="NAME")] = "auto"
     """Where it runs: auto, cpu, cuda, cuda:1, mps..."""
@@ -124,6 +119,16 @@ class MachineFlags:
 
     threads: Annotated[int | None, Parameter(group=_MACHINE, metavar="N"), _NOT_SHOWN] = None
     """Threads of the processor. If not given all cores, or OMP_NUM_THREADS."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineFlags(ComputeFlags):
+    """Where and with what the work is done; no part of the recipe."""
+
+    weights: Annotated[
+        Path | None, Parameter(group=_MACHINE, metavar="FILE", show=False), _NOT_SHOWN
+    ] = None
+    """Another VGG-19 than the embedded one: .safetensors, .pth or .pt."""
 
     memory: Annotated[str | None, Parameter(group=_MACHINE, metavar="SIZE"), _NOT_SHOWN] = None
     """Memory a run may take, such as 2GB. At least 800MB; a third of what is free if not given."""

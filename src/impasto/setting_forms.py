@@ -1,0 +1,58 @@
+"""The forms in which a user may write a setting: names with weights, and lists of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+from impasto.errors import nearest
+
+
+def parse_weighted(value: object, known: Iterable[str], what: str, example: str) -> object:
+    """Names with weights, from any form a user may write. One without a weight gets 1.
+
+    Args:
+        value: ``"name"``, ``"name,name=0.2"``, a sequence of such strings, or a mapping from name
+            to weight.
+        known: the names that there are.
+        what: what they name, for messages.
+        example: two names as a user may write them, for messages.
+
+    Returns:
+        A dictionary from name to weight, in the order given.
+
+    Raises:
+        ValueError: a name that is not known or given twice, or no name at all.
+    """
+    if isinstance(value, str):
+        value = value.split(",")
+    if isinstance(value, Mapping):
+        pairs = [(str(name), weight) for name, weight in value.items()]
+    elif isinstance(value, Iterable):
+        pairs = []
+        for item in value:
+            for part in str(item).split(","):
+                name, equals, weight = part.strip().partition("=")
+                pairs.append((name, weight if equals else 1.0))
+    else:
+        raise ValueError(f"must be {what} names, such as {example}")
+    if not any(name for name, _ in pairs):
+        raise ValueError(f"names no {what}; give at least one, such as {example}")
+    weighted: dict[str, Any] = {}
+    for name, weight in pairs:
+        if name not in known:
+            raise ValueError(f"unknown {what} {name!r}; {nearest(name, known)}")
+        if name in weighted:
+            raise ValueError(f"{what} {name!r} is given twice; give it once")
+        weighted[name] = weight
+    return weighted
+
+
+def parse_numbers(value: object) -> object:
+    """A list of numbers from one, or of texts from text with commas; all else as it is."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    if isinstance(value, Integral):
+        return [int(value)]
+    return [float(value)] if isinstance(value, Real) else value
