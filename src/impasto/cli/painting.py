@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from impasto.run import Step
     from impasto.synthesis import Steps
 
-FORMATS = "JPEG, PNG, WebP, TIFF, GIF, BMP or HEIC; - is standard input."
+FORMATS = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC; - is standard input."
 
 
 def picture(what: str) -> Parameter:
