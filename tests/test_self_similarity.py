@@ -75,6 +75,20 @@ def test_by_hand() -> None:
     assert float(loss(halved)) == pytest.approx(FACTOR * sum(rows) / 3, rel=1e-4)
 
 
+@pytest.mark.parametrize("shade", [None, 0.0, 0.5])
+def test_the_written_gradient_is_autograds(shade: float | None) -> None:
+    """Also where nothing varies, or nothing but one place."""
+    content, picture = random_features().double(), random_features(seed=1).double()
+    if shade is not None:
+        picture[1:] = shade
+    leaf = picture.clone().requires_grad_()
+    loss = SelfSimilarityLoss.of(content)
+    expected = loss(leaf)
+    value, gradient = loss.with_gradient(picture)
+    torch.testing.assert_close(value, expected.detach())
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, leaf)[0])
+
+
 def test_zero_at_its_target_and_wherever_features_are_only_scaled() -> None:
     features = random_features()
     loss = SelfSimilarityLoss.of(features)
@@ -98,9 +112,7 @@ def test_the_scale_of_the_features_and_the_number_of_positions_do_not_count() ->
 def test_finite_where_nothing_varies(shade: float) -> None:
     flat, lively = torch.full((30, 6), shade), random_features()
     for content, picture in ((flat, lively), (lively, flat), (flat, flat)):
-        leaf = picture.clone().requires_grad_()
-        value = SelfSimilarityLoss.of(content)(leaf)
-        (gradient,) = torch.autograd.grad(value, leaf)
+        value, gradient = SelfSimilarityLoss.of(content).with_gradient(picture)
         assert torch.isfinite(value)
         assert torch.isfinite(gradient).all()
 

@@ -339,7 +339,7 @@ def _seasoned(settings: Settings, move: Tensor, level: int) -> PixelOptimizer:
     """An optimiser that remembers as many steps as it may."""
     optimizer = make_optimizer(settings, settings.history, level)
     for count in range(settings.history + 1):
-        optimizer.step(move * count, 0.0, move * count)
+        optimizer.step(move * count, sys.float_info.max, move * count)
     return optimizer
 
 

@@ -102,13 +102,10 @@ class Content:
         """Adds the terms of ``self-similarity``; returns the gradients at the samples."""
         gradients = {}
         for layer, (weight, loss) in self.similarity.items():
-            with torch.enable_grad():  # autograd only sees the samples
-                leaf = torch.cat(samples[layer]).requires_grad_()
-                value = weight * loss(leaf)
-                (gradient,) = torch.autograd.grad(value, leaf)
-            terms[f"content/{layer}"] += value.detach()
+            value, gradient = loss.with_gradient(torch.cat(samples[layer]))
+            terms[f"content/{layer}"] += weight * value
             lengths = [len(part) for part in samples[layer]]
-            gradients[layer] = list(torch.split(gradient, lengths))
+            gradients[layer] = list(torch.split(gradient.mul_(weight), lengths))
         return gradients
 
     def targets(self, number: int, tile: Tile) -> Mapping[str, Tensor]:

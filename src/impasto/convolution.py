@@ -22,6 +22,9 @@ from impasto import onednn, winograd
 Border = Literal["replicate", "zeros", "circular"]
 """What lies beyond the border of a map: its edge, zeros, or its opposite edge (it repeats)."""
 
+_LARGE = 4096
+"""Positions from which on oneDNN gains by computing a rim apart (docs/decisions/0006-engine.md)."""
+
 
 @dataclass(frozen=True)
 class Convolution:
@@ -67,6 +70,9 @@ class Convolution:
             if border == "zeros":
                 return functional.conv2d(gradient, self._flipped, padding=1)
             return _folded(functional.conv2d(gradient, self._flipped, padding=2), border)
+        if border != "zeros" and gradient[0, 0].numel() < _LARGE:
+            rim = onednn.convolve(gradient, self._packed_flipped, None, 2, "none")
+            return _folded(rim, border)
         inner = onednn.convolve(gradient, self._packed_flipped, None, 1, "none")
         if border != "zeros":
             self._add_rim(inner, gradient, border)
@@ -78,21 +84,19 @@ class Convolution:
         The rim is computed apart from the inner part, which is without gaps then and as wide as
         the maps that oneDNN is fastest with.
         """
+        lines, into = gradient[0].permute(1, 2, 0), inner[0].permute(1, 2, 0)
         across, down = self._kernel_ends
-        lines = gradient[0].permute(1, 2, 0)
-        rows = torch.bmm(_triples(lines[0], lines[-1]), across)
-        columns = torch.bmm(_triples(lines[:, 0], lines[:, -1]), down)
+        rows = torch.bmm(_triples(_ends(lines)), across)
+        columns = torch.bmm(_triples(_ends(lines.transpose(0, 1))), down)
         if border == "circular":
-            rows, columns = rows.flip(0), columns.flip(0)
-        left, right = columns[:, 1:-1].unbind()
-        ends = (0, -1) if border == "replicate" else (-1, 0)  # where the corners go
-        for row in (0, -1):
-            left[row] += rows[row, ends[0]]
-            right[row] += rows[row, ends[1]]
-        inner[0, :, 0] += rows[0, 1:-1].t()
-        inner[0, :, -1] += rows[1, 1:-1].t()
-        inner[0, :, :, 0] += left.t()
-        inner[0, :, :, -1] += right.t()
+            rows, columns = rows.flip(0, 1), columns.flip(0)
+        beside = columns[:, 1:-1]
+        beside[:, 0] += rows[0, :: rows.shape[1] - 1]  # the corners
+        beside[:, -1] += rows[1, :: rows.shape[1] - 1]
+        if border == "circular":
+            rows = rows.flip(1)
+        _add_ends(into, rows[:, 1:-1])
+        _add_ends(into.transpose(0, 1), beside)
 
     def _by_winograd(self, height: int, width: int) -> bool:
         plain = self.kernel.dtype == torch.float32 and self.kernel.device.type == "cpu"
@@ -173,10 +177,21 @@ def _folded(rim: Tensor, border: Border) -> Tensor:
     return rim[:, :, 1:-1, 1:-1]
 
 
-def _triples(first: Tensor, last: Tensor) -> Tensor:
-    """Every three neighbours of two lines (n, C), with two zeros at each end: (2, n + 2, 3 C)."""
-    length, channels = first.shape
-    padded = first.new_zeros(2, length + 4, channels)
-    padded[0, 2:-2], padded[1, 2:-2] = first, last
-    shape, strides = (2, length + 2, 3 * channels), ((length + 4) * channels, channels, 1)
-    return padded.as_strided(shape, strides)
+def _ends(lines: Tensor) -> Tensor:
+    """The first and the last of (n, m, C) lines: (2, m, C); the same where there is one."""
+    return lines[:: len(lines) - 1] if len(lines) > 1 else lines.expand(2, -1, -1)
+
+
+def _add_ends(lines: Tensor, ends: Tensor) -> None:
+    """Adds (2, m, C) to the first and the last line."""
+    if len(lines) > 1:
+        lines[:: len(lines) - 1] += ends
+    else:
+        lines += ends.sum(0)
+
+
+def _triples(lines: Tensor) -> Tensor:
+    """Every three neighbours of (2, n, C), with two zeros at each end: (2, n + 2, 3 C), a view."""
+    padded = functional.pad(lines, (0, 0, 2, 2))
+    length, channels = padded.shape[1:]
+    return padded.as_strided((2, length - 2, 3 * channels), (length * channels, channels, 1))

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 _CHUNK = 1 << 14
@@ -86,19 +88,18 @@ class History:
         """The quasi-Newton direction downhill, (1, 3, H, W); there must be a pair."""
         assert self._room is not None
         moved, changed = self._room[:, : self._used].unbind()
-        rows = _rows(gradient)
-        of_moved = -self._with_gradient(moved, rows)  # s_i . q, and later its share of y_i
-        shares = torch.zeros(self._used, dtype=torch.float64)
+        of_moved = -self._with_gradient(moved, _rows(gradient)).numpy()  # s_i . q at the start
+        products = self._products[: self._used, : self._used].numpy()
+        shares, back = np.zeros(self._used), np.zeros(self._used)
         for place in reversed(self._order):
-            later = self._products[place, : self._used] @ shares
-            shares[place] = (of_moved[place] - later) / self._products[place, place]
+            later = products[place] @ shares
+            shares[place] = (of_moved[place] - later) / products[place, place]
         direction = -gradient - _combined(changed, shares).view_as(gradient)
         direction = self._smooth(direction).mul_(self._scale)
-        of_changed = _dots(changed, _rows(direction)[None])[:, 0]
-        back = torch.zeros_like(shares)
+        of_changed = _dots(changed, _rows(direction)[None])[:, 0].numpy()
         for place in self._order:
-            earlier = self._products[: self._used, place] @ back
-            inverse = (of_changed[place] + earlier) / self._products[place, place]
+            earlier = products[:, place] @ back
+            inverse = (of_changed[place] + earlier) / products[place, place]
             back[place] = shares[place] - inverse
         return direction.add_(_combined(moved, back).view_as(gradient))
 
@@ -174,7 +175,7 @@ def _dots(some: Tensor, others: Tensor) -> Tensor:
     return torch.bmm(left, right).cpu().double().sum(0)
 
 
-def _combined(pictures: Tensor, shares: Tensor) -> Tensor:
+def _combined(pictures: Tensor, shares: NDArray[np.float64]) -> Tensor:
     """(rows, width): the sum of (k, rows, width), each times its share."""
-    weights = shares.to(pictures.device, pictures.dtype)
+    weights = torch.from_numpy(shares).to(pictures.device, pictures.dtype)
     return (weights[None] @ pictures.reshape(len(pictures), -1)).view(pictures.shape[1:])

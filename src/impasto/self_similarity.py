@@ -54,14 +54,41 @@ class SelfSimilarityLoss:
         apart = (_distances(picture, self.dark) - self.target).abs().sum()
         return _FACTOR * apart / len(picture)
 
+    def with_gradient(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """The same value and its gradient (n, C), written out: in half of autograd's time."""
+        directions, norms = _directions(picture, self.dark)
+        share = _apart(directions)
+        sums = share.sum(1, keepdim=True)
+        floor = _FLAT * len(picture)
+        share.div_(sums.clamp_min(floor))
+        slope = share - self.target
+        value = _FACTOR * slope.abs().sum() / len(picture)
+        slope.sign_()
+        along = torch.linalg.vecdot(slope, share)[:, None].masked_fill_(sums < floor, 0)
+        slope.sub_(along).div_(sums.clamp_min_(floor))  # by the distances, before the division
+        slope = (slope + slope.t()).mul_(-_FACTOR / len(picture))
+        turned = slope @ directions
+        turned.addcmul_(directions, torch.linalg.vecdot(directions, turned)[:, None], value=-1)
+        return value, turned.div_(norms)
+
 
 def _distances(features: Tensor, dark: Tensor) -> Tensor:
     """(n, n): cosine distances, with rows that sum to 1 unless all features are the same."""
+    directions, _ = _directions(features, dark)
+    apart = _apart(directions)
+    return apart / apart.sum(1, keepdim=True).clamp_min(_FLAT * len(features))
+
+
+def _directions(features: Tensor, dark: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, C) features of length 1, and their norms (n, 1)."""
     # A feature near 0 has no direction; the root of what is added keeps its slope finite.
     norms = (features.square().sum(1, keepdim=True) + dark.square() + _TINY).sqrt()
-    directions = features / norms
-    apart = 1 - directions @ directions.t()
-    return apart / apart.sum(1, keepdim=True).clamp_min(_FLAT * len(features))
+    return features / norms, norms
+
+
+def _apart(directions: Tensor) -> Tensor:
+    """(n, n): cosine distances."""
+    return 1 - directions @ directions.t()
 
 
 def positions(size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
