@@ -71,7 +71,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(url)
-        page.wait_for_function("window.studio")
+        page.wait_for_selector("html[data-studio=ready]", state="attached")
         page.get_by_role("button", name="Sample: china").click()
         page.get_by_role("button", name="Sample: flow").click()
         page.wait_for_timeout(1500)

@@ -74,11 +74,16 @@ def page(browser: Browser, house: Running, heard: Heard) -> Iterator[Page]:
     found.on("pageerror", lambda error: heard.problems.append(str(error)))
     found.on("request", lambda request: heard.hosts.add(urlsplit(request.url).hostname or ""))
     found.goto(house.url)
-    found.wait_for_function("window.studio")
+    ready(found)
     yield found
     context.close()
     assert heard.problems == []
     assert heard.hosts <= {"127.0.0.1", ""}
+
+
+def ready(page: Page) -> None:
+    """Waits until everything is on the page and its script has taken it over."""
+    page.wait_for_selector("html[data-studio=ready]", state="attached")
 
 
 def choose_samples(page: Page, size: int = 96) -> None:
@@ -97,6 +102,20 @@ def field_of(page: Page, setting: str) -> Any:
 def done(page: Page) -> None:
     """Waits until the run is over."""
     expect(page.locator("#course-text")).to_contain_text("Done in", timeout=240_000)
+
+
+def test_a_page_that_is_not_ready_does_not_say_so(page: Page, house: Running) -> None:
+    held: list[Any] = []
+    page.route("**/studio/session", lambda route: held.append(route))
+    page.reload()
+    page.wait_for_function("window.studio")  # the element of that name
+    page.wait_for_selector("#paint")
+    with page.expect_response("**/gradio_api/**"):
+        page.click("#paint")
+    assert page.evaluate("document.documentElement.dataset.studio") is None
+    held[0].continue_()
+    ready(page)
+    assert page.evaluate("Boolean(window.impasto.order)")
 
 
 def test_paint_watch_compare_and_find_it_again(page: Page, house: Running, tmp_path: Path) -> None:
@@ -119,7 +138,7 @@ def test_paint_watch_compare_and_find_it_again(page: Page, house: Running, tmp_p
     assert round(width) == 128
 
     page.reload()
-    page.wait_for_function("window.studio")
+    ready(page)
     page.locator("#gallery button").first.click()
     page.get_by_role("button", name="Use these settings").click()
     expect(page.locator("#course-text")).to_contain_text("are back")
@@ -242,7 +261,7 @@ def test_phone_and_keyboard(browser: Browser, house: Running) -> None:
     )
     page = context.new_page()
     page.goto(house.url)
-    page.wait_for_function("window.studio")
+    ready(page)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390
     unnamed = page.evaluate("""() => [...document.querySelectorAll(

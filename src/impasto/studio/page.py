@@ -22,9 +22,10 @@ from impasto.studio.actions import Studio
 from impasto.studio.api import add_endpoints
 from impasto.studio.routes import ASSETS, PREFIX
 
-_ORDER = "(order, ...rest) => [window.studio.order(), ...rest]"
+# The page's script is `window.impasto`, there when everything on the page is; a click may come before.
+_ORDER = "(order, ...rest) => [window.impasto?.order() ?? '', ...rest]"
 _COLORS = "Whose: the style's, the photograph's own (content), or the style's moved towards them."
-_ANSWER = "(answer) => { window.studio.answered(answer); }"
+_ANSWER = "(answer) => { window.impasto?.answered(answer); }"
 HEAD = (
     f'<link rel="stylesheet" href="{PREFIX}/assets/studio.css">'
     f'<script type="module" src="{PREFIX}/assets/studio.js"></script>'
@@ -160,9 +161,9 @@ def _wire(
         _restored(names),
         [order, *parts],
         parts,
-        js="(order, ...rest) => [window.studio.restoring(), ...rest]",
+        js="(order, ...rest) => [window.impasto.restoring(), ...rest]",
         **quiet,
-    ).then(None, [], None, js="() => { window.studio.restoredControls(); }")
+    ).then(None, [], None, js="() => { window.impasto.restoredControls(); }")
 
 
 def _of_preset(names: list[str]) -> list[str]:

@@ -226,12 +226,27 @@ function header(session) {
   if (wanted !== null) document.body.classList.toggle('dark', wanted === 'true');
 }
 
+// Some of every piece of the page; each piece comes whole, and Gradio brings them in any order.
+const NEEDED = ['light-or-dark', 'slot-content', 'slots-styles', 'canvas', 'picture', 'stop', 'gallery', 'details',
+  'fragment-stage', 'studio', 'paint', 'restore', 'refresh'];
+
+function complete() {
+  const all = () => NEEDED.every(element);
+  return new Promise((resolve) => {
+    if (all()) { resolve(); return; }
+    new MutationObserver((_, observer) => {
+      if (all()) { observer.disconnect(); resolve(); }
+    }).observe(document.documentElement, { childList: true, subtree: true });
+  });
+}
+
+// Not `window.studio`: that is the element with this id, long before anything is ready.
 async function begin() {
-  const needed = ['slot-content', 'canvas', 'gallery', 'paint', 'light-or-dark'];
-  while (!needed.every(element)) await new Promise((resolve) => { setTimeout(resolve, 40); });
+  await complete();
   const session = await fetched('session');
   header(session);
-  window.studio = new Studio(session);
+  window.impasto = new Studio(session);
+  document.documentElement.dataset.studio = 'ready';
 }
 
 begin();
