@@ -106,7 +106,7 @@ def done(page: Page) -> None:
 
 def test_a_page_that_is_not_ready_does_not_say_so(page: Page, house: Running) -> None:
     held: list[Any] = []
-    page.route("**/studio/session", lambda route: held.append(route))
+    page.route("**/studio/session*", lambda route: held.append(route))
     page.reload()
     page.wait_for_function("window.studio")  # the element of that name
     page.wait_for_selector("#paint")
@@ -151,6 +151,57 @@ def test_paint_watch_compare_and_find_it_again(page: Page, house: Running, tmp_p
     download.value.save_as(file)
     assert file.suffix == ".jpg"
     assert read_recipe(file)["settings"]["seed"] == 7
+
+
+def test_a_page_that_is_loaded_again_keeps_what_was_chosen(page: Page, tmp_path: Path) -> None:
+    choose_samples(page, 300)
+    (tmp_path / "mine.png").write_bytes(png(300, 200))
+    page.set_input_files("#slot-content input[type=file] >> nth=0", tmp_path / "mine.png")
+    expect(page.locator("#slot-content .name")).to_contain_text("mine.png")
+    page.click("#add-style")
+    page.get_by_role("button", name="Sample: waves").click()
+    page.get_by_label("Weight of style 2").fill("2.5")
+    page.click("#view-regions")
+    box = page.locator("#brush").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
+    page.mouse.up()
+    field_of(page, "strength").fill("0.4")
+    field_of(page, "strength").press("Tab")
+    expect(page.locator("#command")).to_contain_text("--strength 0.4")
+    expect(page.locator("#command")).to_contain_text("--region")
+    command = page.locator("#command .cm-content").inner_text()
+    page.reload()
+    ready(page)
+    expect(page.locator("#slot-content .name")).to_contain_text("mine.png")
+    expect(page.locator("#slots-styles .slot.full")).to_have_count(2)
+    expect(field_of(page, "size")).to_have_value("300")
+    expect(page.locator("#command .cm-content")).to_have_text(command)
+
+
+def test_the_keyboard_passes_menus_without_opening_or_changing_them(page: Page) -> None:
+    choose_samples(page)
+    field_of(page, "strength").fill("0.3")
+    field_of(page, "strength").press("Tab")
+    field_of(page, "preset").focus()
+    page.keyboard.press("Escape")
+    field_of(page, "preset").press("Tab")
+    expect(page.locator("#command")).to_contain_text("--strength 0.3")
+    field_of(page, "size").focus()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    colours = field_of(page, "color")
+    expect(colours).to_be_focused()
+    expect(page.get_by_role("option")).to_have_count(0)
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option")).not_to_have_count(0)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#command")).to_contain_text("--color")
+    expect(page.get_by_role("option")).to_have_count(0)
+    expect(page.locator("#command")).to_contain_text("--strength 0.3")
 
 
 def test_stop_keeps_the_picture_and_a_second_click_waits(page: Page) -> None:
