@@ -15,7 +15,7 @@ pytest.importorskip("gradio")
 pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from studio_server import Running, png, running
+from studio_server import Running, png, running, until
 
 from impasto.images import read_recipe
 
@@ -265,6 +265,7 @@ def test_a_run_outlives_a_reload_and_a_lost_connection(page: Page, heard: Heard)
     page.click("#paint")
     page.wait_for_selector("#picture[src*=previews]")
     page.reload()
+    ready(page)  # Gradio loads the page anew where a call of its own fails
     page.wait_for_selector("#picture[src*=previews]")
     page.context.set_offline(True)
     page.wait_for_timeout(1500)
@@ -276,6 +277,19 @@ def test_a_run_outlives_a_reload_and_a_lost_connection(page: Page, heard: Heard)
     page.click("#stop")
     expect(page.locator("#course-text")).to_contain_text("Stopped at")
     heard.problems[:] = [line for line in heard.problems if "ERR_INTERNET_DISCONNECTED" not in line]
+
+
+def test_a_run_that_ended_while_the_page_was_away_is_told(page: Page, house: Running) -> None:
+    choose_samples(page, 256)
+    page.click("#paint")
+    page.wait_for_selector("#picture[src*=previews]")
+    page.goto("about:blank")
+    for job in house.studio.jobs.of(None):
+        house.studio.jobs.stop(job)
+    until(lambda: not house.studio.jobs.of(None))
+    page.goto(house.url)
+    expect(page.locator("#course-text")).to_contain_text("Stopped at", timeout=60_000)
+    page.wait_for_selector("#picture[src*=history]")
 
 
 def test_advanced_settings_reach_the_command_and_bad_ones_a_message(page: Page) -> None:
@@ -317,7 +331,7 @@ def test_phone_and_keyboard(browser: Browser, house: Running) -> None:
     assert wide <= 390
     unnamed = page.evaluate("""() => [...document.querySelectorAll(
       'button, input, select, textarea, a')]
-      .filter((e) => e.offsetParent !== null && !e.closest('[id="order"], [id="answer"]'))
+      .filter((e) => e.offsetParent !== null && !e.closest('[id^="hidden-"]'))
       .filter((e) => !(e.ariaLabel || e.textContent.trim() || e.title || e.labels?.length
         || e.getAttribute('aria-labelledby') || e.querySelector('[aria-label]')))
       .map((e) => e.outerHTML.slice(0, 120))""")

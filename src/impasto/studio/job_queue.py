@@ -108,6 +108,11 @@ class JobQueue:
         with self._changed:
             return [job for job in self._jobs.values() if job.owner == owner and not job.over]
 
+    def known(self, owner: str | None) -> list[Job]:
+        """All jobs of an owner, those too that ended not long ago."""
+        with self._changed:
+            return [job for job in self._jobs.values() if job.owner == owner]
+
     def place(self, job: Job) -> int:
         """How many are before it; 0 if it is next or running."""
         with self._changed:

@@ -65,7 +65,7 @@ def page(studio: Studio, uploads: Path) -> gr.Blocks:
                 )
         _fragment("history")
         hidden = {
-            name: gr.Textbox(value, visible="hidden", elem_id=name, label=name)
+            name: gr.Textbox(value, visible="hidden", elem_id=f"hidden-{name}", label=name)
             for name, value in (("order", ""), ("answer", ""), ("choice", ""), ("before", _USUAL))
         }
         buttons = {"paint": paint, "variations": variations} | {

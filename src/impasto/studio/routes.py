@@ -75,7 +75,7 @@ def _add_session(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
             "user": owner,
             "pictures": {one.token: one.to_json() for one in studio.store.those(owner, pictures)},
             "samples": samples,
-            "jobs": [job.identity for job in studio.jobs.of(owner)],
+            "jobs": [job.identity for job in studio.jobs.known(owner)],
             "max_upload": studio.options.max_upload,
         }
 
