@@ -19,6 +19,7 @@ from studio_server import Running, png, running, until
 
 from impasto.images import read_recipe
 
+expect.set_options(timeout=60_000)  # on a busy machine, too
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = [
     f"--{flag}"
