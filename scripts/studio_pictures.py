@@ -2,8 +2,8 @@
 
     python scripts/studio_pictures.py [FOLDER]
 
-Its history is the folder ``studio`` among the system's temporary files, which the pages name; it must
-not be there yet, and is gone at the end.
+Its history is the folder ``studio`` among the system's temporary files, which the pages name; it
+must not be there yet, and is gone at the end.
 """
 
 from __future__ import annotations
