@@ -139,7 +139,7 @@ class Studio:
         folder = self.history.place(entry)
         command, note = _command_of(folder), ""
         if command and entry.progress < 1:
-            note = f"Stopped at {entry.progress:.0%}; this command paints it to the end."
+            note = f"Stopped at {100 * entry.progress:.0f} %; this command paints it to the end."
         return {**entry.to_json(), "folder": str(folder), "command": command, "note": note}
 
     def _keep(self, job: Job, finished: Finished) -> str:
