@@ -21,7 +21,7 @@ from impasto.studio.worker import Failed, Finished, Ready, Shown, Stopping
 SECONDS_TO_STOP = 0.5
 """After so long a worker that does not stop by itself is ended."""
 
-_SECONDS_TO_BEGIN = 60
+_SECONDS_TO_BEGIN = 300  # long: one that dies is seen at once, and a busy machine is slow
 _log = logging.getLogger("impasto.studio")
 
 
