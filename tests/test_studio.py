@@ -37,6 +37,7 @@ from impasto.images import read_recipe
 from impasto.settings import Settings
 from impasto.studio import jobs as jobs_room
 from impasto.studio import page as page_room
+from impasto.studio import uploads as uploads_room
 from impasto.studio.controls import (
     ELSEWHERE,
     FRONT,
@@ -449,6 +450,42 @@ def test_the_page_names_no_other_host(house: Running) -> None:
     head = page.decode().split("<script>window.gradio_config")[0]
     assert not re.findall(r"https?://(?!127\.0\.0\.1)[\w.]+", head)
     assert "analytics" not in head
+
+
+def test_what_programs_send_and_fetch_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads_room, "SECONDS_BETWEEN_LOOKS", 0.1)
+    with running(tmp_path) as house:
+        uploads = Path(os.environ["GRADIO_TEMP_DIR"])
+        entry = painted(house, order())["entry"]
+        boundary = "b"
+        part = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n'
+        body = part.encode() + b"\r\n" + png() + f"\r\n--{boundary}--\r\n".encode()
+        kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        status, answer = house.ask("/gradio_api/upload", body, **kind)
+        assert status == 200
+        sent = Path(json.loads(answer)[0])
+        good, fetched = house.call("download", entry, "png")
+        assert good
+        files = {path for path in uploads.rglob("*") if path.is_file()}
+        assert sent in files
+        assert len(files) == 2
+        os.utime(sent, (0, time.time() - uploads_room.SECONDS_KEPT - 1))
+        until(lambda: not sent.exists())
+        assert house.ask(f"/gradio_api/file={fetched['path']}")[0] == 200
+
+
+def test_a_stopped_picture_s_command_says_what_it_does(house: Running) -> None:
+    job = house.studio.paint(None, order(size=128, iterations=[5000]))
+    with job.watched():
+        until(lambda: job.versions[0] >= 1)
+        house.studio.jobs.stop(job)
+        until(lambda: job.over)
+    stopped = house.json(f"/studio/history/{job.result}")
+    assert stopped["note"].startswith("Stopped at ")
+    assert "to the end" in stopped["note"]
+    assert painted(house, order())["note"] == ""
 
 
 def test_three_clients_at_once_and_one_is_killed(

@@ -15,10 +15,11 @@ pytest.importorskip("gradio")
 pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from studio_server import Running, png, running
+from studio_server import Running, png, running, until
 
 from impasto.images import read_recipe
 
+expect.set_options(timeout=60_000)  # on a busy machine, too
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = [
     f"--{flag}"
@@ -74,11 +75,16 @@ def page(browser: Browser, house: Running, heard: Heard) -> Iterator[Page]:
     found.on("pageerror", lambda error: heard.problems.append(str(error)))
     found.on("request", lambda request: heard.hosts.add(urlsplit(request.url).hostname or ""))
     found.goto(house.url)
-    found.wait_for_function("window.studio")
+    ready(found)
     yield found
     context.close()
     assert heard.problems == []
     assert heard.hosts <= {"127.0.0.1", ""}
+
+
+def ready(page: Page) -> None:
+    """Waits until everything is on the page and its script has taken it over."""
+    page.wait_for_selector("html[data-studio=ready]", state="attached")
 
 
 def choose_samples(page: Page, size: int = 96) -> None:
@@ -97,6 +103,20 @@ def field_of(page: Page, setting: str) -> Any:
 def done(page: Page) -> None:
     """Waits until the run is over."""
     expect(page.locator("#course-text")).to_contain_text("Done in", timeout=240_000)
+
+
+def test_a_page_that_is_not_ready_does_not_say_so(page: Page, house: Running) -> None:
+    held: list[Any] = []
+    page.route("**/studio/session*", lambda route: held.append(route))
+    page.reload()
+    page.wait_for_function("window.studio")  # the element of that name
+    page.wait_for_selector("#paint")
+    with page.expect_response("**/gradio_api/**"):
+        page.click("#paint")
+    assert page.evaluate("document.documentElement.dataset.studio") is None
+    held[0].continue_()
+    ready(page)
+    assert page.evaluate("Boolean(window.impasto.order)")
 
 
 def test_paint_watch_compare_and_find_it_again(page: Page, house: Running, tmp_path: Path) -> None:
@@ -119,7 +139,7 @@ def test_paint_watch_compare_and_find_it_again(page: Page, house: Running, tmp_p
     assert round(width) == 128
 
     page.reload()
-    page.wait_for_function("window.studio")
+    ready(page)
     page.locator("#gallery button").first.click()
     page.get_by_role("button", name="Use these settings").click()
     expect(page.locator("#course-text")).to_contain_text("are back")
@@ -132,6 +152,57 @@ def test_paint_watch_compare_and_find_it_again(page: Page, house: Running, tmp_p
     download.value.save_as(file)
     assert file.suffix == ".jpg"
     assert read_recipe(file)["settings"]["seed"] == 7
+
+
+def test_a_page_that_is_loaded_again_keeps_what_was_chosen(page: Page, tmp_path: Path) -> None:
+    choose_samples(page, 300)
+    (tmp_path / "mine.png").write_bytes(png(300, 200))
+    page.set_input_files("#slot-content input[type=file] >> nth=0", tmp_path / "mine.png")
+    expect(page.locator("#slot-content .name")).to_contain_text("mine.png")
+    page.click("#add-style")
+    page.get_by_role("button", name="Sample: waves").click()
+    page.get_by_label("Weight of style 2").fill("2.5")
+    page.click("#view-regions")
+    box = page.locator("#brush").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
+    page.mouse.up()
+    field_of(page, "strength").fill("0.4")
+    field_of(page, "strength").press("Tab")
+    expect(page.locator("#command")).to_contain_text("--strength 0.4")
+    expect(page.locator("#command")).to_contain_text("--region")
+    command = page.locator("#command .cm-content").inner_text()
+    page.reload()
+    ready(page)
+    expect(page.locator("#slot-content .name")).to_contain_text("mine.png")
+    expect(page.locator("#slots-styles .slot.full")).to_have_count(2)
+    expect(field_of(page, "size")).to_have_value("300")
+    expect(page.locator("#command .cm-content")).to_have_text(command)
+
+
+def test_the_keyboard_passes_menus_without_opening_or_changing_them(page: Page) -> None:
+    choose_samples(page)
+    field_of(page, "strength").fill("0.3")
+    field_of(page, "strength").press("Tab")
+    field_of(page, "preset").focus()
+    page.keyboard.press("Escape")
+    field_of(page, "preset").press("Tab")
+    expect(page.locator("#command")).to_contain_text("--strength 0.3")
+    field_of(page, "size").focus()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    colours = field_of(page, "color")
+    expect(colours).to_be_focused()
+    expect(page.get_by_role("option")).to_have_count(0)
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option")).not_to_have_count(0)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#command")).to_contain_text("--color")
+    expect(page.get_by_role("option")).to_have_count(0)
+    expect(page.locator("#command")).to_contain_text("--strength 0.3")
 
 
 def test_stop_keeps_the_picture_and_a_second_click_waits(page: Page) -> None:
@@ -195,6 +266,7 @@ def test_a_run_outlives_a_reload_and_a_lost_connection(page: Page, heard: Heard)
     page.click("#paint")
     page.wait_for_selector("#picture[src*=previews]")
     page.reload()
+    ready(page)  # Gradio loads the page anew where a call of its own fails
     page.wait_for_selector("#picture[src*=previews]")
     page.context.set_offline(True)
     page.wait_for_timeout(1500)
@@ -206,6 +278,19 @@ def test_a_run_outlives_a_reload_and_a_lost_connection(page: Page, heard: Heard)
     page.click("#stop")
     expect(page.locator("#course-text")).to_contain_text("Stopped at")
     heard.problems[:] = [line for line in heard.problems if "ERR_INTERNET_DISCONNECTED" not in line]
+
+
+def test_a_run_that_ended_while_the_page_was_away_is_told(page: Page, house: Running) -> None:
+    choose_samples(page, 256)
+    page.click("#paint")
+    page.wait_for_selector("#picture[src*=previews]")
+    page.goto("about:blank")
+    for job in house.studio.jobs.of(None):
+        house.studio.jobs.stop(job)
+    until(lambda: not house.studio.jobs.of(None))
+    page.goto(house.url)
+    expect(page.locator("#course-text")).to_contain_text("Stopped at", timeout=60_000)
+    page.wait_for_selector("#picture[src*=history]")
 
 
 def test_advanced_settings_reach_the_command_and_bad_ones_a_message(page: Page) -> None:
@@ -242,12 +327,12 @@ def test_phone_and_keyboard(browser: Browser, house: Running) -> None:
     )
     page = context.new_page()
     page.goto(house.url)
-    page.wait_for_function("window.studio")
+    ready(page)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390
     unnamed = page.evaluate("""() => [...document.querySelectorAll(
       'button, input, select, textarea, a')]
-      .filter((e) => e.offsetParent !== null && !e.closest('[id="order"], [id="answer"]'))
+      .filter((e) => e.offsetParent !== null && !e.closest('[id^="hidden-"]'))
       .filter((e) => !(e.ariaLabel || e.textContent.trim() || e.title || e.labels?.length
         || e.getAttribute('aria-labelledby') || e.querySelector('[aria-label]')))
       .map((e) => e.outerHTML.slice(0, 120))""")

@@ -17,42 +17,43 @@ from impasto.studio.options import (
     parse_bytes,
 )
 
+_Host = Annotated[
+    str, Parameter(metavar="ADDRESS", help="Address to listen at; 0.0.0.0 is any network.")
+]
+_Port = Annotated[int, Parameter(metavar="N", help="Port; 0 takes one that is free.")]
+_Folder = Annotated[Path, Parameter(metavar="DIR", help="Where finished pictures are kept.")]
+_Accounts = Annotated[
+    list[str] | None,
+    Parameter(
+        metavar="USER:PASSWORD",
+        negative=(),
+        show_default=False,
+        help="An account. Each user sees their own pictures only. Can be given several times.",
+    ),
+]
+_AccountsFile = Annotated[
+    Path | None,
+    Parameter(metavar="FILE", show_default=False, help="Accounts, one user:password a line."),
+]
+_Pixels = Annotated[int, Parameter(metavar="N", help="Width times height of the largest picture.")]
+_Upload = Annotated[str, Parameter(metavar="SIZE", help="Largest file to accept.")]
+_Queue = Annotated[int, Parameter(metavar="N", help="How many pictures may wait to be painted.")]
+_Jobs = Annotated[
+    int, Parameter(metavar="N", help="How many are painted at once, each by its own process.")
+]
+
 
 def studio(
     *,
-    host: Annotated[
-        str,
-        Parameter(metavar="ADDRESS", help="Address to listen at; 0.0.0.0 is any network."),
-    ] = "127.0.0.1",
-    port: Annotated[int, Parameter(metavar="N", help="Port; 0 takes one that is free.")] = 7860,
-    folder: Annotated[
-        Path, Parameter(metavar="DIR", help="Where finished pictures are kept.")
-    ] = DEFAULT_FOLDER,
-    auth: Annotated[
-        list[str] | None,
-        Parameter(
-            metavar="USER:PASSWORD",
-            negative=(),
-            show_default=False,
-            help="An account. Each user sees their own pictures only. Can be given several times.",
-        ),
-    ] = None,
-    auth_file: Annotated[
-        Path | None,
-        Parameter(metavar="FILE", show_default=False, help="Accounts, one user:password a line."),
-    ] = None,
-    max_pixels: Annotated[
-        int, Parameter(metavar="N", help="Width times height of the largest picture.")
-    ] = LARGEST_PICTURE,
-    max_upload: Annotated[
-        str, Parameter(metavar="SIZE", help="Largest file to accept.")
-    ] = f"{LARGEST_UPLOAD // 10**6}MB",
-    queue_length: Annotated[
-        int, Parameter(metavar="N", help="How many pictures may wait to be painted.")
-    ] = 20,
-    jobs: Annotated[
-        int, Parameter(metavar="N", help="How many are painted at once, each by its own process.")
-    ] = 1,
+    host: _Host = "127.0.0.1",
+    port: _Port = 7860,
+    folder: _Folder = DEFAULT_FOLDER,
+    auth: _Accounts = None,
+    auth_file: _AccountsFile = None,
+    max_pixels: _Pixels = LARGEST_PICTURE,
+    max_upload: _Upload = f"{LARGEST_UPLOAD // 10**6}MB",
+    queue_length: _Queue = 20,
+    jobs: _Jobs = 1,
 ) -> int:
     """Behind ``impasto studio``; see `COMMANDS`."""
     options = StudioOptions(

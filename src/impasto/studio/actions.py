@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from impasto.picture_reading import read_recipe
 from impasto.presets import command_defaults
 from impasto.recipes import Recipe, check_recipe
 from impasto.studio.history import Entry, History
-from impasto.studio.jobs import Job, JobQueue
+from impasto.studio.job_queue import JobQueue
+from impasto.studio.jobs import Job
+from impasto.studio.mishaps import disk_in_words
 from impasto.studio.options import StudioOptions
 from impasto.studio.orders import Order, commission, read_order, reopened
 from impasto.studio.pictures import PictureStore
@@ -63,15 +67,12 @@ class Studio:
         Raises:
             SettingsError: a setting out of range, or a full queue.
             PictureError: a picture that is not there.
+            OutputError: its files cannot be written.
         """
         order = self.order(owner, request)
-        folder = self.history.new_folder(owner)
-        try:
+        with self._begun(owner) as folder:
             work = Work(commission(order, folder), ({},), folder)
             return self.jobs.submit(Job(owner, order.title, work))
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
 
     def variations(self, owner: str | None, request: object) -> Job:
         """Begins four small pictures to choose from. Raises as `paint`."""
@@ -81,14 +82,21 @@ class Studio:
             {"strength": strength, "style_scale": [scale], **small}
             for strength, scale in VARIATIONS
         )
-        folder = self.history.new_folder(owner)
-        try:
+        with self._begun(owner) as folder:
             work = Work(commission(order, folder), parts, None)
             captions = tuple(f"strength {s:g}, style scale {c:g}" for s, c in VARIATIONS)
             return self.jobs.submit(Job(owner, f"variations of {order.title}", work, captions))
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+
+    @contextmanager
+    def _begun(self, owner: str | None) -> Iterator[Path]:
+        """A folder for a picture to come; gone again if it does not come to a job."""
+        with disk_in_words():
+            folder = self.history.new_folder(owner)
+            try:
+                yield folder
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
 
     def command(self, owner: str | None, request: object) -> str:
         """The command line that makes the same picture. Raises as `paint`."""
@@ -129,7 +137,10 @@ class Studio:
     def details(self, entry: Entry) -> dict[str, Any]:
         """What is to be known of a finished picture, with the command that makes it again."""
         folder = self.history.place(entry)
-        return {**entry.to_json(), "folder": str(folder), "command": _command_of(folder)}
+        command, note = _command_of(folder), ""
+        if command and entry.progress < 1:
+            note = f"Stopped at {100 * entry.progress:.0f} %; this command paints it to the end."
+        return {**entry.to_json(), "folder": str(folder), "command": command, "note": note}
 
     def _keep(self, job: Job, finished: Finished) -> str:
         assert job.work.folder is not None

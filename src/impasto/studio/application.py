@@ -32,7 +32,7 @@ def application(studio: Studio, uploads: Path) -> Gate:
         path="/",
         server_name=options.host,
         auth=_checked(options) if options.accounts else None,
-        auth_message="Your pictures are yours alone.",
+        auth_message="This is impasto studio. Your pictures are yours alone.",
         max_file_size=options.max_upload,
         footer_links=[],
         run_history=False,

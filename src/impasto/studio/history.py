@@ -101,16 +101,27 @@ class History:
     def new_folder(self, owner: str | None) -> Path:
         """An empty folder for a picture to come."""
         stamp = time.strftime("%Y-%m-%d-%H%M%S")
-        folder = self.folder / _folder_of(owner) / f"{stamp}-{uuid.uuid4().hex[:8]}"
+        folder = self.home(owner) / f"{stamp}-{uuid.uuid4().hex[:8]}"
         folder.mkdir(parents=True)
         return folder
 
-    def add(self, owner: str | None, folder: Path, title: str, facts: Mapping[str, Any]) -> Entry:
-        """Puts a picture into the index whose files are in ``folder``."""
+    def home(self, owner: str | None) -> Path:
+        """Where an owner's pictures are: readable, and no other owner's."""
+        return self.folder / _folder_of(owner)
+
+    def add(
+        self,
+        owner: str | None,
+        folder: Path,
+        title: str,
+        facts: Mapping[str, Any],
+        made: float | None = None,
+    ) -> Entry:
+        """Puts a picture into the index whose files are in ``folder``; ``made`` is now if None."""
         entry = Entry(
             identity=uuid.uuid4().hex,
             owner=owner or "",
-            made=time.time(),
+            made=time.time() if made is None else made,
             folder=str(folder.relative_to(self.folder)),
             title=title,
             **facts,
@@ -128,6 +139,16 @@ class History:
                 (owner or "", limit, offset),
             ).fetchall()
         return [Entry(*row) for row in rows]
+
+    def owners(self) -> set[str | None]:
+        """Everyone who has a picture."""
+        with self._index() as index:
+            return {row[0] or None for row in index.execute("SELECT DISTINCT owner FROM entries")}
+
+    def folders(self) -> set[Path]:
+        """The folders of all pictures."""
+        with self._index() as index:
+            return {self.folder / row[0] for row in index.execute("SELECT folder FROM entries")}
 
     def get(self, owner: str | None, identity: str) -> Entry:
         """One picture of an owner.
@@ -158,6 +179,7 @@ class History:
         """
         entry = self.get(owner, identity)
         folder = self.place(entry)
+        (folder / PICTURE).unlink(missing_ok=True)  # first: without it nobody enters it again
         with self._index() as index:
             index.execute("DELETE FROM entries WHERE identity = ?", (entry.identity,))
         shutil.rmtree(folder, ignore_errors=True)
@@ -207,7 +229,6 @@ class History:
 
 
 def _folder_of(owner: str | None) -> str:
-    """The name of an owner's folder: readable, and no other owner's."""
     if owner is None:
         return "pictures"
     plain = re.sub(r"[^a-z0-9]+", "-", owner.lower()).strip("-")[:40]

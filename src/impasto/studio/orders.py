@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,8 +75,7 @@ class Order:
     @property
     def title(self) -> str:
         """What the result is called."""
-        names = [Path(picture.name).stem for picture, _ in self.styles]
-        return f"{Path(self.content.name).stem} in {' and '.join(names[:3])}"
+        return _title(self.content.name, [picture.name for picture, _ in self.styles])
 
     @property
     def inputs(self) -> Inputs:
@@ -191,6 +190,21 @@ def commission(order: Order, folder: Path) -> Commission:
     _write_form(order, folder, content, styles, named)
     blended, regions = order.arranged([str(path) for path in styles], [str(path) for path in masks])
     return Commission(str(content), tuple(blended), tuple(regions), settings)
+
+
+def title_of(form: Mapping[str, Any]) -> str:
+    """What the result of an order that was kept is called.
+
+    Raises:
+        KeyError, TypeError: it is no such order.
+    """
+    names = form["names"]
+    return _title(names[form["content"]], [names[style["file"]] for style in form["styles"]])
+
+
+def _title(content: str, styles: Sequence[str]) -> str:
+    names = [Path(style).stem for style in styles]
+    return f"{Path(content).stem} in {' and '.join(names[:3])}"
 
 
 def reopened(folder: Path, owner: str | None, store: PictureStore) -> dict[str, Any]:

@@ -22,9 +22,12 @@ from impasto.studio.actions import Studio
 from impasto.studio.api import add_endpoints
 from impasto.studio.routes import ASSETS, PREFIX
 
-_ORDER = "(order, ...rest) => [window.studio.order(), ...rest]"
+# The page's script, `window.impasto`, is there when all of the page is; a click may come before.
+_ORDER = "(order, ...rest) => [window.impasto?.order() ?? '', ...rest]"
 _COLORS = "Whose: the style's, the photograph's own (content), or the style's moved towards them."
-_ANSWER = "(answer) => { window.studio.answered(answer); }"
+_ANSWER = "(answer) => { window.impasto?.answered(answer); }"
+_CHOICE = "(settings) => { window.impasto?.held(settings); }"
+_USUAL = Settings().preset
 HEAD = (
     f'<link rel="stylesheet" href="{PREFIX}/assets/studio.css">'
     f'<script type="module" src="{PREFIX}/assets/studio.js"></script>'
@@ -61,11 +64,15 @@ def page(studio: Studio, uploads: Path) -> gr.Blocks:
                     elem_id="command",
                 )
         _fragment("history")
-        order = gr.Textbox(visible="hidden", elem_id="order", label="order")
-        answer = gr.Textbox(visible="hidden", elem_id="answer", label="answer")
-        restore = gr.Button("restore", visible="hidden", elem_id="restore")
-        refresh = gr.Button("refresh", visible="hidden", elem_id="refresh")
-        _wire(studio, held, order, answer, command, paint, variations, restore, refresh)
+        hidden = {
+            name: gr.Textbox(value, visible="hidden", elem_id=f"hidden-{name}", label=name)
+            for name, value in (("order", ""), ("answer", ""), ("choice", ""), ("before", _USUAL))
+        }
+        buttons = {"paint": paint, "variations": variations} | {
+            name: gr.Button(name, visible="hidden", elem_id=name) for name in ("restore", "refresh")
+        }
+        _wire_orders(studio, held, hidden, buttons, command)
+        _wire_settings(held, hidden, buttons["restore"])
         add_endpoints(studio, uploads)
     return blocks
 
@@ -117,52 +124,53 @@ def _presets() -> list[tuple[str, str]]:
     ]
 
 
-def _wire(
+_QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "queue": False,
+    "api_visibility": "private",
+}
+
+
+def _wire_orders(
     studio: Studio,
     held: dict[str, Any],
-    order: Any,
-    answer: Any,
+    hidden: dict[str, Any],
+    buttons: dict[str, Any],
     command: Any,
-    paint: Any,
-    variations: Any,
-    restore: Any,
-    refresh: Any,
 ) -> None:
-    """Which function is called when."""
+    """What the buttons do, and what follows every change: the command, and the tab's memory."""
     names, parts = list(held), list(held.values())
-    quiet: dict[str, Any] = {
-        "show_progress": "hidden",
-        "queue": False,
-        "api_visibility": "private",
-    }
-    for button, act in ((paint, studio.paint), (variations, studio.variations)):
-        button.click(_ordered(names, act), [order, *parts], [answer], js=_ORDER, **quiet).then(
-            None, [answer], None, js=_ANSWER
-        )
-    told = _command(studio, names)
-    triggers = [refresh.click, *(part.change for part in parts)]
+    for name, act in (("paint", studio.paint), ("variations", studio.variations)):
+        buttons[name].click(
+            _ordered(names, act), [hidden["order"], *parts], [hidden["answer"]], js=_ORDER, **_QUIET
+        ).then(None, [hidden["answer"]], None, js=_ANSWER)
     gr.on(
-        triggers,
-        told,
-        [order, *parts],
-        [command],
+        [buttons["refresh"].click, *(part.change for part in parts)],
+        _command(studio, names),
+        [hidden["order"], *parts],
+        [command, hidden["choice"]],
         js=_ORDER,
         trigger_mode="always_last",
-        **quiet,
-    )
+        **_QUIET,
+    ).then(None, [hidden["choice"]], None, js=_CHOICE)
+
+
+def _wire_settings(held: dict[str, Any], hidden: dict[str, Any], restore: Any) -> None:
+    """What fills the controls: a preset, and an order that is restored."""
+    names, parts, before = list(held), list(held.values()), hidden["before"]
     held["preset"].input(
         _preset_values(names),
-        [held["preset"]],
-        [held[name] for name in _of_preset(names)],
-        **quiet,
+        [held["preset"], before],
+        [before, *(held[name] for name in _of_preset(names))],
+        **_QUIET,
     )
     restore.click(
         _restored(names),
-        [order, *parts],
-        parts,
-        js="(order, ...rest) => [window.studio.restoring(), ...rest]",
-        **quiet,
-    ).then(None, [], None, js="() => { window.studio.restoredControls(); }")
+        [hidden["order"], *parts],
+        [before, *parts],
+        js="(order, ...rest) => [window.impasto.restoring(), ...rest]",
+        **_QUIET,
+    ).then(None, [], None, js="() => { window.impasto.restoredControls(); }")
 
 
 def _of_preset(names: list[str]) -> list[str]:
@@ -181,23 +189,28 @@ def _ordered(names: list[str], act: Callable[[str | None, object], Any]) -> Call
     return _with_request(ordered)
 
 
-def _command(studio: Studio, names: list[str]) -> Callable[..., str]:
-    def told(text: str, *values: Any, request: gr.Request) -> str:
+def _command(studio: Studio, names: list[str]) -> Callable[..., Any]:
+    """The command line of what is chosen, or why there is none, and the settings as JSON."""
+
+    def told(text: str, *values: Any, request: gr.Request) -> tuple[str, str]:
+        settings = ""
         try:
-            return studio.command(request.username, _complete(text, names, values))
+            settings = json.dumps(controls.settings_of(names, values))
+            order = _complete(text, names, values)
+            return studio.command(request.username, order), settings
         except ImpastoError as error:
-            return f"# {' '.join(str(error).split())}"
+            return f"# {' '.join(str(error).split())}", settings
 
     return _with_request(told)
 
 
-def _with_request(function: Callable[..., str]) -> Callable[..., str]:
+def _with_request(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same for Gradio, which finds the request by its annotation among the positions."""
 
-    def called(request: gr.Request, text: str, *values: Any) -> str:
+    def called(request: gr.Request, text: str, *values: Any) -> Any:
         return function(text, *values, request=request)
 
-    called.__annotations__ = {"request": gr.Request, "return": str}
+    called.__annotations__ = {"request": gr.Request}
     return called
 
 
@@ -214,23 +227,36 @@ def _complete(text: str, names: list[str], values: tuple[Any, ...]) -> dict[str,
     return {**request, "settings": controls.settings_of(names, values)}
 
 
-def _preset_values(names: list[str]) -> Callable[[str], list[Any]]:
-    def values(preset: str) -> list[Any]:
+def _preset_values(names: list[str]) -> Callable[[str, str], list[Any]]:
+    """The preset, and what the controls hold for it.
+
+    Gradio calls a menu's input whenever the keyboard leaves it; where the preset is the one before,
+    the controls stay as they are.
+    """
+
+    def values(preset: str, before: str) -> list[Any]:
+        if preset == before:
+            return [gr.skip()] * (1 + len(_of_preset(names)))
         settings = Settings(preset=preset).model_dump(mode="json")
-        return controls.values_of(settings, _of_preset(names))
+        return [preset, *controls.values_of(settings, _of_preset(names))]
 
     return values
 
 
 def _restored(names: list[str]) -> Callable[..., list[Any]]:
-    """What the controls hold for an order; ``kept`` leaves those that it does not name."""
+    """The preset, and what the controls hold for an order.
+
+    ``kept`` leaves the controls as they are that the order does not name.
+    """
 
     def values(text: str, *values: Any) -> list[Any]:
         asked = json.loads(text)
         known = {name: value for name, value in asked["settings"].items() if name in names}
-        if not asked.get("kept"):
-            return controls.values_of(known, names)
-        new = {name: controls.control_value(name, value) for name, value in known.items()}
-        return [new.get(name, value) for name, value in zip(names, values, strict=True)]
+        if asked.get("kept"):
+            new = {name: controls.control_value(name, value) for name, value in known.items()}
+            held = [new.get(name, value) for name, value in zip(names, values, strict=True)]
+        else:
+            held = controls.values_of(known, names)
+        return [held[names.index("preset")], *held]
 
     return values

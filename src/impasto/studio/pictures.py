@@ -10,6 +10,7 @@ import io
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import PIL.Image
 from impasto.errors import ImpastoError, PictureError
 from impasto.files import replacing
 from impasto.images import Image, open_image
+from impasto.studio.mishaps import disk_in_words
 
 EVERYONE = ""  # no user is called so
 PREVIEW_SIDE = 1280
@@ -95,9 +97,10 @@ class PictureStore:
 
         Raises:
             PictureError: it is no picture, damaged, too large or too small.
+            OutputError: it cannot be kept; the disk is full.
         """
         name = safe_name(name)
-        with self._decoding:
+        with self._decoding, disk_in_words():
             picture = self._checked(owner, name, data, token or secrets.token_urlsafe(16))
         with self._lock:
             self._pictures[picture.token] = picture
@@ -132,6 +135,12 @@ class PictureStore:
                 f"there is no picture {token[:40]!r} (any more); bring it to the studio again"
             )
         return picture
+
+    def those(self, owner: str | None, tokens: Sequence[str]) -> list[Picture]:
+        """The pictures of those tokens, as far as they are there."""
+        with self._lock:
+            found = [self._pictures[token] for token in tokens if token in self._pictures]
+        return [picture for picture in found if picture.owner in (EVERYONE, owner)]
 
     def preview(self, owner: str | None, token: str, side: int) -> Path:
         """A small copy as WebP, ``PREVIEW_SIDE`` or ``THUMBNAIL_SIDE`` long."""

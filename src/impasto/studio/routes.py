@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -63,15 +63,19 @@ def _add_session(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
         )
 
     @router.get("/session")
-    def session(owner: Annotated[str | None, Depends(owner_of)]) -> dict[str, Any]:
+    def session(
+        owner: Annotated[str | None, Depends(owner_of)],
+        pictures: Annotated[list[str], Query(max_length=8)] = [],  # noqa: B006 - FastAPI's way
+    ) -> dict[str, Any]:
         samples = {
             kind: [picture.to_json() for picture in pictures]
             for kind, pictures in studio.samples.items()
         }
         return {
             "user": owner,
+            "pictures": {one.token: one.to_json() for one in studio.store.those(owner, pictures)},
             "samples": samples,
-            "jobs": [job.identity for job in studio.jobs.of(owner)],
+            "jobs": [job.identity for job in studio.jobs.known(owner)],
             "max_upload": studio.options.max_upload,
         }
 

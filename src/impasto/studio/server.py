@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 
 from impasto.errors import MissingExtraError, OutputError
 from impasto.studio.options import StudioOptions
+from impasto.studio.recovery import inhabited, temporary_folder
+from impasto.studio.uploads import swept
 
 
 def serve(options: StudioOptions, say: Callable[[str], None] = print) -> None:
@@ -36,8 +37,8 @@ def serve(options: StudioOptions, say: Callable[[str], None] = print) -> None:
 @contextmanager
 def studio(options: StudioOptions) -> Iterator[tuple[Any, Any]]:
     """A studio and its ASGI application, for as long as it lasts."""
-    with tempfile.TemporaryDirectory(prefix="impasto-studio-") as temporary:
-        uploads, own = Path(temporary) / "uploads", Path(temporary) / "pictures"
+    with temporary_folder() as temporary:
+        uploads, own = temporary / "uploads", temporary / "pictures"
         own.mkdir()
         folder = options.made_folder()
         _prepare_gradio(uploads)
@@ -51,11 +52,12 @@ def studio(options: StudioOptions) -> Iterator[tuple[Any, Any]]:
         from impasto.studio.application import application
 
         made = Studio(options, folder, own)
-        made.jobs.start()
-        try:
-            yield made, application(made, uploads)
-        finally:
-            made.close()
+        with inhabited(made.history, options.accounts), swept(uploads):
+            made.jobs.start()
+            try:
+                yield made, application(made, uploads)
+            finally:
+                made.close()
 
 
 def _prepare_gradio(uploads: Path) -> None:
@@ -93,6 +95,7 @@ def _listening(options: StudioOptions) -> Any:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((options.host, options.port))
+        listening.listen(128)  # from here on a browser waits instead of being refused
     except OSError as error:
         listening.close()
         raise OutputError(

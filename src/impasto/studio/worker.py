@@ -12,6 +12,7 @@ import io
 import os
 import signal
 import time
+import traceback
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from impasto.images import Image
 from impasto.record import Recorder, write_film
 from impasto.run import Step
 from impasto.settings import Settings
+from impasto.studio.mishaps import words_of
 from impasto.studio.orders import Commission
 from impasto.studio.pictures import PREVIEW_SIDE, THUMBNAIL_SIDE, write_small
 from impasto.synthesis import Steps, iterate
@@ -150,16 +152,12 @@ def _painted(work: Work, pipe: Connection, weights: Weights, compute: Compute) -
     """Paints all parts. Whatever goes wrong becomes one line."""
     try:
         return _paint(work, pipe, weights, compute)
-    except ImpastoError as error:
-        return Failed(_in_the_users_words(str(error), work))
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):  # nobody listens any more
         raise
-    except MemoryError:
-        return Failed("not enough memory; use a smaller size")
-    except RuntimeError as error:
-        if "memory" in str(error).lower():
-            return Failed("not enough memory; use a smaller size")
-        return Failed("the run failed inside PyTorch; the server's log has more")
+    except Exception as error:  # whoever waits wants words, and the others in the queue a process
+        if not isinstance(error, ImpastoError):
+            traceback.print_exc()  # to the server's log
+        return Failed(_in_the_users_words(words_of(error), work))
 
 
 def _paint(work: Work, pipe: Connection, weights: Weights, compute: Compute) -> Finished:
@@ -251,18 +249,21 @@ def _finished(
 ) -> Finished:
     image = step.image
     if work.folder is not None:
-        write_results(image, work.folder)
         assert film is not None
         write_frames(film.pictures(), work.folder / FRAMES)
+        write_results(image, work.folder)
     seconds = time.monotonic() - began
     return Finished(stopped, image.width, image.height, step.progress, seconds)
 
 
 def write_results(image: Image, folder: Path) -> None:
-    """The picture as the command line would write it, with 16 bits, and small."""
-    image.save(folder / PICTURE)
-    replace(image, bits=16).save(folder / DEEP)
+    """The picture small, with 16 bits, and last as the command line would write it.
+
+    Where there is a `PICTURE`, all else is there too: `recovery` counts on it.
+    """
     write_small(image, folder / THUMBNAIL, 2 * THUMBNAIL_SIDE)
+    replace(image, bits=16).save(folder / DEEP)
+    image.save(folder / PICTURE)
 
 
 def write_frames(pictures: list[bytes], path: Path) -> None:

@@ -56,7 +56,8 @@ export class Gallery {
       made('p', { className: 'hint' }, `${entry.width} × ${entry.height}, ${when(entry)}, painted in ${duration(entry.seconds)}${state} · ${entry.folder}`),
       made('div', { className: 'row' }, use, copy, remove),
       made('div', { className: 'row' }, made('span', {}, 'Download'), ...links),
-      made('pre', { tabIndex: 0, ariaLabel: 'The command that makes it again' }, entry.command),
+      ...(entry.note ? [made('p', { className: 'hint' }, entry.note)] : []),
+      made('pre', { tabIndex: 0, ariaLabel: entry.note || 'The command that makes it again' }, entry.command),
     );
   }
 

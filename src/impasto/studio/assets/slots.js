@@ -64,7 +64,7 @@ export class Slots {
   set(content, styles) {
     this.content = content;
     this.styles = styles.length ? styles : [null];
-    this.weights = styles.length ? styles.map((style) => style.weight) : [1];
+    this.weights = styles.length ? styles.map((style) => style?.weight ?? 1) : [1];
     this.notes.clear();
     this.draw();
     this.changed('content');

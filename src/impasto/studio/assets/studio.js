@@ -1,7 +1,9 @@
 // The page's conductor: what the user chose, which runs are theirs, what is on the stage.
 import { Brush } from './brush.js';
+import { keepChoice, keptChoice } from './choice.js';
 import { Course } from './course.js';
 import { Gallery } from './gallery.js';
+import { calmMenus } from './keyboard.js';
 import { PictureSettings } from './settings.js';
 import { Slots } from './slots.js';
 import { Stage } from './stage.js';
@@ -12,6 +14,7 @@ const KEPT = 'impasto-studio-jobs';
 
 class Studio {
   constructor(session) {
+    this.session = session;
     this.jobs = new Map(); // by identity: { title, status, before }
     this.stage = new Stage();
     this.course = new Course();
@@ -194,9 +197,35 @@ class Studio {
   // The controls hold what was restored.
   restoredControls() {
     if (this.restored.then === 'paint') element('paint').click();
+    if (this.restored.done) this.restored.done();
+  }
+
+  // What was chosen in this tab before the page was loaded again.
+  async takeUp(kept) {
+    const known = (token) => this.session.pictures[token] || null;
+    const styles = kept.styles.map((token, slot) => known(token) && { ...known(token), weight: kept.weights[slot] });
+    this.slots.set(known(kept.content), styles);
+    if (this.slots.content) await this.brush.restore(kept.regions);
+    this.settings = kept.settings;
+    if (Object.keys(kept.settings).length === 0) return;
+    await new Promise((done) => {
+      this.restored = { settings: kept.settings, done };
+      element('restore').click();
+    });
+  }
+
+  // The settings that the controls hold, as JSON; empty where one of them is out of range.
+  held(settings) {
+    if (settings) this.settings = JSON.parse(settings);
+    this.remember();
+  }
+
+  remember() {
+    if (document.documentElement.dataset.studio === 'ready') keepChoice(this.session.user, this.slots, this.brush, this.settings || {});
   }
 
   refresh() {
+    this.remember();
     clearTimeout(this.later);
     this.later = setTimeout(() => element('refresh')?.click(), 250);
   }
@@ -226,12 +255,30 @@ function header(session) {
   if (wanted !== null) document.body.classList.toggle('dark', wanted === 'true');
 }
 
+// Some of every piece of the page; each piece comes whole, and Gradio brings them in any order.
+const NEEDED = ['light-or-dark', 'slot-content', 'slots-styles', 'canvas', 'picture', 'stop', 'gallery', 'details',
+  'fragment-stage', 'studio', 'paint', 'restore', 'refresh'];
+
+function complete() {
+  const all = () => NEEDED.every(element);
+  return new Promise((resolve) => {
+    if (all()) { resolve(); return; }
+    new MutationObserver((_, observer) => {
+      if (all()) { observer.disconnect(); resolve(); }
+    }).observe(document.documentElement, { childList: true, subtree: true });
+  });
+}
+
+// Not `window.studio`: that is the element with this id, long before anything is ready.
 async function begin() {
-  const needed = ['slot-content', 'canvas', 'gallery', 'paint', 'light-or-dark'];
-  while (!needed.every(element)) await new Promise((resolve) => { setTimeout(resolve, 40); });
-  const session = await fetched('session');
+  await complete();
+  const kept = keptChoice();
+  const session = await fetched(`session?${new URLSearchParams(kept.tokens.map((token) => ['pictures', token]))}`);
   header(session);
-  window.studio = new Studio(session);
+  calmMenus();
+  window.impasto = new Studio(session);
+  if (kept.user === session.user) await window.impasto.takeUp(kept);
+  document.documentElement.dataset.studio = 'ready';
 }
 
 begin();

@@ -1,0 +1,84 @@
+"""What went wrong, in words for whoever waits for the picture: disk, memory, a killed process."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from impasto.errors import ImpastoError, OutputError
+from impasto.files import reason_of
+
+NO_MEMORY = "not enough memory; use a smaller size"
+DISK_FULL = "the disk is full; make room where the studio keeps its pictures, and paint again"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def words_of(error: Exception) -> str:
+    """One line for any error of a run."""
+    cause = _first_os_error(error)
+    if cause is not None and cause.errno in _FULL:
+        return DISK_FULL
+    if isinstance(error, ImpastoError):
+        return str(error)
+    if isinstance(error, MemoryError) or (cause is not None and cause.errno == errno.ENOMEM):
+        return NO_MEMORY
+    if isinstance(error, OSError):
+        return f"the files of this picture cannot be read or written ({reason_of(error)})"
+    if isinstance(error, RuntimeError) and "memory" in str(error).lower():  # PyTorch's own words
+        return NO_MEMORY
+    return "the run failed inside impasto; the server's log has more"
+
+
+def words_of_death(code: int | None, killed_before: int | None, killed_now: int | None) -> str:
+    """One line for a worker that ended in the middle of its work.
+
+    Args:
+        code: its exit code, as `multiprocessing` gives it: below 0 for a signal.
+        killed_before: what `killed_for_memory` said when the work began.
+        killed_now: what it says now.
+    """
+    if code == -signal.SIGKILL:
+        if killed_before is None or killed_now is None:
+            return "the process that paints was killed, perhaps for want of memory; try smaller"
+        if killed_now > killed_before:
+            return f"the system ended the process that paints: {NO_MEMORY}"
+        return "the process that paints was killed from outside; paint again"
+    if code is None:
+        return "the process that paints answers no more; paint again"
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with the exit code {code}"
+    return f"the process that paints ended {how}; the server's log has more"
+
+
+def killed_for_memory() -> int | None:
+    """How many processes this system has killed for want of memory; None where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+
+
+@contextmanager
+def disk_in_words() -> Iterator[None]:
+    """Turns errors of the disk into words.
+
+    Raises:
+        OutputError: instead of OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(words_of(error)) from error
+
+
+def _first_os_error(error: BaseException) -> OSError | None:
+    """The system's own error, at the end of what an error came from."""
+    at: BaseException | None = error
+    while at is not None:
+        if isinstance(at, OSError):
+            return at
+        at = at.__cause__ or at.__context__
+    return None
