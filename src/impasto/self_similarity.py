@@ -109,7 +109,8 @@ def positions(size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
     while -(-size[0] // step) * -(-size[1] // step) > MOST_POSITIONS:
         step += 1
     cells = torch.cartesian_prod(*(torch.arange(0, length, step) for length in size))
-    within = torch.rand(cells.shape, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    within = torch.rand(cells.shape, generator=generator, dtype=torch.float32)
     room = (torch.tensor(size) - cells).clamp(max=step)
     rows, columns = (cells + (within * room).long()).to(device).unbind(1)
     return rows, columns
