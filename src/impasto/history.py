@@ -94,7 +94,7 @@ class History:
         for place in reversed(self._order):
             later = products[place] @ shares
             shares[place] = (of_moved[place] - later) / products[place, place]
-        direction = -gradient - _combined(changed, shares).view_as(gradient)
+        direction = _combined(changed, shares).view_as(gradient).add_(gradient).neg_()
         direction = self._smooth(direction).mul_(self._scale)
         of_changed = _dots(changed, _rows(direction)[None])[:, 0].numpy()
         for place in self._order:
@@ -177,5 +177,5 @@ def _dots(some: Tensor, others: Tensor) -> Tensor:
 
 def _combined(pictures: Tensor, shares: NDArray[np.float64]) -> Tensor:
     """(rows, width): the sum of (k, rows, width), each times its share."""
-    weights = torch.from_numpy(shares).to(pictures.device, pictures.dtype)
+    weights = torch.from_numpy(shares).to(pictures.dtype).to(pictures.device)
     return (weights[None] @ pictures.reshape(len(pictures), -1)).view(pictures.shape[1:])
