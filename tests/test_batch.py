@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from command_line import COMMAND, ENVIRONMENT, error_line, picture, run
+from ledgers import cut_off
 
 from impasto.batch.ledger import Ledger
 from impasto.batch.status import status_of
@@ -302,4 +304,13 @@ def test_a_read_only_folder_is_refused_and_can_be_looked_at(pictures: Path) -> N
         assert refused.returncode == 2
         assert "cannot be written to (Read-only file system)" in error_line(refused)
         told = run("batch", "--status", "fixed", folder=pictures)
+        assert told.stdout.decode() == "1 of 1 pictures are done, 0 failed; not at work\n"
+        subprocess.run(["mount", "-o", "remount,rw", fixed], check=True)
+        cut_off(fixed)
+        subprocess.run(["mount", "-o", "remount,ro", fixed], check=True)
+        told = run("batch", "--status", "fixed", folder=pictures)
+        assert told.returncode == 2
+        assert "cannot be undone in a folder that cannot be written to" in error_line(told)
+        shutil.copytree(fixed, pictures / "copy")
+        told = run("batch", "--status", "copy", folder=pictures)
         assert told.stdout.decode() == "1 of 1 pictures are done, 0 failed; not at work\n"

@@ -10,6 +10,7 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 import torch
 from command_line import picture
+from ledgers import cut_off
 from pictures import painted
 
 from impasto import stylize, stylize_many
@@ -20,6 +21,7 @@ from impasto.batch.ledger import FILE, Ledger, Made
 from impasto.batch.listing import Row, rows_of
 from impasto.batch.machine import crew, processors
 from impasto.batch.naming import jobs_of
+from impasto.batch.status import status_of
 from impasto.batch.storage import storage_at
 from impasto.compute import Compute
 from impasto.errors import MissingExtraError, OutputError, PictureError, SettingsError
@@ -166,6 +168,22 @@ def test_the_ledger_keeps_states_and_refuses_what_is_none(tmp_path: Path) -> Non
     (tmp_path / FILE).write_bytes(b"no database at all, but long enough to look like a file" * 9)
     with pytest.raises(OutputError, match="move it away"):
         Ledger(tmp_path)
+
+
+def test_a_ledger_that_is_just_being_made_is_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    assert sum(status_of(tmp_path).counts.values()) == 0
+
+
+def test_a_ledger_that_was_cut_off_in_a_transaction_can_be_read(tmp_path: Path) -> None:
+    jobs = [Job(f"{number}.jpg", ("s.jpg",), Settings(), f"{number}.png") for number in range(50)]
+    with Ledger(tmp_path) as ledger:
+        ledger.enter(jobs)
+    cut_off(tmp_path)
+    with Ledger(tmp_path, reading=True) as ledger:
+        assert [entry.state for entry in ledger.entries().values()] == ["waiting"] * 50
+        with pytest.raises(OutputError, match="readonly"):
+            ledger.failed(jobs[0], "no reader may write")
 
 
 def test_storage_by_path_and_url(tmp_path: Path) -> None:
