@@ -29,7 +29,7 @@ SIDE = 320
 _MOST_PIXELS = 1_000_000_000
 _SHOWN_BY_BROWSERS = (".png", ".jpg", ".jpeg", ".webp")
 _STYLE = """
-:root { color-scheme: light dark; --edge: color-mix(in srgb, currentColor 18%, transparent); }
+:root { color-scheme: light dark; --edge: color-mix(in srgb, CanvasText 18%, transparent); }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 90rem;
   padding: clamp(.8rem, 3vw, 2rem); }
 h1 { font-size: 1.5rem; margin: 0; }
@@ -40,7 +40,7 @@ nav { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin-top: .8rem; }
   grid-template-columns: repeat(auto-fill, minmax(min(200px, 40%), 1fr)); }
 figure { margin: 0; min-width: 0; }
 figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block;
-  background: color-mix(in srgb, currentColor 6%, transparent); }
+  background: color-mix(in srgb, CanvasText 6%, transparent); }
 figcaption { margin-top: .35rem; overflow-wrap: anywhere; }
 small, summary { opacity: .72; font-size: .85rem; }
 summary { cursor: pointer; }
