@@ -62,7 +62,7 @@ def test_where_a_worker_cannot_be_replaced_the_others_go_on(
                 _no_more_workers(monkeypatch)
                 os.kill(int(message.worker), signal.SIGKILL)
 
-    orders = [*_orders(tmp_path, 1, 2000), *_orders(tmp_path, 6)[1:]]  # the second has work left
+    orders = [*_orders(tmp_path, 1, 250), *_orders(tmp_path, 6)[1:]]  # the second has work left
     with LocalEngine(2, ONE_THREAD, fixed=True) as engine:
         found = _heard(worked(orders, engine), kill_the_second)
     assert len(workers) == 2
