@@ -1,21 +1,25 @@
 """Throughput: `impasto batch` beside a shell loop over `impasto stylize`, and a loop in Python.
 
-    python benchmarks/batch.py --contents 6 --styles 2 --way shell python batch one-worker
+    python benchmarks/batch.py --contents 24 --styles 4 --sample 12
 
-Wall-clock seconds and core-seconds (those of the processors, of all processes) for each picture,
-process starts included. Contents are parts of the sample photographs. Nothing else should run.
+Wall-clock seconds and core-seconds (user and system time of all processes) for each picture,
+process starts included. `impasto batch` paints every content in every style, the loops a sample of
+these pairs; the start of the loop in Python is spread over as many pictures as the batch has.
+Contents are parts of the sample photographs and of those in `--pictures`. Nothing else should run.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import random
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,15 +27,18 @@ from PIL import Image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 IMPASTO = [sys.executable, "-m", "impasto"]
+SHAPES = ((400, 300), (300, 400), (360, 360))
 
 LOOP = """
-import sys, impasto
+import sys, time, impasto
+impasto.load_weights()
+print(time.process_time(), flush=True)
 size, preset, out, *pairs = sys.argv[1:]
 for number, (content, style) in enumerate(zip(pairs[::2], pairs[1::2])):
     impasto.stylize(content, style, size=int(size), preset=preset).save(f"{out}/{number}.png")
 """
 
-Pairs = list[tuple[Path, Path]]
+Pairs = Sequence[tuple[Path, Path]]
 """Contents with their styles."""
 
 
@@ -47,35 +54,61 @@ class Look(NamedTuple):
         return ["--size", str(self.size), "--preset", self.preset]
 
 
-def contents(folder: Path, count: int) -> list[Path]:
-    """``count`` parts of the sample photographs, 400 pixels wide."""
-    photographs = sorted((EXAMPLES / "photographs").glob("*.jpg"))
+class Cost(NamedTuple):
+    """What a way took.
+
+    Attributes:
+        pictures: how many it painted.
+        wall: seconds of the clock.
+        cores: core-seconds.
+        start: of both, what is spent but once, however many pictures there are.
+    """
+
+    pictures: int
+    wall: float
+    cores: float
+    start: float = 0.0
+
+    def each(self, count: int) -> tuple[float, float]:
+        """Seconds and core-seconds of a picture, if there were ``count`` of them."""
+        spread = self.start / count - self.start / self.pictures
+        return self.wall / self.pictures + spread, self.cores / self.pictures + spread
+
+
+def contents(folder: Path, count: int, pictures: Path | None) -> list[Path]:
+    """``count`` parts of photographs, 300 to 400 pixels wide and high."""
+    sources = sorted((EXAMPLES / "photographs").glob("*.jpg"))
+    sources += sorted(pictures.glob("*.jpg")) if pictures else []
     made = []
-    for number in range(count):
-        with Image.open(photographs[number % len(photographs)]) as opened:
-            left = number * 17 % max(1, opened.width - 400)
-            part = opened.convert("RGB").crop((left, 0, left + 400, 300))
+    for number, source in zip(range(count), itertools.cycle(sources), strict=False):
+        width, height = SHAPES[number // len(sources) % len(SHAPES)]
+        with Image.open(source) as opened:
+            whole = opened.convert("RGB")
+        left = number * 37 % max(1, whole.width - width)
+        top = number * 23 % max(1, whole.height - height)
         made.append(folder / f"content{number:02}.jpg")
-        part.save(made[-1], quality=92)
+        whole.crop((left, top, left + width, top + height)).save(made[-1], quality=92)
     return made
 
 
-def shell(pairs: Pairs, look: Look, out: Path) -> None:
+def shell(pairs: Pairs, look: Look, out: Path) -> float:
     """One process after the other."""
     for number, pair in enumerate(pairs):
         target = out / f"{number}.png"
         command = [*IMPASTO, "stylize", *map(str, pair), "-o", str(target), *look.flags]
         subprocess.run([*command, "--quiet"], check=True)
+    return 0.0
 
 
-def python(pairs: Pairs, look: Look, out: Path) -> None:
-    """One picture after the other in one process."""
+def python(pairs: Pairs, look: Look, out: Path) -> float:
+    """One picture after the other in one process. Returns the seconds of its start."""
     names = [str(name) for pair in pairs for name in pair]
     given = [str(look.size), look.preset, str(out), *names]
-    subprocess.run([sys.executable, "-c", LOOP, *given], check=True)
+    done = subprocess.run([sys.executable, "-c", LOOP, *given], check=True, stdout=subprocess.PIPE)
+    return float(done.stdout)
 
 
-def batch(pairs: Pairs, look: Look, out: Path, *flags: str) -> None:
+def batch(pairs: Pairs, look: Look, out: Path, *flags: str) -> float:
     """`impasto batch`; prints what of the workers' time was no step and no target."""
     rows = [json.dumps({"content": str(one), "style": str(two)}) for one, two in pairs]
     (out.parent / "list.jsonl").write_text("\n".join(rows), encoding="utf-8")
@@ -85,14 +118,15 @@ def batch(pairs: Pairs, look: Look, out: Path, *flags: str) -> None:
     jobs = [event for event in events if event["event"] == "done"]
     whole, steps = (sum(job[name] for job in jobs) for name in ("seconds", "steps"))
     print(f"  {whole:.1f} s of workers, {1 - steps / whole:.2%} of them beside the steps")
+    return 0.0
 
 
-def one_worker(pairs: Pairs, look: Look, out: Path) -> None:
+def one_worker(pairs: Pairs, look: Look, out: Path) -> float:
     """`impasto batch` with one worker that has all threads."""
-    batch(pairs, look, out, "--workers", "1")
+    return batch(pairs, look, out, "--workers", "1")
 
 
-WAYS: dict[str, Callable[[Pairs, Look, Path], None]] = {
+WAYS: dict[str, Callable[[Pairs, Look, Path], float]] = {
     "shell": shell,
     "python": python,
     "batch": batch,
@@ -100,9 +134,17 @@ WAYS: dict[str, Callable[[Pairs, Look, Path], None]] = {
 }
 
 
-def _core_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def measured(way: str, pairs: Pairs, look: Look, out: Path) -> Cost:
+    """Paints the pairs that way."""
+    out.mkdir()
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = WAYS[way](pairs, look, out)
+    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    there = len(list(out.glob("*.png")))
+    if there != len(pairs):
+        raise SystemExit(f"{way}: {there} of {len(pairs)} pictures are there")
+    return Cost(there, wall, cores, start)
 
 
 def main() -> None:
@@ -110,26 +152,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--contents", type=int, default=24)
     parser.add_argument("--styles", type=int, default=4)
+    parser.add_argument("--sample", type=int, default=12, help="pictures of each loop; 0 is all")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--preset", default="default")
-    parser.add_argument("--way", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--pictures", type=Path, help="a folder with more photographs, *.jpg")
+    parser.add_argument("--way", nargs="+", choices=WAYS, default=["shell", "python", "batch"])
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     asked = parser.parse_args()
+    look, figures = Look(asked.size, asked.preset), {}
     with tempfile.TemporaryDirectory() as name:
         styles = sorted((EXAMPLES / "styles").glob("*.jpg"))[: asked.styles]
-        pairs = [
-            (content, style) for style in styles for content in contents(Path(name), asked.contents)
-        ]
+        parts = contents(Path(name), asked.contents, asked.pictures)
+        pairs = [(content, style) for style in styles for content in parts]
+        few = random.Random(0).sample(pairs, min(asked.sample or len(pairs), len(pairs)))
         for way in asked.way:
-            out = Path(name) / way
-            out.mkdir()
-            began, cores = time.monotonic(), _core_seconds()
-            WAYS[way](pairs, Look(asked.size, asked.preset), out)
-            wall, used = time.monotonic() - began, _core_seconds() - cores
-            there = len(list(out.glob("*.png")))
-            print(
-                f"{way}: {there} pictures, {wall / there:.2f} s and {used / there:.2f} core-s each",
-                flush=True,
-            )
+            own = few if way in ("shell", "python") else pairs
+            cost = measured(way, own, look, Path(name) / way)
+            wall, cores = cost.each(len(pairs))
+            figures[way] = {**cost._asdict(), "seconds_each": wall, "core_seconds_each": cores}
+            print(f"{way}: {cost.pictures} pictures, {wall:.2f} s and {cores:.2f} core-s each",
+                  flush=True)  # fmt: skip
+    for way in [way for way in figures if way in ("shell", "python") and "batch" in figures]:
+        ratio = figures[way]["core_seconds_each"] / figures["batch"]["core_seconds_each"]
+        print(f"batch: {ratio:.2f} times as many pictures for each core-second as {way}")
+    if asked.json:
+        asked.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

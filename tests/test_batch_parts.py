@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 import torch
 from command_line import picture
+from filelock import FileLock
+from ledgers import cut_off
 from pictures import painted
 
 from impasto import stylize, stylize_many
@@ -19,7 +22,9 @@ from impasto.batch.jobs import Job, grouped
 from impasto.batch.ledger import FILE, Ledger, Made
 from impasto.batch.listing import Row, rows_of
 from impasto.batch.machine import crew, processors
-from impasto.batch.naming import jobs_of
+from impasto.batch.naming import DEFAULT_TEMPLATE, jobs_of
+from impasto.batch.runs import LOCK, Run, at_work
+from impasto.batch.status import status_of
 from impasto.batch.storage import storage_at
 from impasto.compute import Compute
 from impasto.errors import MissingExtraError, OutputError, PictureError, SettingsError
@@ -37,6 +42,7 @@ def _names(template: str, **given: object) -> list[str]:
 
 def test_templates_are_filled_in() -> None:
     assert _names("{content}_{style}.png") == ["one_s.png", "two_s.png"]
+    assert _names(DEFAULT_TEMPLATE) == ["x/one_s.png", "two_s.png"]
     assert _names("{folder}/{content}.jpg") == ["x/one.jpg", "two.jpg"]
     assert _names("{number}-{strength}-{size}.tif", strength=0.25) == [
         "0001-0.25-512.tif", "0002-0.25-512.tif",
@@ -85,12 +91,18 @@ def test_jobs_are_known_again_by_what_they_ask_for() -> None:
     job = Job("a.jpg", ("s.jpg",), Settings(), "a.png")
     assert job.key == Job("a.jpg", ("s.jpg",), Settings(strength=0.5), "a.png").key
     assert job.key == Job(str(Path("a.jpg").resolve()), ("s.jpg",), Settings(), "a.png").key
+    files = [
+        Settings(color="match", color_from=name, keep=name, start=name)
+        for name in ("c.png", str(Path("c.png").resolve()))
+    ]
+    assert len({Job("a.jpg", ("s.jpg",), settings, "a.png").key for settings in files}) == 1
     others = [
+        Job("a.jpg", ("s.jpg",), Settings(start="noise"), "a.png"),
         Job("b.jpg", ("s.jpg",), Settings(), "a.png"),
         Job("a.jpg", ("s.jpg",), Settings(seed=1), "a.png"),
         Job("a.jpg", ("s.jpg",), Settings(), "b.png"),
     ]
-    assert len({job.key, *(other.key for other in others)}) == 4
+    assert len({job.key, *(other.key for other in others)}) == 5
     mixed = [Job(c, (s,), Settings()) for c in "ab" for s in "xy"]
     assert [(job.styles[0], job.content) for job in grouped(mixed)] == [
         ("x", "a"), ("x", "b"), ("y", "a"), ("y", "b"),
@@ -138,7 +150,12 @@ def test_folders_and_globs(tmp_path: Path) -> None:
     assert [(Path(row.content).name, row.folder) for row in rows] == [
         ("1.png", "a"), ("2.png", "a/b"),
     ]  # fmt: skip
-    assert len(rows_of([f"{tmp_path}/**/*.png"])) == 3
+    for pattern in ("**/*.png", "**", "*"):
+        found = rows_of([f"{tmp_path}/{pattern}"])
+        assert [(Path(row.content).name, row.folder) for row in found] == [
+            ("1.png", "a"), ("2.png", "a/b"), ("3.png", "out"),
+        ]  # fmt: skip
+    assert rows_of([f"{tmp_path}/a/[1].png"])[0].folder == ""
     for name, message in (("*.gif", "nothing matches"), ("no.png", "no such file")):
         with pytest.raises(PictureError, match=message):
             rows_of([str(tmp_path / name)])
@@ -166,6 +183,50 @@ def test_the_ledger_keeps_states_and_refuses_what_is_none(tmp_path: Path) -> Non
     (tmp_path / FILE).write_bytes(b"no database at all, but long enough to look like a file" * 9)
     with pytest.raises(OutputError, match="move it away"):
         Ledger(tmp_path)
+
+
+def test_a_ledger_that_is_just_being_made_is_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    assert sum(status_of(tmp_path).counts.values()) == 0
+
+
+def test_a_ledger_that_was_cut_off_in_a_transaction_can_be_read(tmp_path: Path) -> None:
+    jobs = [Job(f"{number}.jpg", ("s.jpg",), Settings(), f"{number}.png") for number in range(50)]
+    with Ledger(tmp_path) as ledger:
+        ledger.enter(jobs)
+    cut_off(tmp_path)
+    with Ledger(tmp_path, reading=True) as ledger:
+        assert [entry.state for entry in ledger.entries().values()] == ["waiting"] * 50
+        with pytest.raises(OutputError, match="readonly"):
+            ledger.failed(jobs[0], "no reader may write")
+
+
+def test_a_look_at_a_folder_does_not_keep_a_batch_from_starting(tmp_path: Path) -> None:
+    look = FileLock(tmp_path / LOCK, thread_local=False)
+    look.acquire()
+    threading.Timer(0.2, look.release).start()
+    with Run.at(str(tmp_path)):
+        assert at_work(tmp_path)
+    assert not at_work(tmp_path)
+
+
+def test_no_input_is_overwritten_be_it_the_network(tmp_path: Path) -> None:
+    network = tmp_path / "net.png"
+    network.write_bytes(b"weights")
+    job = Job("a.jpg", ("s.jpg",), Settings(), "net.png", str(network))
+    with Run.at(str(tmp_path)) as run, pytest.raises(OutputError, match="is an input"):
+        run.plan([job], overwrite=True)
+
+
+def test_the_gallery_tells_each_error_once(tmp_path: Path) -> None:
+    jobs = [Job("no.jpg", (style,), Settings(), f"{style}.png") for style in ("s.jpg", "t.jpg")]
+    with Ledger(tmp_path) as ledger:
+        ledger.enter(jobs)
+        for job in jobs:
+            ledger.failed(job, "no.jpg: no such file")
+        page = Path(write_gallery(storage_at(str(tmp_path)), ledger.entries().values()))
+    assert page.read_text().count("no such file") == 1
+    assert "no.jpg: no such file (2 pictures)" in page.read_text()
 
 
 def test_storage_by_path_and_url(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ class RayEngine:
         except errors.RayTaskError as error:
             return Failed(order.number, f"{order.job.content}: {_last_line(error)}")
         except errors.RayError as error:  # the worker, its node, or the object was lost
-            return Lost(order.number, _last_line(error), time.monotonic() - began)
+            return Lost(order.number, _last_line(error), time.monotonic() - began, blamed=True)
 
     @functools.cached_property
     def _on_gpus(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from impasto.batch.orders import Engine, Failed, Lost, Measured, Message, Order, Painted
 
 ATTEMPTS = 3
-"""How often a picture is begun whose workers die; a picture that kills them must end."""
+"""How many workers may die of a picture; one that kills them must end."""
 
 SECONDS_BETWEEN_LOOKS = 0.25
 
@@ -22,7 +22,7 @@ def worked(orders: Sequence[Order], engine: Engine) -> Iterator[Message | None]:
     """
     by_number = {order.number: order for order in orders}
     waiting = deque(orders)
-    begun = dict.fromkeys(by_number, 0)
+    blamed = dict.fromkeys(by_number, 0)
     open_orders = set(by_number)
     while open_orders:
         for _ in range(min(engine.room(len(waiting)), len(waiting))):
@@ -32,8 +32,8 @@ def worked(orders: Sequence[Order], engine: Engine) -> Iterator[Message | None]:
             if message.number not in open_orders:
                 continue  # a second word of what is settled
             if isinstance(message, Lost):
-                begun[message.number] += message.seconds is not None
-                if begun[message.number] < ATTEMPTS:
+                blamed[message.number] += message.blamed
+                if blamed[message.number] < ATTEMPTS:
                     waiting.appendleft(by_number[message.number])
                     yield message
                     continue

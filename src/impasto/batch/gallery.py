@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
+from impasto.batch.jobs import errors_once
 from impasto.batch.ledger import Entry
 from impasto.batch.storage import Storage
 from impasto.errors import ImpastoError, OutputError
@@ -28,18 +29,21 @@ SIDE = 320
 _MOST_PIXELS = 1_000_000_000
 _SHOWN_BY_BROWSERS = (".png", ".jpg", ".jpeg", ".webp")
 _STYLE = """
-:root { color-scheme: light dark; --edge: color-mix(in srgb, currentColor 18%, transparent); }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem;
-  padding: 0 1.5rem; }
+:root { color-scheme: light dark; --edge: color-mix(in srgb, CanvasText 18%, transparent); }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 90rem;
+  padding: clamp(.8rem, 3vw, 2rem); }
 h1 { font-size: 1.5rem; margin: 0; }
-h2 { font-size: 1.05rem; margin: 2.2rem 0 .7rem; border-bottom: 1px solid var(--edge);
-  padding-bottom: .3rem; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 1.2rem; }
-figure { margin: 0; }
-figure img { width: 100%; height: 200px; object-fit: contain; display: block;
-  background: color-mix(in srgb, currentColor 6%, transparent); }
+h2 { font-size: 1.05rem; margin: 2rem 0 .8rem; border-bottom: 1px solid var(--edge);
+  padding: .4rem 0; position: sticky; top: 0; background: Canvas; }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin-top: .8rem; }
+.grid { display: grid; gap: 1.2rem clamp(.7rem, 2vw, 1.2rem);
+  grid-template-columns: repeat(auto-fill, minmax(min(200px, 40%), 1fr)); }
+figure { margin: 0; min-width: 0; }
+figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block;
+  background: color-mix(in srgb, CanvasText 6%, transparent); }
 figcaption { margin-top: .35rem; overflow-wrap: anywhere; }
 small, summary { opacity: .72; font-size: .85rem; }
+summary { cursor: pointer; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .7rem; margin: .3rem 0;
   font-size: .82rem; overflow-wrap: anywhere; }
 dt { opacity: .72; } dd { margin: 0; }
@@ -88,20 +92,35 @@ def check_page(storage: Storage) -> None:
 
 
 def _page(groups: dict[str, list[str]], failed: list[Entry]) -> str:
-    count = sum(map(len, groups.values()))
+    pictures = _counted(sum(map(len, groups.values())), "picture")
     parts = [
         "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
         "<meta name=viewport content='width=device-width, initial-scale=1'>\n"
-        f"{_MARK}\n<title>{count} pictures by impasto</title>\n<style>{_STYLE}</style>\n<body>\n"
-        f"<h1>{count} pictures</h1>\n"
-        f"<small>{len(groups)} styles{f', {len(failed)} failed' if failed else ''}</small>\n"
+        f"{_MARK}\n<title>{pictures} by impasto</title>\n<style>{_STYLE}</style>\n<body>\n"
+        f"<h1>{pictures}</h1>\n<small>{_counted(len(groups), 'style')}</small>\n"
     ]
-    for title, figures in groups.items():
-        parts.append(f"<h2>{html.escape(title)}</h2>\n<div class=grid>\n{''.join(figures)}</div>\n")
+    sections = [
+        (title, len(figures), f"<div class=grid>\n{''.join(figures)}</div>\n")
+        for title, figures in groups.items()
+    ]
     if failed:
-        lines = "".join(f"<li>{html.escape(entry.error or '')}</li>\n" for entry in failed)
-        parts.append(f"<h2>Failed</h2>\n<ul>\n{lines}</ul>\n")
+        errors = errors_once(entry.error or "" for entry in failed)
+        lines = "".join(f"<li>{html.escape(error)}</li>\n" for error in errors)
+        sections.append(("Failed", len(failed), f"<ul>\n{lines}</ul>\n"))
+    links = "".join(
+        f"<a href='#part{number}'>{html.escape(title)} ({count})</a>\n"
+        for number, (title, count, _) in enumerate(sections)
+    )
+    parts.append(f"<nav>\n{links}</nav>\n")
+    for number, (title, _, body) in enumerate(sections):
+        parts.append(
+            f"<section id=part{number}>\n<h2>{html.escape(title)}</h2>\n{body}</section>\n"
+        )
     return "".join(parts) + "</body>\n</html>\n"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _figure(storage: Storage, entry: Entry) -> str:

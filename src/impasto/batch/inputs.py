@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from impasto.errors import MissingExtraError, PictureError
 from impasto.files import reason_of
+from impasto.settings import STARTS
 
 
 class NamedBytes(io.BytesIO):
@@ -48,6 +49,16 @@ def opened(name: str, shipped: Mapping[str, bytes] | None = None) -> str | IO[by
         raise MissingExtraError(f"{name}: {reason_of(error)}") from error
     except Exception as error:  # what the many kinds of storage raise has no common class
         raise PictureError(f"{name}: cannot be read ({reason_of(error)})") from error
+
+
+def renamed_files(settings: Mapping[str, Any], renamed: Callable[[str], str]) -> dict[str, Any]:
+    """Settings by name, those that name a file with another name for it."""
+    changed = dict(settings)
+    for name in ("color_from", "keep", "start"):
+        value = changed.get(name)
+        if isinstance(value, str) and value not in STARTS:
+            changed[name] = renamed(value)
+    return changed
 
 
 def to_ship(names: tuple[str, ...]) -> dict[str, bytes]:

@@ -6,13 +6,14 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.batch.inputs import is_url, opened
+from impasto.batch.inputs import is_url, opened, renamed_files
 from impasto.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,19 +48,18 @@ class Job:
         """
         settings = self.settings.model_dump(mode="json", exclude_defaults=True)
         files = [self.content, *self.styles, *([self.weights] if self.weights else [])]
-        asked = [list(map(_absolute, files)), settings, self.name]
+        asked = [list(map(_absolute, files)), renamed_files(settings, _absolute), self.name]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     def inputs(self) -> str:
         """What tells whether an input file has changed: sizes and times of all, as JSON."""
-        files = [self.content, *self.styles, *self.settings.files]
-        facts = [_facts(name) for name in [*files, *([self.weights] if self.weights else [])]]
-        return json.dumps(facts)
+        return json.dumps([_facts(name) for name in self.files])
 
     @property
-    def label(self) -> str:
-        """What it is called where there is little room: ``photo in painting``."""
-        return f"{Path(self.content).stem} in {'+'.join(Path(one).stem for one in self.styles)}"
+    def files(self) -> list[str]:
+        """All files and URLs that it reads."""
+        network = [self.weights] if self.weights else []
+        return [self.content, *self.styles, *self.settings.files, *network]
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,14 @@ class Result:
             return open_image(io.BytesIO(self._data))
         assert self.path is not None  # it is either written or here
         return open_image(opened(self.path))
+
+
+def errors_once(errors: Iterable[str]) -> list[str]:
+    """Each error once, with the number of its pictures where they are several."""
+    return [
+        error if count == 1 else f"{error} ({count} pictures)"
+        for error, count in Counter(errors).items()
+    ]
 
 
 def _absolute(name: str) -> str:

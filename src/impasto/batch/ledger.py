@@ -108,7 +108,8 @@ class Ledger:
 
     Args:
         folder: where it is, or will be.
-        reading: to look at one that exists, and change nothing.
+        reading: to look at one that exists, and change nothing; only what a batch that was killed
+            left of a transaction is undone, as every reader has to.
 
     Raises:
         OutputError: (from every method) it cannot be opened, read or written, or is damaged.
@@ -117,7 +118,9 @@ class Ledger:
     def __init__(self, folder: Path, *, reading: bool = False) -> None:
         self.path = folder / FILE
         with self._told():
-            mode = "ro" if reading else "rwc"
+            # With "ro" a transaction that was cut off cannot be undone; with "rw" SQLite reads even
+            # where nothing can be written.
+            mode = "rw" if reading else "rwc"
             self._connection = sqlite3.connect(
                 f"{self.path.resolve().as_uri()}?mode={mode}",
                 uri=True,
@@ -125,7 +128,10 @@ class Ledger:
                 isolation_level=None,
             )
             self._connection.row_factory = sqlite3.Row
+            if reading:
+                self._connection.execute("PRAGMA query_only = ON")
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            self._bare = reading and version == 0  # its batch is just making it, or was killed then
             if not reading:
                 self._connection.execute("PRAGMA synchronous = EXTRA")
                 if version == 0:
@@ -146,6 +152,8 @@ class Ledger:
 
     def entries(self) -> dict[str, Entry]:
         """All rows by key, in the order in which they were entered."""
+        if self._bare:
+            return {}
         with self._told():
             rows = self._connection.execute("SELECT * FROM jobs ORDER BY rowid").fetchall()
         return {row["key"]: _entry(row) for row in rows}
@@ -224,11 +232,20 @@ class Ledger:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            damaged = not isinstance(error, sqlite3.OperationalError)
-            remedy = "; move it away and check what is in the folder" if damaged else ""
             raise OutputError(
-                f"{self.path}: the ledger cannot be used ({error}){remedy}"
+                f"{self.path}: the ledger cannot be used ({_reason(error)})"
             ) from error
+
+
+def _reason(error: sqlite3.DatabaseError) -> str:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return (
+            "a batch was killed while it wrote, which cannot be undone in a folder that cannot be "
+            "written to; look at a copy of the folder"
+        )
+    if not isinstance(error, sqlite3.OperationalError):
+        return f"{error}; move it away and check what is in the folder"
+    return str(error)
 
 
 def _entry(row: sqlite3.Row) -> Entry:

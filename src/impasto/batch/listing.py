@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import glob
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from impasto.batch.inputs import is_url, opened
+from impasto.batch.inputs import is_url, opened, renamed_files
 from impasto.errors import PictureError, SettingsError, nearest
 from impasto.files import PICTURE_EXTENSIONS, reason_of
-from impasto.settings import STARTS, Settings
+from impasto.settings import Settings
 
 LISTS = (".csv", ".jsonl")
 """Extensions of lists of jobs."""
@@ -117,8 +118,20 @@ def _files(source: str, leave_out: Path | None) -> Iterator[tuple[str, str]]:
     if not matches:
         problem = "nothing matches" if glob.has_magic(source) else "no such file"
         raise PictureError(f"{source}: {problem}")
+    seen: set[str] = set()  # "**" finds folders and what is in them
     for match in matches:
-        yield from _files(match, leave_out)
+        above = _below(match if os.path.isdir(match) else os.path.dirname(match), source)  # noqa: PTH112, PTH120
+        for file, folder in _files(match, leave_out):
+            if file not in seen:
+                seen.add(file)
+                yield file, "/".join(filter(None, (above, folder)))
+
+
+def _below(folder: str, pattern: str) -> str:
+    """Where a folder lies below that part of a glob that is no pattern."""
+    fixed = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+    below = Path(folder).relative_to(Path(*fixed)).as_posix()
+    return "" if below == "." else below
 
 
 def _in_folder(folder: Path, leave_out: Path | None) -> Iterator[tuple[str, str]]:
@@ -204,10 +217,7 @@ def _from_folder_of(source: str, row: Row) -> Row:
             return f"{source.rpartition('/')[0]}/{name}"
         return str(Path(source).parent / name)
 
-    settings = dict(row.settings)
-    for name in ("color_from", "keep", "start"):
-        if isinstance(settings.get(name), str) and settings[name] not in STARTS:
-            settings[name] = found(settings[name])
+    settings = renamed_files(row.settings, found)
     return Row(
         found(row.content), row.folder, tuple(map(found, row.styles)), row.name, settings, row.place
     )

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import impasto.errors
 from impasto.batch.orders import Began, Lost, Message, Moved, Order
-from impasto.batch.worker import Hello
+from impasto.batch.worker import Hello, Opened, Opening
 from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _AHEAD = 1
 """Orders that a worker has beside the one in work: it decodes them meanwhile."""
+
+_TRIES = 3
+"""How many workers in turn may fail to start before there are fewer."""
 
 
 @dataclass
@@ -35,15 +38,19 @@ class _Worker:
         process: the process.
         words: what it wrote to standard error.
         orders: its orders by number, the one in work first.
-        began: when it began with the first one; None if it has not.
+        began: when it began with those that it paints or encodes.
+        opening: those whose pictures it decodes.
         ready: whether it has said that it can work.
+        refusal: what it said if it cannot.
     """
 
     process: subprocess.Popen[bytes]
     words: IO[bytes]
     orders: dict[int, Order] = field(default_factory=dict)
     began: dict[int, float] = field(default_factory=dict)
+    opening: set[int] = field(default_factory=set)
     ready: bool = False
+    refusal: Hello | None = None
 
     def last_words(self) -> str:
         """The last line that it wrote to standard error."""
@@ -59,13 +66,23 @@ class LocalEngine:
         workers: how many; on a graphics device there is one, whatever was planned.
         compute: what each computes with; ``threads`` are those of one worker.
         fixed: whether the number was asked for and holds on a graphics device too.
+        networks: files of networks that each loads before it begins; None is the embedded one.
 
     Raises:
         ImpastoError: (from `receive`) the workers cannot work at all.
     """
 
-    def __init__(self, workers: int, compute: Compute, *, fixed: bool = False) -> None:
+    def __init__(
+        self,
+        workers: int,
+        compute: Compute,
+        *,
+        fixed: bool = False,
+        networks: Sequence[str | None] = (None,),
+    ) -> None:
         self._wanted, self._compute, self._fixed = workers, compute, fixed
+        self._networks = tuple(networks)
+        self._failures: int | None = None
         self._workers: dict[int, _Worker] = {}
         self._inbox: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
         self._started = 0
@@ -91,7 +108,7 @@ class LocalEngine:
 
     def room(self, waiting: int) -> int:
         """No worker gets an order ahead while that would leave another one idle."""
-        ahead = _AHEAD if waiting > self._wanted else 0
+        ahead = _AHEAD if waiting > len(self._workers) else 0
         return sum(
             max(0, 1 + ahead - len(worker.orders))
             for worker in self._workers.values()
@@ -124,6 +141,10 @@ class LocalEngine:
         if isinstance(message, Hello):
             self._greeted(worker, message)
             return ()
+        if isinstance(message, Opening | Opened):
+            change = worker.opening.add if isinstance(message, Opening) else worker.opening.discard
+            change(message.number)
+            return ()
         if isinstance(message, Began):
             worker.began[message.number] = time.monotonic()
         elif not isinstance(message, Moved):
@@ -133,8 +154,9 @@ class LocalEngine:
 
     def _greeted(self, worker: _Worker, hello: Hello) -> None:
         if hello.error:
-            raise getattr(impasto.errors, hello.kind, ImpastoError)(hello.error)
-        worker.ready, self.machine = True, hello.machine
+            worker.refusal = hello  # it ends now
+            return
+        worker.ready, self.machine, self._failures = True, hello.machine, 0
         if hello.device != "cpu" and not self._fixed:
             self._wanted = 1  # pictures at the same time would share the one device
         while len(self._workers) < self._wanted:
@@ -142,20 +164,39 @@ class LocalEngine:
 
     def _bury(self, number: int, worker: _Worker) -> Sequence[Message]:
         """Its orders are lost; another worker takes its place."""
-        code = worker.process.wait()
+        code = _ended(worker.process)
         del self._workers[number]
         said = worker.last_words()
         worker.words.close()
         if not worker.ready:
-            raise ImpastoError(f"no worker can be started ({said or f'exit code {code}'})")
+            self._not_started(worker, said or f"exit code {code}")
+            return ()
         killed = f"its worker was killed by {_signal(-code)}"
         why = killed if code < 0 else f"its worker died: {said}"
         now = time.monotonic()
         self._start()
+        blamed = worker.opening or worker.began.keys()
         return [
-            Lost(order, why, now - worker.began[order] if order in worker.began else None)
+            Lost(
+                order,
+                why,
+                now - worker.began[order] if order in worker.began else None,
+                order in blamed,
+            )
             for order in worker.orders
         ]
+
+    def _not_started(self, worker: _Worker, why: str) -> None:
+        """Tries again some times, if workers could be started before; others may go on alone."""
+        first = self._failures is None
+        self._failures = (self._failures or 0) + 1
+        if not first and self._failures < _TRIES:
+            self._start()
+        elif not self._workers:
+            if worker.refusal is not None:
+                kind = getattr(impasto.errors, worker.refusal.kind, ImpastoError)
+                raise kind(worker.refusal.error)
+            raise ImpastoError(f"no worker can be started ({why})")
 
     def _start(self) -> None:
         number, self._started = self._started, self._started + 1
@@ -172,7 +213,7 @@ class LocalEngine:
         threading.Thread(
             target=_listen, args=(number, process.stdout, self._inbox), daemon=True
         ).start()
-        self._send(worker, self._compute)
+        self._send(worker, (self._compute, self._networks))
 
     def _send(self, worker: _Worker, message: object) -> None:
         stream = worker.process.stdin
@@ -191,8 +232,17 @@ def _listen(
     try:
         while True:
             inbox.put((number, pickle.load(stream)))
-    except Exception:  # the end of the stream, or a message cut short by the worker's death
+    except Exception:  # its end, or garbage, which unpickling answers with anything: it is over
         inbox.put((number, None))
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a process that is about to end; one that is not was only garbled."""
+    try:
+        return process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def _environment(threads: int | None) -> dict[str, str]:

@@ -112,7 +112,8 @@ def engine_of(
     """
     if name == "local":
         count, each = crew(jobs, workers, compute)
-        return LocalEngine(count, each, fixed=workers is not None)
+        networks = sorted({job.weights for job in jobs}, key=str)
+        return LocalEngine(count, each, fixed=workers is not None, networks=networks)
     if name == "ray":
         from impasto.batch.cluster import RayEngine
 

@@ -15,7 +15,7 @@ from impasto.errors import OutputError, SettingsError, nearest
 from impasto.picture_writing import check_extension
 from impasto.settings import Settings
 
-DEFAULT_TEMPLATE = "{content}_{style}.png"
+DEFAULT_TEMPLATE = "{folder}/{content}_{style}.png"
 
 Pairing = Literal["all", "zip"]
 """Every content in every style, or the first in the first, the second in the second."""
@@ -67,8 +67,9 @@ def check_template(template: str) -> None:
     """Check that a template can be filled in.
 
     Args:
-        template: a file name with ``{content}``, ``{style}``, ``{folder}`` (where below the folder
-            that was named the content lies), ``{number}`` and any setting, such as ``{strength}``.
+        template: a file name with ``{content}``, ``{style}``, ``{folder}`` (where the content
+            lies below the folder that was named, or below a glob's fixed part), ``{number}`` and
+            any setting, such as ``{strength}``.
 
     Raises:
         OutputError: an unknown field, or braces that do not fit.

@@ -93,11 +93,13 @@ class Lost:
         number: of the order.
         why: what became of the worker.
         seconds: of painting that are lost; None if it had not begun.
+        blamed: whether it may be what the worker died of.
     """
 
     number: int
     why: str
     seconds: float | None
+    blamed: bool
 
 
 @dataclass(frozen=True)

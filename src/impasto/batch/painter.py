@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from impasto.batch.inputs import is_url, opened
-from impasto.batch.jobs import Job, recipe_of_job
+from impasto.batch.jobs import recipe_of_job
 from impasto.batch.orders import Failed, Measured, Moved, Order, Painted
 from impasto.batch.storage import storage_at
 from impasto.compute import Compute
@@ -79,7 +79,7 @@ class Painter:
             ImpastoError: it cannot be painted as it is asked for.
         """
         began = last = time.perf_counter()
-        steps = begin(task, self._network(order.job), self.compute)
+        steps = begin(task, self.network(order.job.weights), self.compute)
         ready = time.perf_counter()
         step: Step | None = None
         for step in steps:
@@ -108,7 +108,7 @@ class Painter:
         before = began = time.perf_counter()
         spent: dict[int, list[float]] = {}
         step: Step | None = None
-        for step in begin(few, self._network(order.job), self.compute):
+        for step in begin(few, self.network(order.job.weights), self.compute):
             now = time.perf_counter()
             spent.setdefault(step.level, []).append(now - before)
             before = now
@@ -118,11 +118,12 @@ class Painter:
         seconds = _whole(step, spent, settings)
         return Measured(order.number, seconds, str(step.machine))
 
-    def _network(self, job: Job) -> Weights:
+    def network(self, path: str | None) -> Weights:
+        """The network of a file, the embedded one if None. Raises `WeightsError`."""
         with self._lock:
-            if job.weights not in self._networks:
-                self._networks[job.weights] = load_weights(job.weights)
-            return self._networks[job.weights]
+            if path not in self._networks:
+                self._networks[path] = load_weights(path)
+            return self._networks[path]
 
     def _style(self, name: str, order: Order) -> Style:
         """A style, that of a moment ago if its files are the same."""

@@ -8,43 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock, Timeout
 
 from impasto.batch.dispatch import worked
-from impasto.batch.jobs import Job, Result, grouped
-from impasto.batch.ledger import Entry, Ledger, Made
+from impasto.batch.jobs import Job, Result
+from impasto.batch.ledger import FILE, Entry, Ledger, Made
 from impasto.batch.orders import Began, Engine, Failed, Lost, Message, Order, Painted
+from impasto.batch.plans import Plan, planned
 from impasto.batch.storage import LocalFolder, Storage, make_folder, storage_at
-from impasto.errors import ImpastoError, OutputError
-from impasto.picture_reading import read_recipe
+from impasto.errors import OutputError
 
 LOCK = ".impasto-batch.lock"
 
+_SECONDS_OF_A_LOOK = 1.0
+"""`at_work` holds the lock for less: it must not keep a batch from starting."""
+
 _ONE_FILE = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR}
 """Of what can go wrong with writing, that which only stops one picture."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is left of a batch.
-
-    Attributes:
-        todo: jobs to paint, in the order of the work.
-        done: jobs that are done, their pictures looked at and found as they were written.
-        failed: jobs that failed before and are not tried again, with the error.
-        again: how many of ``todo`` were done once: their picture or an input is gone or changed.
-    """
-
-    todo: Sequence[Job]
-    done: Sequence[Job]
-    failed: Sequence[tuple[Job, str]]
-    again: int = 0
 
 
 @dataclass
@@ -59,7 +43,6 @@ class Run:
     storage: Storage
     ledger: Ledger
     _lock: FileLock
-    _seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def at(cls, output: str, ledger: Path | None = None) -> Run:
@@ -79,7 +62,7 @@ class Run:
         make_folder(folder, str(folder))
         lock = FileLock(folder / LOCK)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_SECONDS_OF_A_LOOK, poll_interval=0.02)
         except Timeout:
             raise OutputError(
                 f"{output}: another batch is at work here; wait for it, or choose another folder"
@@ -98,12 +81,7 @@ class Run:
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OutputError):  # a full disk: the next batch will release
             self.ledger.release()
         self.ledger.__exit__()
@@ -122,23 +100,9 @@ class Run:
                 is none of this batch.
         """
         known = self.ledger.entries()
-        todo, done, failed, again = [], [], [], 0
-        for job in jobs:
-            entry = known.get(job.key)
-            if entry is None or entry.state in ("waiting", "running", "replaced"):
-                todo.append(job)
-            elif entry.state == "failed" and not retry and entry.inputs == job.inputs():
-                failed.append((job, entry.error or ""))
-            elif entry.state == "done" and self._stands(job, entry):
-                done.append(job)
-                self._seconds[job.key] = entry.seconds or 0.0
-            else:
-                todo.append(job)
-                again += entry.state == "done"
-        replaced = self._to_replace(todo, known, overwrite)
-        ordered = grouped(todo)
-        self.ledger.enter(ordered, replaced)
-        return Plan(ordered, done, failed, again)
+        plan = planned(jobs, known, self.storage, retry=retry, overwrite=overwrite)
+        self.ledger.enter(plan.todo, plan.replaced)
+        return plan
 
     def results(self, plan: Plan, engine: Engine) -> Iterator[tuple[Result | None, Message | None]]:
         """Has what is left painted and written; yields every message, with the result it brought.
@@ -155,7 +119,7 @@ class Run:
         """Results of what was done, or has failed, before."""
         for job in plan.done:
             path = self.storage.path(job.name)
-            yield Result(job, "", self._seconds[job.key], path, skipped=True)
+            yield Result(job, "", plan.seconds[job.key], path, skipped=True)
         for job, error in plan.failed:
             yield Result(job, error, skipped=True)
 
@@ -192,50 +156,6 @@ class Run:
             return Result(job, "", message.seconds, path)
         return None
 
-    def _stands(self, job: Job, entry: Entry) -> bool:
-        """Whether a picture is there as it was written, and its inputs are as they were."""
-        if entry.inputs != job.inputs() or self.storage.size(entry.name) != entry.bytes:
-            return False
-        try:
-            with self.storage.open(entry.name) as stream:
-                found = read_recipe(stream)
-        except (ImpastoError, OSError):
-            return False
-        return bool(found == json.loads(entry.recipe or "null"))
-
-    def _to_replace(
-        self, todo: Iterable[Job], known: dict[str, Entry], overwrite: bool
-    ) -> list[str]:
-        """Keys of other jobs whose pictures will be replaced."""
-        owners = {
-            entry.name.casefold(): entry for entry in known.values() if entry.state != "replaced"
-        }
-        replaced = []
-        for job in todo:
-            owner = owners.get(job.name.casefold())
-            if owner is not None and owner.key == job.key:
-                continue
-            there = self.storage.size(job.name) is not None
-            if there:
-                self._check_input(job, todo)
-            if there and not overwrite:
-                what = "is of other settings or inputs" if owner else "is none of this batch"
-                raise OutputError(
-                    f"{self.storage.path(job.name)}: exists already and {what}; choose another "
-                    "--name (as with {strength}) or folder, or say --overwrite"
-                )
-            if owner is not None:
-                replaced.append(owner.key)
-        return replaced
-
-    def _check_input(self, job: Job, todo: Iterable[Job]) -> None:
-        target = Path(self.storage.path(job.name)).resolve()
-        for other in todo:
-            for name in (other.content, *other.styles, *other.settings.files):
-                source = Path(name).resolve()
-                if source == target or (source.is_dir() and source == target.parent):
-                    raise OutputError(f"{name}: is an input of this batch; choose another folder")
-
 
 def ledger_folder(storage: Storage, folder: Path | None) -> Path:
     """Where the ledger of a batch is.
@@ -251,6 +171,24 @@ def ledger_folder(storage: Storage, folder: Path | None) -> Path:
         f"{storage.place}: the ledger of a batch needs a folder of its own beside a URL; name one "
         "with --ledger FOLDER (ledger= in Python)"
     )
+
+
+def plan_of(
+    jobs: Sequence[Job],
+    output: str,
+    ledger: Path | None = None,
+    *,
+    retry: bool = False,
+    overwrite: bool = False,
+) -> Plan:
+    """What `Run.plan` would say, and raise, at this output; makes, enters and locks nothing."""
+    storage = storage_at(output)
+    folder = ledger_folder(storage, ledger)
+    known: dict[str, Entry] = {}
+    if (folder / FILE).is_file():
+        with Ledger(folder, reading=True) as found:
+            known = found.entries()
+    return planned(jobs, known, storage, retry=retry, overwrite=overwrite)
 
 
 def at_work(folder: Path) -> bool:

@@ -12,9 +12,11 @@ import queue
 import signal
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeAlias
+
+_Send: TypeAlias = Callable[[object], None]
 
 
 class Hello(NamedTuple):
@@ -33,6 +35,18 @@ class Hello(NamedTuple):
     kind: str = ""
 
 
+class Opening(NamedTuple):
+    """It decodes an order's pictures, perhaps while it paints another order."""
+
+    number: int
+
+
+class Opened(NamedTuple):
+    """It has decoded an order's pictures, or found that they cannot be."""
+
+    number: int
+
+
 def main() -> None:
     """Works until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means
@@ -42,9 +56,9 @@ def main() -> None:
     warnings.simplefilter("ignore")
     send = _Sender(outgoing)
     orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    compute = pickle.load(incoming)
+    compute, networks = pickle.load(incoming)
     threading.Thread(target=_read, args=(incoming, orders), daemon=True).start()
-    painter = _ready(compute, send)
+    painter = _ready(compute, networks, send)
     if painter is not None:
         _work(painter, orders, send)
 
@@ -73,41 +87,52 @@ def _read(stream: IO[bytes], orders: queue.SimpleQueue[Any]) -> None:
         os._exit(0)  # at once: the driver is gone, or wants no more
 
 
-def _ready(compute: Any, send: Callable[[object], None]) -> Any:
-    """The painter; None if there can be none, which is said."""
+def _ready(compute: Any, networks: Sequence[str | None], send: _Send) -> Any:
+    """The painter, its networks loaded; None if there can be none, which is said."""
     from impasto.batch.painter import Painter
     from impasto.errors import ImpastoError
 
     try:
         machine = compute.machine()
+        painter = Painter(compute)
+        for network in networks:
+            painter.network(network)
     except ImpastoError as error:
         send(Hello("", "", str(error), type(error).__name__))
         return None
     send(Hello(str(machine), machine.device.type))
-    return Painter(compute)
+    return painter
 
 
-def _work(painter: Any, orders: queue.SimpleQueue[Any], send: Callable[[object], None]) -> None:
+def _work(painter: Any, orders: queue.SimpleQueue[Any], send: _Send) -> None:
     """Paints; meanwhile one thread decodes the next order and another encodes the last one."""
     with ThreadPoolExecutor(1) as before, ThreadPoolExecutor(1) as after:
+
+        def opened(order: Any) -> tuple[Any, Future[Any]]:
+            return order, before.submit(_opened, painter, order, send)
+
         ahead: tuple[Any, Future[Any]] | None = None
         while True:
-            order, opening = ahead or _opening(painter, orders.get(), before)
+            order, opening = ahead or opened(orders.get())
             ahead = None
-            following = _next(painter, orders, before)
+            following = _next(orders, opened)
             _paint(painter, order, opening, send, after)
-            ahead = following or _next(painter, orders, before)
+            ahead = following or _next(orders, opened)
 
 
-def _opening(painter: Any, order: Any, pool: ThreadPoolExecutor) -> tuple[Any, Future[Any]]:
-    return order, pool.submit(painter.opened, order)
+def _opened(painter: Any, order: Any, send: _Send) -> Any:
+    send(Opening(order.number))
+    try:
+        return painter.opened(order)
+    finally:
+        send(Opened(order.number))
 
 
 def _next(
-    painter: Any, orders: queue.SimpleQueue[Any], pool: ThreadPoolExecutor
+    orders: queue.SimpleQueue[Any], opened: Callable[[Any], tuple[Any, Future[Any]]]
 ) -> tuple[Any, Future[Any]] | None:
     try:
-        return _opening(painter, orders.get_nowait(), pool)
+        return opened(orders.get_nowait())
     except queue.Empty:
         return None
 
@@ -116,7 +141,7 @@ def _paint(
     painter: Any,
     order: Any,
     opening: Future[Any],
-    send: Callable[[object], None],
+    send: _Send,
     after: ThreadPoolExecutor,
 ) -> None:
     from impasto.batch.orders import Began
@@ -136,7 +161,7 @@ def _paint(
     def last() -> None:
         try:
             send(finish())
-        except Exception as error:
+        except Exception as error:  # unsaid, the driver would wait for this picture for ever
             send(failure(order, error))
 
     after.submit(last)

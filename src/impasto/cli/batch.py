@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -25,7 +26,8 @@ from impasto.settings import Settings
 if TYPE_CHECKING:
     from impasto.batch.jobs import Job
     from impasto.batch.orders import Engine
-    from impasto.batch.runs import Plan, Run
+    from impasto.batch.plans import Plan
+    from impasto.batch.runs import Run
 
 _NOT_SHOWN = Parameter(show_default=False, negative=())
 
@@ -42,8 +44,8 @@ class BatchFlags:
 
     name: Annotated[str, Parameter(group=FILES.title, metavar="TEMPLATE")] = DEFAULT_TEMPLATE
     """Names of the results, from a template. Fields are {content}, {style}, {number}, {folder}
-    (where below the folder that was named the content lies) and any setting, such as {strength}.
-    The extension chooses the format."""
+    (where the content lies below the folder, or the part of a glob before its first wildcard, that
+    was named) and any setting, such as {strength}. The extension chooses the format."""
 
     pair: Annotated[Literal["all", "zip"], Parameter(group=PAINT.title, metavar="NAME")] = "all"
     """Every content in every style (all), or first in first, second in second (zip)."""
@@ -234,24 +236,23 @@ def _gallery(run: Run) -> str:
 def _rehearse(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlags) -> int:
     """Lists the jobs and estimates the time."""
     from impasto.batch.estimate import estimated
+    from impasto.batch.runs import plan_of
 
-    ready = _known(output, flags)
-    todo = [job for job in jobs if job.key not in ready]
+    plan = plan_of(jobs, output, flags.ledger, retry=flags.retry, overwrite=flags.overwrite)
+    todo = list(plan.todo)
     engine = _engine(todo, "local", flags, machine)
     with contextlib.ExitStack() as stack:
         found = estimated(todo, stack.enter_context(engine)) if todo else None
     if flags.json:
         rows = [
-            {"content": job.content, "styles": job.styles, "name": job.name,
-             "done": job.key in ready}
-            for job in jobs
-        ]  # fmt: skip
+            {"content": job.content, "styles": job.styles, "name": job.name, "state": state}
+            for job, state, _ in _states(jobs, plan)
+        ]
         facts = {"jobs": rows, "workers": engine.workers}
         print(json.dumps({**facts, "seconds": None if found is None else round(found.seconds, 1)}))
         return 0
-    for job in jobs:
-        mark = "  (done)" if job.key in ready else ""
-        print(f"{job.name}: {job.content} in {' + '.join(job.styles)}{mark}")
+    for job, _, remark in _states(jobs, plan):
+        print(f"{job.name}: {job.content} in {' + '.join(job.styles)}{remark}")
     if not todo:
         print("nothing is left to do")
     elif found is None:
@@ -264,20 +265,21 @@ def _rehearse(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineF
     return 0
 
 
-def _known(output: str, flags: BatchFlags) -> set[str]:
-    """Keys of what the ledger says is done, if there is one."""
-    from impasto.batch.ledger import FILE, Ledger
-    from impasto.batch.runs import ledger_folder
-    from impasto.batch.storage import storage_at
-
-    folder = ledger_folder(storage_at(output), flags.ledger)
-    if not (folder / FILE).is_file():
-        return set()
-    with Ledger(folder, reading=True) as ledger:
-        return {key for key, entry in ledger.entries().items() if entry.state == "done"}
+def _states(jobs: list[Job], plan: Plan) -> Iterator[tuple[Job, str, str]]:
+    """Each job with its state, as the ledger calls it, and a remark on it."""
+    done, again = ({job.key for job in some} for some in (plan.done, plan.again))
+    failed = {job.key for job, _ in plan.failed}
+    for job in jobs:
+        if job.key in done:
+            yield job, "done", "  (done)"
+        elif job.key in failed:
+            yield job, "failed", "  (failed before; --retry tries again)"
+        else:
+            yield job, "waiting", "  (anew, as it or an input changed)" if job.key in again else ""
 
 
 def _tell_status(folder: Path, *, as_json: bool) -> int:
+    from impasto.batch.jobs import errors_once
     from impasto.batch.status import status_of
 
     status = status_of(folder)
@@ -296,6 +298,6 @@ def _tell_status(folder: Path, *, as_json: bool) -> int:
             print(f"  {entry.content} in {' + '.join(entry.styles)}, for {duration(since)}")
     if status.lost:
         print(f"{duration(status.lost)} of painting were lost with workers")
-    for error in dict.fromkeys(entry.error for entry in status.failed):
+    for error in errors_once(entry.error or "" for entry in status.failed):
         print(f"failed: {error}", file=sys.stderr)
     return 0

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections import Counter
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration
@@ -15,7 +13,7 @@ from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration
 if TYPE_CHECKING:
     from impasto.batch.jobs import Job, Result
     from impasto.batch.orders import Message
-    from impasto.batch.runs import Plan
+    from impasto.batch.plans import Plan
 
 
 @dataclass
@@ -29,7 +27,7 @@ class Tally:
         made: how many were painted.
         lost: seconds of painting that were lost with workers.
         losses: how many pictures were lost with workers, to be painted again.
-        current: progress of the pictures in work, 0..1.
+        current: progress of the pictures in work, 0..1, by name of the result.
         began: when the work began, by the monotonic clock.
         painting: seconds that workers painted.
     """
@@ -86,12 +84,7 @@ class Watch:
     def __enter__(self) -> Watch:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing to do."""
 
     def started(self, plan: Plan) -> None:
@@ -106,9 +99,9 @@ class Watch:
             return self.shown()
         tally, job = self.tally, plan.todo[message.number]
         if isinstance(message, Began | Moved):
-            tally.current[job.label] = getattr(message, "progress", 0.0)
+            tally.current[job.name] = getattr(message, "progress", 0.0)
         else:
-            tally.current.pop(job.label, None)
+            tally.current.pop(job.name, None)
         if isinstance(message, Lost) and message.seconds is not None:
             tally.lost += message.seconds
             tally.losses += 1
@@ -128,9 +121,10 @@ class Watch:
 
     def ended(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
         """Names what failed, each error once."""
-        for error, count in Counter(self.tally.errors.values()).items():
-            many = f" ({count} pictures)" if count > 1 else ""
-            print(f"impasto: {error}{many}", file=sys.stderr)
+        from impasto.batch.jobs import errors_once
+
+        for error in errors_once(self.tally.errors.values()):
+            print(f"impasto: {error}", file=sys.stderr)
 
 
 class Lines(Watch):
@@ -144,7 +138,7 @@ class Lines(Watch):
         """Says what there is to do."""
         super().started(plan)
         also = f"{len(plan.done)} are done" if plan.done else ""
-        again = f"{plan.again} anew, as they or their inputs changed" if plan.again else ""
+        again = f"{len(plan.again)} anew, as they or their inputs changed" if plan.again else ""
         skipped = f"{len(plan.failed)} failed before (--retry tries again)" if plan.failed else ""
         parts = [f"{len(plan.todo)} pictures to paint", also, again, skipped]
         print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
@@ -192,12 +186,7 @@ class Bar(Lines):
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def shown(self) -> None:
@@ -226,7 +215,7 @@ class Events(Watch):
         super().started(plan)
         self._say(
             "start", jobs=self.tally.jobs, todo=len(plan.todo), done=len(plan.done),
-            failed=len(plan.failed), again=plan.again,
+            failed=len(plan.failed), again=len(plan.again),
         )  # fmt: skip
 
     def told(self, message: Message, result: Result | None, job: Job) -> None:

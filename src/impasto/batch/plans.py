@@ -1,0 +1,119 @@
+"""What is left to do of a batch, by its ledger and its folder; for runs and dry runs alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from impasto.batch.jobs import Job, grouped
+from impasto.batch.ledger import Entry
+from impasto.batch.storage import Storage
+from impasto.errors import ImpastoError, OutputError
+from impasto.picture_reading import read_recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is left of a batch.
+
+    Attributes:
+        todo: jobs to paint, in the order of the work.
+        done: jobs that are done, their pictures looked at and found as they were written.
+        failed: jobs that failed before and are not tried again, with the error.
+        again: those of ``todo`` that were done once: their picture or an input is gone or changed.
+        replaced: keys of other jobs that lose their names.
+        seconds: how long the painting of those that are done took, by key.
+    """
+
+    todo: Sequence[Job]
+    done: Sequence[Job]
+    failed: Sequence[tuple[Job, str]]
+    again: Sequence[Job]
+    replaced: Sequence[str]
+    seconds: Mapping[str, float]
+
+
+def planned(
+    jobs: Sequence[Job],
+    known: Mapping[str, Entry],
+    storage: Storage,
+    *,
+    retry: bool = False,
+    overwrite: bool = False,
+) -> Plan:
+    """What is left to do of ``jobs``. Changes nothing.
+
+    Args:
+        jobs: all jobs.
+        known: what the ledger says, by key.
+        storage: where the results are.
+        retry: whether those that failed are tried again.
+        overwrite: whether pictures of other jobs, and files of no job, may be replaced.
+
+    Raises:
+        OutputError: a result would replace a picture of another job, an input, or a file that is
+            none of this batch.
+    """
+    todo, done, failed, again = [], [], [], []
+    for job in jobs:
+        entry = known.get(job.key)
+        if entry is None or entry.state in ("waiting", "running", "replaced"):
+            todo.append(job)
+        elif entry.state == "failed" and not retry and entry.inputs == job.inputs():
+            failed.append((job, entry.error or ""))
+        elif entry.state == "done" and _stands(job, entry, storage):
+            done.append(job)
+        else:
+            todo.append(job)
+            if entry.state == "done":
+                again.append(job)
+    replaced = _to_replace(todo, known, storage, overwrite)
+    seconds = {job.key: known[job.key].seconds or 0.0 for job in done}
+    return Plan(grouped(todo), done, failed, again, replaced, seconds)
+
+
+def _stands(job: Job, entry: Entry, storage: Storage) -> bool:
+    """Whether a picture is there as it was written, and its inputs are as they were."""
+    if entry.inputs != job.inputs() or storage.size(entry.name) != entry.bytes:
+        return False
+    try:
+        with storage.open(entry.name) as stream:
+            found = read_recipe(stream)
+    except (ImpastoError, OSError):
+        return False
+    return bool(found == json.loads(entry.recipe or "null"))
+
+
+def _to_replace(
+    todo: Iterable[Job], known: Mapping[str, Entry], storage: Storage, overwrite: bool
+) -> list[str]:
+    """Keys of other jobs whose pictures will be replaced."""
+    owners = {entry.name.casefold(): entry for entry in known.values() if entry.state != "replaced"}
+    replaced = []
+    for job in todo:
+        owner = owners.get(job.name.casefold())
+        if owner is not None and owner.key == job.key:
+            continue
+        there = storage.size(job.name) is not None
+        if there:
+            _check_input(storage.path(job.name), todo)
+        if there and not overwrite:
+            what = "is of other settings or inputs" if owner else "is none of this batch"
+            raise OutputError(
+                f"{storage.path(job.name)}: exists already and {what}; choose another "
+                "--name (as with {strength}) or folder, or say --overwrite"
+            )
+        if owner is not None:
+            replaced.append(owner.key)
+    return replaced
+
+
+def _check_input(place: str, todo: Iterable[Job]) -> None:
+    target = Path(place).resolve()
+    for job in todo:
+        for name in job.files:
+            source = Path(name).resolve()
+            if source == target or (source.is_dir() and source == target.parent):
+                raise OutputError(f"{name}: is an input of this batch; choose another folder")
