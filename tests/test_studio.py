@@ -341,14 +341,86 @@ def test_the_api_says_what_is_wrong_in_one_line(house: Running) -> None:
     good, message = house.call("start", order(size=-4))
     assert not good
     assert "size = -4" in json.dumps(message)
-    for path in ("/etc/passwd", "../../etc/passwd", str(house.folder / "history.sqlite3")):
-        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        good, message = house.call("add_picture", file)
-        assert not good
-        assert "root:" not in json.dumps(message)
     good, message = house.call("command", order(start="/etc/passwd"))
     assert not good
     assert "must be one of content, noise" in json.dumps(message)
+    values: list[Any] = [{"a": 1}, [{"a": 1}], {"relu1_1": {"a": 1}}, {"relu1_1": [[1]]}]
+    for value in values:
+        for name in ("seed", "style_layers", "iterations"):
+            good, message = house.call("command", order(**{name: value}))
+            assert not good
+            if name == "seed" or value != {"a": 1}:
+                assert f"{name}: has an object in it" in json.dumps(message)
+
+
+def uploaded(house: Running, data: bytes, **headers: str) -> str:
+    """Sends a file as programs do; its path."""
+    part = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=b", **headers}
+    status, answer = house.ask(
+        "/gradio_api/upload", part.encode() + data + b"\r\n--b--\r\n", **kind
+    )
+    assert status == 200, answer
+    return str(json.loads(answer)[0])
+
+
+def file_data(path: object) -> dict[str, Any]:
+    """How programs name a file."""
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def outcome(house: Running, endpoint: str, *arguments: object) -> tuple[int, bytes]:
+    """A call that may be refused: its status, and everything that came back."""
+    body = json.dumps({"data": list(arguments)}).encode()
+    kind = {"Content-Type": "application/json"}
+    status, answer = house.ask(f"/gradio_api/call/{endpoint}", body, **kind)
+    if status != 200:
+        return status, answer
+    event = json.loads(answer)["event_id"]
+    return status, house.ask(f"/gradio_api/call/{endpoint}/{event}")[1]
+
+
+def test_no_call_opens_a_file_that_was_not_uploaded(house: Running, tmp_path: Path) -> None:
+    """Gradio would copy it to where it serves files from."""
+    uploads = Path(os.environ["GRADIO_TEMP_DIR"])
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(png(seed=41))
+    (uploads / "link.png").symlink_to(secret)
+    before = set(uploads.rglob("*"))
+    linked = uploads / "link.png"
+    for path in (secret, f"{uploads}/../{secret.name}", os.path.relpath(secret), linked):
+        file = file_data(str(path))
+        for endpoint, argument in (
+            ("add_picture", file),
+            ("paint", file),
+            ("command", order(seed=file)),
+            ("command", order(style_layers={"relu1_1": [file]})),
+            ("status", file),
+        ):
+            _, answer = outcome(house, endpoint, argument, [file])
+            assert b"event: complete" not in answer, (endpoint, path)
+            assert b"file=" not in answer, (endpoint, path)
+            assert uploads.name not in answer.decode().replace(str(path), ""), (endpoint, path)
+            assert set(uploads.rglob("*")) == before, (endpoint, path)
+    (uploads / "link.png").unlink()
+
+
+def test_the_gate_refuses_what_is_no_path_of_an_upload(house: Running) -> None:
+    uploads = os.environ["GRADIO_TEMP_DIR"]
+    for path in (None, 3, ["a"], {"path": "a"}, "", uploads, "\0", "http://192.0.2.1/a.png",
+                 uploads + "x/a.png"):  # fmt: skip
+        status, answer = outcome(house, "command", order(seed=file_data(path)))
+        assert status == 422, path
+        assert b"upload it first" in answer
+
+
+def test_a_file_that_was_uploaded_is_taken(house: Running) -> None:
+    file = file_data(uploaded(house, png(seed=42)))
+    good, added = house.call("add_picture", file)
+    assert good
+    assert added["width"] == 80
+    good, command = house.call("command", order(content=added["picture"]))
+    assert good, command
 
 
 WORDS = ("", "x", "..", "../../etc/passwd", "/etc/passwd", "\0", "%00", "None", "é" * 50, "<b>",

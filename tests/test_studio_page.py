@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -343,3 +344,46 @@ def test_phone_and_keyboard(browser: Browser, house: Running) -> None:
     page.keyboard.press("Space")
     expect(page.locator("#slots-styles .slot.full")).to_have_count(1)
     context.close()
+
+
+def test_regions_do_not_hide_what_becomes_of_a_run(page: Page) -> None:
+    """Looked at while it is painted, and left: the finished picture, beside its own photograph."""
+    choose_samples(page, 256)
+    page.click("#paint")
+    page.wait_for_selector("#picture[src*=previews]", state="attached")
+    photograph = page.locator("#before").get_attribute("src")
+    page.click("#view-regions")
+    page.get_by_role("button", name="Sample: astronaut").click()
+    expect(page.locator("#before")).not_to_have_attribute("src", photograph or "")
+    expect(page.locator("#brush")).to_be_visible()
+    done(page)
+    expect(page.locator("#brush")).to_be_visible()
+    page.click("#view-compare")
+    expect(page.locator("#picture")).to_have_attribute("src", re.compile("history/.*/files/png"))
+    expect(page.locator("#before")).to_have_attribute("src", photograph or "")
+    assert page.evaluate("document.getElementById('picture').naturalWidth") == 256
+
+
+def test_back_to_the_run_leaves_the_regions(page: Page) -> None:
+    choose_samples(page, 512)
+    page.click("#paint")
+    page.wait_for_selector("#picture[src*=previews]", state="attached")
+    page.click("#view-regions")
+    page.get_by_role("button", name="Back to the run").click()
+    expect(page.locator("#brush")).to_be_hidden()
+    expect(page.locator("#picture")).to_be_visible()
+    page.click("#stop")
+    expect(page.locator("#course-text")).to_contain_text("Stopped", timeout=60_000)
+
+
+def test_several_style_scales_come_back(page: Page) -> None:
+    """As every setting that the model allows, also beyond what a slider would hold."""
+    choose_samples(page, 96)
+    field_of(page, "style-scale").fill("5")
+    field_of(page, "style-scale").press("Enter")
+    page.click("#paint")
+    done(page)
+    field_of(page, "style-scale").fill("1")
+    page.get_by_role("button", name="Use these settings").click()
+    expect(field_of(page, "style-scale")).to_have_value(re.compile(r"^5(\.0)?$"))
+    expect(page.locator("#command")).to_contain_text("--style-scale 5")

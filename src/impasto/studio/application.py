@@ -47,7 +47,7 @@ def application(studio: Studio, uploads: Path) -> Gate:
     )
     # Gradio keeps the tokens of those who logged in on the application that it mounts.
     blocks.app = app.routes[-1].app  # type: ignore[attr-defined]
-    return Gate(app, local=options.local)
+    return Gate(app, local=options.local, uploads=uploads)
 
 
 def _owner_of(blocks: gr.Blocks, *, asked: bool) -> Owner:

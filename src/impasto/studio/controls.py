@@ -82,8 +82,6 @@ def _number(schema: Mapping[str, Any], common: Mapping[str, Any]) -> Any:
 
 def control_value(name: str, value: Any) -> Any:
     """A setting's value, as JSON has it, as its control holds it."""
-    if name == "style_scale":
-        return float(value[0]) if isinstance(value, Sequence) else value
     if value is None:
         return ""
     return setting_text(value) if isinstance(value, (Mapping, list, tuple)) else _plain(name, value)
@@ -128,6 +126,4 @@ def _given(name: str, value: Any) -> Any:
         return None if optional else _NOTHING
     if schema.get("type") == "object":
         return str(value).split()
-    if name == "style_scale":
-        return [value]
     return setting_value(name, value.strip()) if isinstance(value, str) else value

@@ -1,9 +1,9 @@
 """What every request passes first: only paths that the page needs, only from this page.
 
 Gradio serves much that a studio has no use for: proxies, monitoring, code editing. The gate lets
-nothing of it through, refuses calls that are no calls before Gradio sees them, keeps other web
-pages from talking to a studio on the same machine, and takes from Gradio's page what names other
-hosts.
+nothing of it through, refuses calls that are no calls before Gradio sees them, and those that name
+files of the disk, keeps other web pages from talking to a studio on the same machine, and takes
+from Gradio's page what names other hosts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,10 +47,11 @@ class Gate:
     Args:
         app: what lies behind it.
         local: whether the studio is for this machine only; then no other name may reach it.
+        uploads: where Gradio puts files that programs upload; calls may name no others.
     """
 
-    def __init__(self, app: ASGIApp, *, local: bool) -> None:
-        self._app, self._local = app, local
+    def __init__(self, app: ASGIApp, *, local: bool, uploads: Path) -> None:
+        self._app, self._local, self._uploads = app, local, uploads.resolve()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or answers it."""
@@ -59,7 +61,7 @@ class Gate:
         refusal = self._refusal(scope)
         if refusal is None and scope["method"] == "POST" and _CALLS.fullmatch(scope["path"]):
             body = await _body(receive)
-            refusal = _call_refusal(body)
+            refusal = _call_refusal(body, self._uploads)
             receive = _again(body or b"")
         if refusal is not None:
             status, words = refusal
@@ -111,7 +113,7 @@ def _again(body: bytes) -> Receive:
     return receive
 
 
-def _call_refusal(body: bytes | None) -> tuple[int, str] | None:
+def _call_refusal(body: bytes | None, uploads: Path) -> tuple[int, str] | None:
     if body is None:
         return 413, f"a call may have {MOST_CALL_BYTES // 10**6} MB at most"
     try:
@@ -125,23 +127,34 @@ def _call_refusal(body: bytes | None) -> tuple[int, str] | None:
     for name, kind in (("fn_index", int), ("session_hash", str), ("trigger_id", int)):
         if not isinstance(call.get(name), kind | None):
             return 422, f"{name}: must be {kind.__name__}"
-    if not _is_harmless(call, 0):
-        return 422, "a file is named by the path that its upload gave, and by nothing else"
+    if not _is_harmless(call, uploads, 0):
+        return 422, "a file is named by the path that its upload gave; upload it first"
     return None
 
 
-def _is_harmless(value: Any, depth: int) -> bool:
-    """Whether no file in it lies at an address: Gradio would fetch it."""
+def _is_harmless(value: Any, uploads: Path, depth: int) -> bool:
+    """Whether every file in it was uploaded: Gradio would fetch an address, and copy any path.
+
+    It checks paths itself only where it was launched and not, as here, mounted.
+    """
     if depth > _MOST_DEPTH:
         return False
     if isinstance(value, Mapping):
-        path = value.get("path")
-        if isinstance(path, str) and re.match(r"\s*[a-zA-Z][\w+.-]+:", path):
+        if "path" in value and not _is_upload(value["path"], uploads):
             return False
-        return all(_is_harmless(part, depth + 1) for part in value.values())
+        return all(_is_harmless(part, uploads, depth + 1) for part in value.values())
     if isinstance(value, list):
-        return all(_is_harmless(part, depth + 1) for part in value)
+        return all(_is_harmless(part, uploads, depth + 1) for part in value)
     return True
+
+
+def _is_upload(path: Any, uploads: Path) -> bool:
+    """Whether it is a file in the folder, links followed."""
+    try:
+        found = Path(path).resolve()
+        return found.is_relative_to(uploads) and found.is_file()
+    except (TypeError, OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle
+        return False
 
 
 def _without_encodings(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -72,7 +72,7 @@ class JobQueue:
                 self._ended_unpainted(self._waiting.popleft())
             self._changed.notify_all()
         for thread in self._running:
-            thread.join(timeout=15)
+            thread.join(timeout=75)  # longer than a picture that is being written may take
 
     def submit(self, job: Job) -> Job:
         """Puts a job at the end of the queue.

@@ -98,5 +98,6 @@ class Job:
 
     def end(self, state: State, message: str = "") -> None:
         """Nothing more will happen."""
-        self.state, self.message, self.latest = state, message, None
+        self.message, self.latest = message, None
+        self.state = state  # last: whoever sees it reads the message
         self.version += 1

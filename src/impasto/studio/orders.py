@@ -158,6 +158,8 @@ def read_settings(
         schema = schemas().get(name)
         if name == "style_blend":
             raise SettingsError("style_blend: give each style its weight instead")
+        if not _is_flat(value, named=schema is not None and schema.get("type") == "object"):
+            raise SettingsError(f"{name[:80]}: has an object in it; give numbers or texts")
         if schema is not None:
             value = setting_value(name, value) if isinstance(value, str) else value
             if schema.get("format") == "path" and value is not None:
@@ -167,6 +169,13 @@ def read_settings(
     if start is not None and start not in STARTS:
         raise SettingsError(f"start = {start!r}: must be one of {', '.join(STARTS)}")
     return Settings(**values), files
+
+
+def _is_flat(value: Any, *, named: bool) -> bool:
+    """Whether it is a value, or several; or such by ``named``. Messages repeat nothing else."""
+    parts = value.values() if named and isinstance(value, Mapping) else [value]
+    several = [one for part in parts for one in (part if isinstance(part, list) else [part])]
+    return not any(isinstance(one, (Mapping, list)) for one in several)
 
 
 def commission(order: Order, folder: Path) -> Commission:

@@ -25,6 +25,7 @@ from impasto.studio.routes import ASSETS, PREFIX
 # The page's script, `window.impasto`, is there when all of the page is; a click may come before.
 _ORDER = "(order, ...rest) => [window.impasto?.order() ?? '', ...rest]"
 _COLORS = "Whose: the style's, the photograph's own (content), or the style's moved towards them."
+_FAILED = "() => { window.impasto.failed(); }"
 _ANSWER = "(answer) => { window.impasto?.answered(answer); }"
 _CHOICE = "(settings) => { window.impasto?.held(settings); }"
 _USUAL = Settings().preset
@@ -89,14 +90,11 @@ def _controls() -> dict[str, Any]:
             "preset", choices=_presets(), info="Set of settings to begin with."
         ),
         "strength": controls.control("strength", info="From the photograph (0) to all style (1)."),
-        "style_scale": gr.Slider(
-            0.25,
-            4,
-            value=1,
-            step=0.05,
+        "style_scale": controls.control(
+            "style_scale",
             label="Style scale",
-            info="Size of the strokes; 2 shows the style twice as large.",
-            elem_id="setting-style-scale",
+            info="Size of the strokes: 2 shows the style twice as large. One for each style if "
+            "they differ: 0.5,2.",
         ),
         "size": gr.Dropdown(
             [*((f"{size} pixels", size) for size in controls.SIZES), ("as the photograph", 0)],
@@ -143,7 +141,7 @@ def _wire_orders(
     for name, act in (("paint", studio.paint), ("variations", studio.variations)):
         buttons[name].click(
             _ordered(names, act), [hidden["order"], *parts], [hidden["answer"]], js=_ORDER, **_QUIET
-        ).then(None, [hidden["answer"]], None, js=_ANSWER)
+        ).success(None, [hidden["answer"]], None, js=_ANSWER).failure(None, [], None, js=_FAILED)
     gr.on(
         [buttons["refresh"].click, *(part.change for part in parts)],
         _command(studio, names),

@@ -155,7 +155,7 @@ async def _told(studio: Studio, job: Job) -> AsyncIterator[str]:
             if job.version != version or before != place:
                 version, place, quiet = job.version, before, 0
                 over = job.over
-                status = studio.status(job, seen)
+                status = {**studio.status(job, seen), "from": seen}
                 seen += len(status["curve"])
                 yield f"data: {json.dumps(status)}\n\n"
                 if over:

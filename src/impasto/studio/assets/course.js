@@ -28,6 +28,7 @@ export class Course {
     if (this.job !== status.job) { this.points = []; this.job = status.job; }
     const running = ['waiting', 'running'].includes(status.state);
     element('stop').disabled = !running;
+    if (status.from !== undefined) this.points.length = Math.min(this.points.length, status.from);
     this.points.push(...status.curve);
     this.progress(status.progress || 0);
     this.draw();

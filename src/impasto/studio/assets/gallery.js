@@ -6,9 +6,10 @@ const element = (name) => document.getElementById(name);
 const KINDS = { png: 'PNG', jpeg: 'JPEG', tiff: 'TIFF, 16 bits', gif: 'Making-of GIF', mp4: 'Making-of MP4' };
 
 export class Gallery {
-  constructor({ opened, restored }) {
+  constructor({ opened, restored, failed }) {
     this.opened = opened;
     this.restored = restored;
+    this.failed = failed;
     this.entries = [];
     element('gallery-more').addEventListener('click', () => this.load(this.entries.length));
   }
@@ -27,7 +28,7 @@ export class Gallery {
       const name = made('span', {}, entry.title);
       return made('div', { role: 'listitem' }, made('button', {
         type: 'button', ariaPressed: String(entry.entry === this.chosen), ariaLabel: `${entry.title}, ${when(entry)}`, title: `${entry.title}\n${when(entry)}`,
-        onclick: () => this.open(entry.entry),
+        onclick: () => this.open(entry.entry).catch((error) => this.missed(error)),
       }, image, name));
     }));
   }
@@ -40,6 +41,12 @@ export class Gallery {
     if (!quietly) this.opened(entry);
   }
 
+  // Deleted elsewhere, say: what there is now.
+  missed(error) {
+    this.failed(error);
+    this.load().catch(() => {});
+  }
+
   describe(entry) {
     element('history-folder').textContent = `in ${entry.folder.replace(/[\\/][^\\/]*$/, '')}`;
     const place = element('details');
@@ -47,7 +54,7 @@ export class Gallery {
     const state = entry.progress < 1 ? `, stopped at ${Math.round(entry.progress * 100)} %` : '';
     const use = made('button', { type: 'button', className: 'use', onclick: () => this.restored(entry) }, 'Use these settings');
     const copy = made('button', { type: 'button', onclick: () => copied(copy, entry.command) }, 'Copy the command');
-    const remove = made('button', { type: 'button', className: 'danger', onclick: () => this.remove(remove, entry) }, 'Delete');
+    const remove = made('button', { type: 'button', className: 'danger', onclick: () => this.remove(remove, entry).catch((error) => this.missed(error)) }, 'Delete');
     const links = Object.entries(KINDS).map(([kind, name]) => made('a', {
       className: 'button', href: address(entry, kind), download: '',
     }, name));

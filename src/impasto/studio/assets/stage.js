@@ -8,6 +8,7 @@ export class Stage {
     this.view = 'picture';
     this.zoom = 'fit';
     this.size = null;
+    this.what = {}; // what `show` was given last
     for (const view of ['picture', 'compare', 'regions']) {
       element(`view-${view}`).addEventListener('click', () => this.look(view));
     }
@@ -25,6 +26,9 @@ export class Stage {
 
   // What there is: `before` the photograph, `after` the picture, of `size` [width, height].
   show({ before, after, size, title }) {
+    for (const [name, value] of Object.entries({ before, after, size, title })) {
+      if (value !== undefined) this.what[name] = value;
+    }
     if (size) this.size = size;
     if (before !== undefined) this.source('before', before);
     if (after !== undefined) this.source('picture', after);

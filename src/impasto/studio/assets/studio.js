@@ -20,13 +20,15 @@ class Studio {
     this.course = new Course();
     this.slots = new Slots(session, (place, number) => this.chosen(place, number));
     this.brush = new Brush(this.slots, () => this.refresh());
-    this.stage.looked = (view) => { if (view === 'regions') this.toRegions(); };
+    this.stage.looked = (view) => { if (view === 'regions') this.toRegions(); else this.fromRegions(); };
     this.gallery = new Gallery({
       opened: (entry) => this.open(entry),
       restored: (entry) => this.restore(entry),
+      failed: (error) => this.course.say(error.message, true),
     });
     this.shown = null;
     this.away = false; // the user looks at something else than the run
+    this.beside = null; // while regions are painted: what is on the stage otherwise, and whether that is away
     this.dropOnStage();
     new PictureSettings();
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || '[]');
@@ -48,9 +50,18 @@ class Studio {
     this.follow(answer.job, { title: answer.title, before: this.slots.content });
     if (this.jobs.size === 1) {
       this.away = false;
+      if (this.beside) this.beside.away = false;
       if (this.stage.view === 'regions') this.stage.look('picture');
     }
     this.keep();
+  }
+
+  // The server refused, or could not be reached.
+  async failed() {
+    try {
+      await fetched('session');
+      this.course.say('That did not work. Look at the settings, and try again.', true);
+    } catch (error) { this.course.say(error.message, true); }
   }
 
   follow(job, facts) {
@@ -108,9 +119,11 @@ class Studio {
     const next = [...this.jobs.keys()][0] || null;
     if (status.entry) {
       await this.gallery.load();
-      if (this.shown === status.job && !this.away) {
+      if (this.shown === status.job && !(this.beside || this).away) {
         await this.gallery.open(status.entry, true);
-        this.stage.show({ after: `/studio/history/${status.entry}/files/png`, size: [status.width, status.height], title: job.title });
+        const finished = { after: `/studio/history/${status.entry}/files/png`, size: [status.width, status.height], title: job.title };
+        if (this.beside) Object.assign(this.beside.what, finished);
+        else this.stage.show(finished);
       }
     }
     if (this.shown === status.job) this.shown = next;
@@ -133,9 +146,14 @@ class Studio {
 
   // From a picture of the history to the one that is being painted.
   back() {
+    if (this.beside) {
+      this.beside.away = false;
+      this.stage.look('picture');
+      return;
+    }
     this.away = false;
     const job = this.jobs.get(this.shown);
-    if (job?.status) this.display(job, { ...job.status, curve: [] });
+    if (job?.status) this.display(job, { ...job.status, curve: [], from: undefined });
     this.queue();
   }
 
@@ -149,9 +167,12 @@ class Studio {
     if (place === 'content') {
       this.brush.fit(this.slots.content);
       const { content } = this.slots;
-      if (!this.shown) {
-        this.stage.show({ before: content ? large(content) : null, after: null, size: content && [content.width, content.height], title: content ? content.name : '' });
-      }
+      const chosen = { before: content ? large(content) : null, after: null, size: content && [content.width, content.height], title: content ? content.name : '' };
+      if (!content && this.beside) this.stage.look('picture');
+      if (this.beside) {
+        if (!this.shown) this.beside.what = chosen;
+        this.toRegions();
+      } else if (!this.shown) this.stage.show(chosen);
     }
     if (place === 'styles' && number !== undefined) {
       for (const region of this.brush.regions) {
@@ -165,13 +186,26 @@ class Studio {
 
   toRegions() {
     const { content } = this.slots;
+    this.beside = this.beside || { away: this.away, what: { ...this.stage.what } };
     this.away = true;
     if (content) this.stage.show({ before: large(content), size: [content.width, content.height] });
     this.brush.begin();
   }
 
+  // What was on the stage before, or what has become of it.
+  fromRegions() {
+    if (!this.beside) return;
+    const { away, what } = this.beside;
+    this.beside = null;
+    this.away = away;
+    this.stage.show(what);
+    if (!away) this.back();
+    this.queue();
+  }
+
   open(entry) {
     this.away = true;
+    this.beside = null;
     this.queue();
     this.stage.view = this.stage.view === 'regions' ? 'picture' : this.stage.view;
     this.stage.show({ before: `/studio/history/${entry.entry}/files/content`, after: `/studio/history/${entry.entry}/files/png`, size: [entry.width, entry.height], title: entry.title });
