@@ -385,6 +385,7 @@ def test_no_call_opens_a_file_that_was_not_uploaded(house: Running, tmp_path: Pa
     uploads = Path(os.environ["GRADIO_TEMP_DIR"])
     secret = tmp_path / "secret.png"
     secret.write_bytes(png(seed=41))
+    uploads.mkdir(parents=True, exist_ok=True)
     (uploads / "link.png").symlink_to(secret)
     before = set(uploads.rglob("*"))
     linked = uploads / "link.png"
