@@ -22,7 +22,7 @@ from impasto.areas import StyleTarget as StyleTarget  # for callers
 from impasto.content import Content, Samples, weighted
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
 from impasto.feature_losses import feature_losses_in
-from impasto.feature_targets import Part, feature_losses, mixed
+from impasto.feature_targets import FeatureLosses, Part, feature_losses, mixed
 from impasto.losses import add_total_variation
 from impasto.settings import LARGEST_SIDE, Settings
 from impasto.statistics import FEWEST_POSITIONS, Statistics, pull_back
@@ -30,6 +30,7 @@ from impasto.style_losses import (
     STYLE_LOSSES,
     StyleLossFunction,
     WeightedStyleLosses,
+    balance,
     takes_means,
     takes_roots,
 )
@@ -110,8 +111,7 @@ class Objective:
             tiles = objective._tiles(content, used)
             found, shares = Content.of(encoder, settings, content, tiles, masks, keep=keep_content)
             objective = replace(objective, content=found)
-        seen = mixed(content, guide)
-        return replace(objective, areas=objective._areas(targets, shares, seen))
+        return replace(objective, areas=objective._areas(targets, shares, content, guide))
 
     @torch.inference_mode(False)
     def __call__(self, picture: Tensor) -> Evaluation:
@@ -160,37 +160,52 @@ class Objective:
         return {layer for area in self.areas for layer in {**area.losses, **area.features}}
 
     def _areas(
-        self, targets: Sequence[StyleTarget], shares: Sequence[float], seen: Tensor | None
-    ) -> tuple[Area, ...]:
-        weights = [self.settings.weights.style * share for share in shares]
-        layers = [weighted(self.settings.style_layers, weight) for weight in weights]
-        if not feature_losses_in(self.settings.style_loss):
-            return tuple(
-                Area(self._summed_losses(own, target.styles), {}, target.mask)
-                for target, own in zip(targets, layers, strict=True)
-            )
-        styles: list[list[tuple[float, Iterable[Look]]]] = [  # seen twice
-            [(share, x if isinstance(x, KnownStyle) else list(x)) for share, x in target.styles]
-            for target in targets
-        ]
-        parts = [
-            Part(own, [(share, list(x)) for share, x in blend], target.mask)
-            for target, own, blend in zip(targets, layers, styles, strict=True)
-        ]
-        features = feature_losses(self.encoder, parts, self.settings, seen)
-        return tuple(
-            Area(self._summed_losses(part.layers, blend), found, part.mask)
-            for part, blend, found in zip(parts, styles, features, strict=True)
-        )
-
-    def _summed_losses(
         self,
-        layers: Mapping[str, float],
-        styles: Sequence[tuple[float, Iterable[Look]]],
-    ) -> dict[str, tuple[float, StyleLossFunction]]:
-        names, normalization = self.settings.style_loss, self.settings.normalization
-        if not any(names.get(name) for name in STYLE_LOSSES):
-            return {}
+        targets: Sequence[StyleTarget],
+        shares: Sequence[float],
+        content: Tensor | None,
+        guide: Tensor | None,
+    ) -> tuple[Area, ...]:
+        twice = bool(feature_losses_in(self.settings.style_loss))
+        styles: list[list[tuple[float, Iterable[Look]]]] = [
+            [(w, list(x) if twice and not isinstance(x, KnownStyle) else x) for w, x in own.styles]
+            for own in targets
+        ]
+        sums = [self._blend(own) for own in styles]
+        masks = [target.mask for target in targets]
+        layers = [
+            {layer: self.settings.weights.style * share * factor for layer, factor in own.items()}
+            for share, own in zip(shares, self._layer_weights(sums, masks, content), strict=True)
+        ]
+        losses = [self._summed_losses(*own) for own in zip(layers, sums, strict=True)]
+        features: list[FeatureLosses] = [{} for _ in targets]
+        if twice:
+            parts = [
+                Part(own, [(share, list(x)) for share, x in blend], mask)
+                for own, blend, mask in zip(layers, styles, masks, strict=True)
+            ]
+            features = feature_losses(self.encoder, parts, self.settings, mixed(content, guide))
+        return tuple(map(Area, losses, features, masks))
+
+    def _layer_weights(
+        self, styles: Sequence[Sums], masks: Sequence[Tensor | None], content: Tensor | None
+    ) -> list[dict[str, float]]:
+        """By part and style layer: the layer's weight, times its `balance` if there is a content."""
+        layers = weighted(self.settings.style_layers, 1.0)
+        if content is None or not styles or self.settings.normalization != "scale-free":
+            return [layers for _ in styles]
+        contents = self._sums(content, layers, self._tiles(content, layers), masks)
+        return [
+            {
+                layer: weight * balance(style.get(layer), own[layer])
+                for layer, weight in layers.items()
+            }
+            for style, own in zip(styles, contents, strict=True)
+        ]
+
+    def _blend(self, styles: Sequence[tuple[float, Iterable[Look]]]) -> Sums:
+        """Statistics of several styles together, by layer; none where a layer hardly sees them."""
+        layers = weighted(self.settings.style_layers, 1.0)
         blend: dict[str, list[tuple[float, Statistics]]] = {layer: [] for layer in layers}
         # A painting ends at its edges, even where the picture repeats.
         periodic = self.encoder.periodic
@@ -201,13 +216,17 @@ class Objective:
             for layer in layers:
                 if sums[layer].count >= FEWEST_POSITIONS:
                     blend[layer].append((weight, sums[layer]))
+        return {layer: Statistics.blend(parts) for layer, parts in blend.items() if parts}
+
+    def _summed_losses(
+        self, layers: Mapping[str, float], style: Sums
+    ) -> dict[str, tuple[float, StyleLossFunction]]:
+        names, normalization = self.settings.style_loss, self.settings.normalization
+        if not any(names.get(name) for name in STYLE_LOSSES):
+            return {}
         return {
-            layer: (
-                weight,
-                WeightedStyleLosses.of(Statistics.blend(blend[layer]), names, normalization),
-            )
-            for layer, weight in layers.items()
-            if blend[layer]  # else the layer hardly sees the style's part at this level
+            layer: (layers[layer], WeightedStyleLosses.of(sums, names, normalization))
+            for layer, sums in style.items()
         }
 
     def _sums_of_style(self, pictures: Iterable[Look], layers: Iterable[str]) -> Sums:

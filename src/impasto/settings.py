@@ -134,7 +134,7 @@ class Settings(BaseModel):
     content_weight: Annotated[Weight, LOSSES] = 1.0
     """Weight of the content loss (alpha)."""
 
-    style_weight: Annotated[Weight, LOSSES] = 6.5
+    style_weight: Annotated[Weight, LOSSES] = 6.0
     """Weight of the style loss (beta)."""
 
     content_layers: Annotated[LayerWeights, LOSSES] = Field(
@@ -155,7 +155,7 @@ class Settings(BaseModel):
     covariance wasserstein=0.5."""
 
     content_loss: Annotated[ContentLossWeights, LOSSES] = Field(
-        default={"features": 0.7, "self-similarity": 0.5}, min_length=1
+        default={"features": 0.8, "self-similarity": 0.5}, min_length=1
     )
     """What of the content is matched: its feature maps, or their self-similarity, which of its
     places are alike; or a sum, each with a weight: features self-similarity=0.5."""

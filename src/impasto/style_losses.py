@@ -31,10 +31,11 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from impasto.settings import Normalization, StyleLoss
-from impasto.statistics import Statistics, in_float64
+from impasto.statistics import FEWEST_POSITIONS, Statistics, in_float64
 
 _TINY = 1e-12
 _WASSERSTEIN_FACTOR, _MEAN_STD_FACTOR = 3.0, 4.0
+_MOST_BALANCE = 10.0  # of a flat picture's covariance only rounding is left
 
 
 class StyleLossFunction(Protocol):
@@ -283,6 +284,28 @@ STYLE_LOSSES: Mapping[StyleLoss, Callable[[Statistics, Normalization], StyleLoss
     )
 )
 """By the names that `Settings.style_loss` allows: what makes the loss from a style's statistics."""
+
+
+def balance(style: Statistics | None, content: Statistics) -> float:
+    """What the weight of a layer's style losses is multiplied by: |S_s| / |S_c|, within 1/10..10.
+
+    A scale-free loss by itself is in units of the style alone. A drawing on plain paper then pulls
+    a busy photograph harder than its content can hold, and a stained glass hardly touches the soft
+    fur of a cat. With this factor |S - S_s|^2 / |S_s|^2 becomes |S - S_s|^2 / (|S_s| |S_c|), in
+    units of both (docs/decisions/0016-balance.md).
+
+    Args:
+        style: statistics of the style's feature map; None where the layer hardly sees it.
+        content: those of the content's, at the same size of picture. Where means are not taken,
+            Gram matrices stand for the covariances of both.
+
+    Returns:
+        1 where there is hardly anything to compare.
+    """
+    if style is None or content.count < FEWEST_POSITIONS:
+        return 1.0
+    factor = float(style.covariance.norm() / content.covariance.norm().clamp_min(_TINY))
+    return min(max(factor, 1 / _MOST_BALANCE), _MOST_BALANCE)
 
 
 def takes_roots(names: Mapping[StyleLoss, float]) -> bool:
