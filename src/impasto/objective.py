@@ -190,7 +190,7 @@ class Objective:
     def _layer_weights(
         self, styles: Sequence[Sums], masks: Sequence[Tensor | None], content: Tensor | None
     ) -> list[dict[str, float]]:
-        """By part and style layer: the layer's weight, times its `balance` if there is a content."""
+        """By part and style layer: its weight, times its `balance` where there is a content."""
         layers = weighted(self.settings.style_layers, 1.0)
         if content is None or not styles or self.settings.normalization != "scale-free":
             return [layers for _ in styles]
