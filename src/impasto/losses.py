@@ -19,8 +19,8 @@ sums          1/2 |F - P|^2               1/2 |G - A|^2                       1/
 `self_similarity`. Sources: gatys, Gatys et al. 2015, equations 1 and 4;
 course, the Art Generation assignment of deeplearning.ai; neural-style, neural_style.lua of
 jcjohnson/neural-style; scale-free is impasto's own: every term is 1 for a picture whose features
-are zero, whatever the pair, layer and size. So that weights mean the same everywhere, `objective`
-multiplies its style terms by `style_losses.balance`.
+are zero, whatever the pair, layer and size, so weights mean the same everywhere. Where there is a
+content, `style_losses.balance` is a factor of style terms of this kind.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from impasto.areas import StyleTarget as StyleTarget  # for callers
 from impasto.content import Content, Samples, weighted
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
 from impasto.feature_losses import feature_losses_in
-from impasto.feature_targets import FeatureLosses, Part, feature_losses, mixed
+from impasto.feature_targets import Part, feature_losses, mixed
 from impasto.losses import add_total_variation
 from impasto.settings import LARGEST_SIDE, Settings
 from impasto.statistics import FEWEST_POSITIONS, Statistics, pull_back
@@ -30,7 +30,7 @@ from impasto.style_losses import (
     STYLE_LOSSES,
     StyleLossFunction,
     WeightedStyleLosses,
-    balance,
+    balances,
     takes_means,
     takes_roots,
 )
@@ -111,7 +111,9 @@ class Objective:
             tiles = objective._tiles(content, used)
             found, shares = Content.of(encoder, settings, content, tiles, masks, keep=keep_content)
             objective = replace(objective, content=found)
-        return replace(objective, areas=objective._areas(targets, shares, content, guide))
+        beside = objective._sums_beside(content, targets)
+        seen = mixed(content, guide)
+        return replace(objective, areas=objective._areas(targets, shares, beside, seen))
 
     @torch.inference_mode(False)
     def __call__(self, picture: Tensor) -> Evaluation:
@@ -159,53 +161,53 @@ class Objective:
     def _style_layers(self) -> set[str]:
         return {layer for area in self.areas for layer in {**area.losses, **area.features}}
 
+    def _sums_beside(self, content: Tensor | None, targets: Sequence[StyleTarget]) -> list[Sums]:
+        """The content's statistics in each part, for losses that are balanced against them."""
+        settings = self.settings
+        balanced = settings.normalization == "scale-free" and balances(settings.style_loss)
+        if content is None or not settings.weights.content or not targets or not balanced:
+            return [{} for _ in targets]
+        layers = weighted(settings.style_layers, 1.0)
+        masks = [target.mask for target in targets]
+        return self._sums(content, layers, self._tiles(content, layers), masks)
+
     def _areas(
         self,
         targets: Sequence[StyleTarget],
         shares: Sequence[float],
-        content: Tensor | None,
-        guide: Tensor | None,
+        beside: Sequence[Sums],
+        seen: Tensor | None,
     ) -> tuple[Area, ...]:
-        twice = bool(feature_losses_in(self.settings.style_loss))
-        styles: list[list[tuple[float, Iterable[Look]]]] = [
-            [(w, list(x) if twice and not isinstance(x, KnownStyle) else x) for w, x in own.styles]
-            for own in targets
+        weights = [self.settings.weights.style * share for share in shares]
+        layers = [weighted(self.settings.style_layers, weight) for weight in weights]
+        if not feature_losses_in(self.settings.style_loss):
+            return tuple(
+                Area(self._summed_losses(own, target.styles, contents), {}, target.mask)
+                for target, own, contents in zip(targets, layers, beside, strict=True)
+            )
+        styles: list[list[tuple[float, Iterable[Look]]]] = [  # seen twice
+            [(share, x if isinstance(x, KnownStyle) else list(x)) for share, x in target.styles]
+            for target in targets
         ]
-        sums = [self._blend(own) for own in styles]
-        masks = [target.mask for target in targets]
-        layers = [
-            {layer: self.settings.weights.style * share * factor for layer, factor in own.items()}
-            for share, own in zip(shares, self._layer_weights(sums, masks, content), strict=True)
+        parts = [
+            Part(own, [(share, list(x)) for share, x in blend], target.mask)
+            for target, own, blend in zip(targets, layers, styles, strict=True)
         ]
-        losses = [self._summed_losses(*own) for own in zip(layers, sums, strict=True)]
-        features: list[FeatureLosses] = [{} for _ in targets]
-        if twice:
-            parts = [
-                Part(own, [(share, list(x)) for share, x in blend], mask)
-                for own, blend, mask in zip(layers, styles, masks, strict=True)
-            ]
-            features = feature_losses(self.encoder, parts, self.settings, mixed(content, guide))
-        return tuple(map(Area, losses, features, masks))
+        features = feature_losses(self.encoder, parts, self.settings, seen)
+        return tuple(
+            Area(self._summed_losses(part.layers, blend, contents), found, part.mask)
+            for part, blend, contents, found in zip(parts, styles, beside, features, strict=True)
+        )
 
-    def _layer_weights(
-        self, styles: Sequence[Sums], masks: Sequence[Tensor | None], content: Tensor | None
-    ) -> list[dict[str, float]]:
-        """By part and style layer: its weight, times its `balance` where there is a content."""
-        layers = weighted(self.settings.style_layers, 1.0)
-        if content is None or not styles or self.settings.normalization != "scale-free":
-            return [layers for _ in styles]
-        contents = self._sums(content, layers, self._tiles(content, layers), masks)
-        return [
-            {
-                layer: weight * balance(style.get(layer), own[layer])
-                for layer, weight in layers.items()
-            }
-            for style, own in zip(styles, contents, strict=True)
-        ]
-
-    def _blend(self, styles: Sequence[tuple[float, Iterable[Look]]]) -> Sums:
-        """Statistics of several styles together, by layer; none where a layer hardly sees them."""
-        layers = weighted(self.settings.style_layers, 1.0)
+    def _summed_losses(
+        self,
+        layers: Mapping[str, float],
+        styles: Sequence[tuple[float, Iterable[Look]]],
+        contents: Sums,
+    ) -> dict[str, tuple[float, StyleLossFunction]]:
+        names, normalization = self.settings.style_loss, self.settings.normalization
+        if not any(names.get(name) for name in STYLE_LOSSES):
+            return {}
         blend: dict[str, list[tuple[float, Statistics]]] = {layer: [] for layer in layers}
         # A painting ends at its edges, even where the picture repeats.
         periodic = self.encoder.periodic
@@ -216,17 +218,15 @@ class Objective:
             for layer in layers:
                 if sums[layer].count >= FEWEST_POSITIONS:
                     blend[layer].append((weight, sums[layer]))
-        return {layer: Statistics.blend(parts) for layer, parts in blend.items() if parts}
-
-    def _summed_losses(
-        self, layers: Mapping[str, float], style: Sums
-    ) -> dict[str, tuple[float, StyleLossFunction]]:
-        names, normalization = self.settings.style_loss, self.settings.normalization
-        if not any(names.get(name) for name in STYLE_LOSSES):
-            return {}
         return {
-            layer: (layers[layer], WeightedStyleLosses.of(sums, names, normalization))
-            for layer, sums in style.items()
+            layer: (
+                weight,
+                WeightedStyleLosses.of(
+                    Statistics.blend(blend[layer]), names, normalization, contents.get(layer)
+                ),
+            )
+            for layer, weight in layers.items()
+            if blend[layer]  # else the layer hardly sees the style's part at this level
         }
 
     def _sums_of_style(self, pictures: Iterable[Look], layers: Iterable[str]) -> Sums:

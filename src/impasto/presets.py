@@ -55,7 +55,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "fast": Preset(
             summary="a first look: the default with fewer iterations, mostly at the finer levels",
             source="impasto's own, docs/decisions/0002-default-preset.md",
-            values={"iterations": (50, 22, 6, 3, 2)},
+            values={"iterations": (60, 22, 5, 3, 2)},
         ),
         "fine": Preset(
             summary="time no object: the default with two to three times the iterations",

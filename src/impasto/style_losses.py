@@ -7,14 +7,15 @@ different sizes compare; m_s, G_s and S_s are those of the style. |X|^2 is the s
 ===========  ====================================================================================
 name         loss per layer, scale-free
 ===========  ====================================================================================
-gram         |G - G_s|^2 / |G_s|^2; for other normalizations see the table of `losses`
-covariance   |m - m_s|^2 / |m_s|^2 + |S - S_s|^2 / |S_s|^2
+gram         b |G - G_s|^2 / |G_s|^2; for other normalizations see the table of `losses`
+covariance   |m - m_s|^2 / |m_s|^2 + b |S - S_s|^2 / |S_s|^2
 wasserstein  3 (|m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2)) / (|m_s|^2 + tr S_s)
 mean-std     4 (|m - m_s|^2 / |m_s|^2 + |d - d_s|^2 / |d_s|^2), d the channels' deviations
 ===========  ====================================================================================
 
-The factors 3 and 4 are measured: with them equal weights repaint about as strongly as with
-``covariance`` (docs/decisions/0009-style-losses.md).
+b is |S_s| / |S_c|, for ``gram`` |G_s| / |G_c|, with S_c and G_c of the content (see `balance`), 1
+without one. The factors 3 and 4 are measured: with them equal weights repaint about as strongly as
+with ``covariance`` (docs/decisions/0009-style-losses.md).
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from impasto.settings import Normalization, StyleLoss
-from impasto.statistics import FEWEST_POSITIONS, Statistics, in_float64
+from impasto.statistics import Statistics, in_float64
 
 _TINY = 1e-12
 _WASSERSTEIN_FACTOR, _MEAN_STD_FACTOR = 3.0, 4.0
-_MOST_BALANCE = 10.0  # of a flat picture's covariance only rounding is left
+_MOST_BALANCE = 4.0
+_FEWEST_TO_BALANCE = 16.0  # positions; the covariance of fewer says nothing of how a part varies
 
 
 class StyleLossFunction(Protocol):
@@ -64,21 +66,25 @@ class GramLoss:
     Args:
         style: statistics of the style's feature map.
         normalization: see the table of `losses`.
+        content: statistics of the content's, if the loss is to be balanced against it.
     """
 
     style: Statistics
     normalization: Normalization
+    content: Statistics | None = None
 
     def __call__(self, picture: Statistics) -> Tensor:
         """Value, a scalar; differentiable by the picture's sums."""
         distance = (picture.gram - self.style.gram).square().sum()
         if self.normalization == "scale-free":
-            return distance / self._size
+            return distance * self._factor
         return distance * _style_factor(self.style, self.normalization, picture.count)
 
     @cached_property
-    def _size(self) -> Tensor:
-        return self.style.gram.square().sum().clamp_min(_TINY)
+    def _factor(self) -> Tensor:
+        own = self.style.gram
+        against = balance(own, None if self.content is None else self.content.gram)
+        return against / own.square().sum().clamp_min(_TINY)
 
 
 @dataclass(frozen=True)
@@ -92,10 +98,13 @@ class CovarianceLoss:
     Args:
         style: statistics of the style's feature map.
         normalization: always ``scale-free``; `Settings` refuses the others.
+        content: statistics of the content's, if the covariances are to be balanced against it.
+            The means are not: they carry the colours, of pale and plain styles too.
     """
 
     style: Statistics
     normalization: Normalization = "scale-free"
+    content: Statistics | None = None
 
     def __call__(self, picture: Statistics) -> Tensor:
         """Value, a scalar; differentiable by the picture's sums."""
@@ -108,8 +117,10 @@ class CovarianceLoss:
     def _sizes(self) -> tuple[Tensor, Tensor]:
         mean_size = self.style.mean.square().sum()
         # A flat style has hardly any covariance; its size is then judged by the mean's.
-        covariance_size = self.style.covariance.square().sum() + 1e-4 * mean_size.square()
-        return mean_size.clamp_min(_TINY), covariance_size.clamp_min(_TINY)
+        own = self.style.covariance
+        covariance_size = own.square().sum() + 1e-4 * mean_size.square()
+        against = balance(own, None if self.content is None else self.content.covariance)
+        return mean_size.clamp_min(_TINY), covariance_size.clamp_min(_TINY) / against
 
 
 @dataclass(frozen=True)
@@ -273,39 +284,39 @@ def _in_float64(sums: Statistics) -> Statistics:
     return Statistics(sums.count, in_float64(sums.sum), in_float64(sums.product))
 
 
+_BALANCED: Mapping[StyleLoss, type[GramLoss] | type[CovarianceLoss]] = MappingProxyType(
+    {"gram": GramLoss, "covariance": CovarianceLoss}
+)
+
 STYLE_LOSSES: Mapping[StyleLoss, Callable[[Statistics, Normalization], StyleLossFunction]] = (
-    MappingProxyType(
-        {
-            "gram": GramLoss,
-            "covariance": CovarianceLoss,
-            "wasserstein": WassersteinLoss,
-            "mean-std": MeanStdLoss,
-        }
-    )
+    MappingProxyType({**_BALANCED, "wasserstein": WassersteinLoss, "mean-std": MeanStdLoss})
 )
 """By the names that `Settings.style_loss` allows: what makes the loss from a style's statistics."""
 
 
-def balance(style: Statistics | None, content: Statistics) -> float:
-    """What the weight of a layer's style losses is multiplied by: |S_s| / |S_c|, within 1/10..10.
+def balance(style: Tensor, content: Tensor | None) -> float:
+    """|S_s| / |S_c|, which turns |S - S_s|^2 / |S_s|^2 into |S - S_s|^2 / (|S_s| |S_c|).
 
-    A scale-free loss by itself is in units of the style alone. A drawing on plain paper then pulls
-    a busy photograph harder than its content can hold, and a stained glass hardly touches the soft
-    fur of a cat. With this factor |S - S_s|^2 / |S_s|^2 becomes |S - S_s|^2 / (|S_s| |S_c|), in
-    units of both (docs/decisions/0016-balance.md).
+    In units of the style alone, a drawing on plain paper pulls a busy photograph harder than its
+    content can hold, and a stained glass hardly touches the soft fur of a cat
+    (docs/decisions/0016-balance.md).
 
     Args:
-        style: statistics of the style's feature map; None where the layer hardly sees it.
-        content: those of the content's, at the same size of picture. Where means are not taken,
-            Gram matrices stand for the covariances of both.
+        style: (C, C), the style's covariance or Gram matrix.
+        content: (C, C), the content's; None for no balance, which is 1.
 
     Returns:
-        1 where there is hardly anything to compare.
+        1/4 to 4: a fog or a blank sheet says little of how much of the other picture it can hold.
     """
-    if style is None or content.count < FEWEST_POSITIONS:
+    if content is None:
         return 1.0
-    factor = float(style.covariance.norm() / content.covariance.norm().clamp_min(_TINY))
-    return min(max(factor, 1 / _MOST_BALANCE), _MOST_BALANCE)
+    factor = style.norm() / content.norm().clamp_min(_TINY)
+    return float(factor.nan_to_num(1.0).clamp(1 / _MOST_BALANCE, _MOST_BALANCE))
+
+
+def balances(names: Mapping[StyleLoss, float]) -> bool:
+    """Whether one of the losses is balanced against the content."""
+    return any(names.get(name) for name in _BALANCED)
 
 
 def takes_roots(names: Mapping[StyleLoss, float]) -> bool:
@@ -330,12 +341,26 @@ class WeightedStyleLosses:
 
     @classmethod
     def of(
-        cls, style: Statistics, weights: Mapping[StyleLoss, float], normalization: Normalization
+        cls,
+        style: Statistics,
+        weights: Mapping[StyleLoss, float],
+        normalization: Normalization,
+        content: Statistics | None = None,
     ) -> Self:
-        """The losses of `STYLE_LOSSES` by name; those of weight 0 are left out."""
+        """The losses of `STYLE_LOSSES` by name; those of weight 0 are left out.
+
+        ``content`` is what `balance` compares the style with, if it sees enough of it.
+        """
+        if content is not None and content.count < _FEWEST_TO_BALANCE:
+            content = None
         return cls(
             tuple(
-                (weight, STYLE_LOSSES[name](style, normalization))
+                (
+                    weight,
+                    _BALANCED[name](style, normalization, content)
+                    if name in _BALANCED
+                    else STYLE_LOSSES[name](style, normalization),
+                )
                 for name, weight in weights.items()
                 if weight and name in STYLE_LOSSES
             )
