@@ -334,7 +334,7 @@ def test_a_read_only_folder_is_refused_and_can_be_looked_at(pictures: Path) -> N
         assert refused.returncode == 2
         assert "cannot be written to (Read-only file system)" in error_line(refused)
         told = run("batch", "--status", "fixed", folder=pictures)
-        assert told.stdout.decode() == "1 of 1 pictures are done, 0 failed; not at work\n"
+        assert told.stdout.decode() == "1 of 1 picture done, 0 failed; not at work\n"
         subprocess.run(["mount", "-o", "remount,rw", fixed], check=True)
         cut_off(fixed)
         subprocess.run(["mount", "-o", "remount,ro", fixed], check=True)
@@ -343,4 +343,4 @@ def test_a_read_only_folder_is_refused_and_can_be_looked_at(pictures: Path) -> N
         assert "cannot be undone in a folder that cannot be written to" in error_line(told)
         shutil.copytree(fixed, pictures / "copy")
         told = run("batch", "--status", "copy", folder=pictures)
-        assert told.stdout.decode() == "1 of 1 pictures are done, 0 failed; not at work\n"
+        assert told.stdout.decode() == "1 of 1 picture done, 0 failed; not at work\n"

@@ -19,7 +19,7 @@ from impasto.cli.interruption import Interrupted
 from impasto.cli.progress import duration
 from impasto.cli.run_flags import MachineFlags
 from impasto.cli.settings_flags import GivenSettings, takes_flags
-from impasto.errors import OutputError, SettingsError
+from impasto.errors import OutputError, SettingsError, counted
 from impasto.groups import FILES, MACHINE, PAINT
 from impasto.settings import Settings
 
@@ -200,7 +200,7 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
                 interrupted = True
             except OutputError as error:
                 raise OutputError(
-                    f"{error}; {tally.done} of {tally.jobs} pictures are done; once that is "
+                    f"{error}; {tally.done} of {counted(tally.jobs, 'picture')} done; once that is "
                     "mended, the same command goes on"
                 ) from error
         gallery = _gallery(run) if flags.gallery else None
@@ -208,8 +208,8 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
         watch.ended(seconds, output, gallery, interrupted=interrupted)
     if interrupted:
         raise Interrupted(
-            f"interrupted; {tally.done} of {tally.jobs} pictures are done, and the same command "
-            "goes on"
+            f"interrupted; {tally.done} of {counted(tally.jobs, 'picture')} done, and the same "
+            "command goes on"
         )
     return 1 if tally.errors else 0
 
@@ -256,10 +256,10 @@ def _rehearse(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineF
     if not todo:
         print("nothing is left to do")
     elif found is None:
-        print(f"{len(todo)} pictures; none of those that were tried can be painted")
+        print(f"{counted(len(todo), 'picture')}; none of those that were tried can be painted")
     else:
         print(
-            f"{len(todo)} pictures, about {duration(found.seconds)} on this machine: "
+            f"{counted(len(todo), 'picture')}, about {duration(found.seconds)} on this machine: "
             f"{found.each:.1f} s each with {engine.workers} at a time ({found.machine})"
         )
     return 0
@@ -291,7 +291,9 @@ def _tell_status(folder: Path, *, as_json: bool) -> int:
     left = "" if status.left is None else f", {duration(status.left)} left"
     pace = f"; {status.per_minute:.1f} pictures a minute" if status.per_minute else ""
     words = "at work" if status.at_work else "not at work"
-    print(f"{counts['done']} of {whole} pictures are done, {counts['failed']} failed; {words}")
+    print(
+        f"{counts['done']} of {counted(whole, 'picture')} done, {counts['failed']} failed; {words}"
+    )
     if status.at_work:
         print(f"{counts['waiting']} wait, {counts['running']} in work{pace}{left}")
         for entry, since in status.running:

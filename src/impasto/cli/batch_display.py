@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration
+from impasto.errors import counted
 
 if TYPE_CHECKING:
     from impasto.batch.jobs import Job, Result
@@ -68,7 +69,8 @@ class Tally:
         """All that in a line."""
         left = "" if self.left is None else f", {duration(self.left)} left"
         failed = f", {len(self.errors)} failed" if self.errors else ""
-        return f"{self.done} of {self.jobs} pictures{failed}, {self.per_minute:.1f} a minute{left}"
+        pace = f", {self.per_minute:.1f} a minute{left}" if self.made else ""  # none to go by yet
+        return f"{self.done} of {counted(self.jobs, 'picture')}{failed}{pace}"
 
 
 class Watch:
@@ -140,7 +142,7 @@ class Lines(Watch):
         also = f"{len(plan.done)} are done" if plan.done else ""
         again = f"{len(plan.again)} anew, as they or their inputs changed" if plan.again else ""
         skipped = f"{len(plan.failed)} failed before (--retry tries again)" if plan.failed else ""
-        parts = [f"{len(plan.todo)} pictures to paint", also, again, skipped]
+        parts = [f"{counted(len(plan.todo), 'picture')} to paint", also, again, skipped]
         print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
     def shown(self) -> None:
@@ -167,7 +169,7 @@ class Lines(Watch):
         )
         sheet = f"; gallery in {gallery}" if gallery else ""
         print(
-            f"{tally.done} of {tally.jobs} pictures in {output}{before}{failed} "
+            f"{tally.done} of {counted(tally.jobs, 'picture')} in {output}{before}{failed} "
             f"({duration(seconds)}{lost}){sheet}",
             flush=True,
         )
