@@ -121,7 +121,6 @@ def test_each_region_is_balanced_by_itself(tiny: Weights) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"strength": 1.0},  # nothing of the content is kept
         {"style_loss": "wasserstein"},
         {"preset": "neural-style", "style_loss": "gram"},
     ],
@@ -136,6 +135,16 @@ def test_where_nothing_is_balanced_the_content_does_not_matter(
         for shown in (softened(content, 0.6), content)
     )
     assert soft == hard
+
+
+def test_the_last_of_the_content_goes_without_a_jump(tiny: Weights) -> None:
+    style, content = StyleTarget.of(painted(48, 64, seed=2)), painted(48, 64, seed=1)
+    judged = painted(48, 64, seed=3)
+    last, before = (
+        style_loss(objective(tiny, softened(content, 0.6), style, strength=strength), judged)
+        for strength in (1.0, 0.999)
+    )
+    assert last == pytest.approx(before, rel=1e-4)
 
 
 def test_a_speck_is_not_balanced(tiny: Weights) -> None:

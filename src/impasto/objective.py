@@ -165,7 +165,7 @@ class Objective:
         """The content's statistics in each part, for losses that are balanced against them."""
         settings = self.settings
         balanced = settings.normalization == "scale-free" and balances(settings.style_loss)
-        if content is None or not settings.weights.content or not targets or not balanced:
+        if content is None or not targets or not balanced:
             return [{} for _ in targets]
         layers = weighted(settings.style_layers, 1.0)
         masks = [target.mask for target in targets]
