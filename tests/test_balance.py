@@ -10,7 +10,6 @@ from pictures import painted
 from torch import Tensor
 
 from impasto import Image, stylize
-from impasto.areas import Area
 from impasto.encoder import Encoder
 from impasto.objective import Objective, StyleTarget
 from impasto.settings import Settings
@@ -25,7 +24,9 @@ def softened(picture: Tensor, contrast: float) -> Tensor:
     return 0.5 + contrast * (picture - 0.5)
 
 
-def objective(tiny: Weights, content: Tensor | None, *targets: StyleTarget, **settings: Any) -> Any:
+def objective(
+    tiny: Weights, content: Tensor | None, *targets: StyleTarget, **settings: Any
+) -> Objective:
     chosen = Settings(**LAYERS, total_variation_weight=0, **settings)
     return Objective.towards(Encoder(tiny), chosen, content=content, areas=targets)
 
@@ -106,7 +107,7 @@ def test_each_region_is_balanced_by_itself(tiny: Weights) -> None:
     ).areas
     (alone,) = objective(tiny, content, StyleTarget.of(style, left)).areas
 
-    def contrasts(area: Area) -> list[float]:
+    def contrasts(area: Any) -> list[float]:
         return [
             float(part.content.covariance.norm())
             for _, loss in area.losses.values()
@@ -152,6 +153,6 @@ def test_a_speck_is_not_balanced(tiny: Weights) -> None:
     content, style = painted(64, 64, seed=1), painted(64, 64, seed=2)
     speck = torch.zeros(1, 1, 64, 64)
     speck[..., 30:33, 30:33] = 1
-    (area,) = objective(tiny, content, StyleTarget.of(style, speck)).areas
+    area: Any = objective(tiny, content, StyleTarget.of(style, speck)).areas[0]
     assert area.losses
     assert all(part.content is None for _, own in area.losses.values() for _, part in own.parts)
