@@ -33,7 +33,7 @@ def off_by(seen: Tensor, expected: Tensor) -> float:
 
 
 @pytest.mark.parametrize("border", ["replicate", "zeros", "circular"])
-@pytest.mark.parametrize("channels", [(3, 64), (32, 48)])
+@pytest.mark.parametrize("channels", [(3, 64), (32, 48), (8, 256)])
 @pytest.mark.parametrize("size", [(1, 1), (9, 13), (40, 33), (64, 70), (1, 4100), (4100, 1)])
 def test_bfloat16_is_near_float64(
     size: tuple[int, int], channels: tuple[int, int], border: Border

@@ -78,7 +78,6 @@ class Content:
             measured.add(owned, tile, places[number])
             if keep and measured.by_place:  # copies: what a tile owns is a view of a larger map
                 maps.append({k: part if tile.whole else part.clone() for k, part in owned.items()})
-            tile.leave()
         features, similarity = measured.features(), measured.similarity()
         content = cls(encoder, features, similarity, places, picture, tuple(maps))
         return content, measured.shares()

@@ -22,7 +22,7 @@ from impasto import onednn, winograd
 Border = Literal["replicate", "zeros", "circular"]
 """What lies beyond the border of a map: its edge, zeros, or its opposite edge (it repeats)."""
 
-_LARGE = 4096
+_LARGE, _MANY = 4096, 256
 """Positions from which on oneDNN gains by computing a rim apart (docs/decisions/0006-engine.md)."""
 
 
@@ -47,6 +47,9 @@ class Convolution:
 
     def forward(self, x: Tensor, border: Border, *, relu: bool) -> Tensor:
         """(1, in, h, w) to (1, out, h, w), channels-last, with the bias and, if asked, the ReLU."""
+        large = x[0, 0].numel() >= _LARGE and len(self.bias) >= _MANY
+        if border != "zeros" and large and self._by_onednn:
+            return self._with_rim(x, border, "relu" if relu else "none")
         around = 1
         if border == "replicate":
             x, around = functional.pad(x, (1, 1, 1, 1), mode="replicate"), 0
@@ -77,6 +80,18 @@ class Convolution:
         if border != "zeros":
             self._add_rim(inner, gradient, border)
         return inner
+
+    def _with_rim(self, x: Tensor, border: Border, then: str) -> Tensor:
+        """As `forward`, with zeros around the map; what lies at its rim is computed once more.
+
+        A copy of the map with a rim around it costs time, and oneDNN takes twice to three times as
+        long for some of the widths that come of it.
+        """
+        y = onednn.convolve(x, self._packed, self.bias, 1, then)
+        for into, strips in zip((y, y.transpose(2, 3)), _strips(x, border), strict=True):
+            ends = onednn.convolve(strips, self._packed, self.bias, 0, then)
+            into[0, :, 0], into[0, :, -1] = ends.view(2, len(self.bias), -1)
+        return y
 
     def _add_rim(self, inner: Tensor, gradient: Tensor, border: Border) -> None:
         """Adds to ``inner`` what its rim, one row or column on each side, has to give back.
@@ -153,6 +168,25 @@ class Convolution:
         ends = (part.permute(0, 3, 1, 2).flatten(1, 2).contiguous() for part in (across, down))
         first, second = ends
         return first, second
+
+
+def _strips(x: Tensor, border: Border) -> tuple[Tensor, Tensor]:
+    """What the outermost rows and columns of a convolution see of (1, C, h, w) and its rim.
+
+    (2, C, 3, w + 2) for the first row and the last, (2, C, h + 2, 3) for the columns.
+    """
+    lines = x[0].permute(1, 2, 0)
+    rows, columns = (
+        around.clamp(0, length - 1) if border == "replicate" else around % length
+        for length in lines.shape[:2]
+        for around in [torch.arange(-1, length + 1, device=x.device)]
+    )
+    across = lines[torch.cat((rows[:3], rows[-3:]))][:, columns]
+    down = lines[:, torch.cat((columns[:3], columns[-3:]))][rows]
+    return (
+        across.unflatten(0, (2, 3)).permute(0, 3, 1, 2),
+        down.unflatten(1, (2, 3)).permute(1, 3, 0, 2).contiguous(memory_format=torch.channels_last),
+    )
 
 
 def _wrapped(x: Tensor) -> Tensor:

@@ -141,7 +141,6 @@ class Objective:
                 index, tile, features, derivatives, by_samples, terms
             )
             tile.add_window(gradient, self.encoder.pullback(features, contributions))
-            tile.leave()
         if weight := self.settings.weights.total_variation:
             terms["total_variation"] = add_total_variation(
                 gradient,
@@ -283,9 +282,7 @@ class Objective:
                         means=means,
                     )
                     under[layer] = under[layer] + part if layer in under else part
-            if features is not first:
-                del features
-                tile.leave()
+            del features
         return list(sums)
 
     def _contributions(
@@ -303,33 +300,59 @@ class Objective:
         styled |= {layer for area in self.areas for layer in area.features}
 
         def contribute(layer: str, from_above: Tensor | None) -> Tensor:
-            own = tile.owned(features[layer], stride(layer))
-            total = from_above if tile.whole else None
-            for mask, by_layer in derivatives:
-                if layer in by_layer:
-                    counts = tile.counts(mask, stride(layer))
-                    total = pull_back(own, *by_layer[layer], counts, onto=total)
+            seen, pixels = features[layer], stride(layer)
+            styles = [(mask, by[layer]) for mask, by in derivatives if layer in by]
+            total = _with_styles(seen, styles, tile, pixels, from_above)
+            own = tile.owned(seen, pixels)
             for area in self.areas:
                 for weight, style_loss in area.features.get(layer, ()):
-                    counts = tile.counts(area.mask, stride(layer))
-                    value, by_features = style_loss(own, weight, counts)
+                    value, by_features = style_loss(own, weight, tile.counts(area.mask, pixels))
                     terms[f"style/{layer}"] += value
                     total = _added(total, by_features)
             if layer in self.content.layers:
                 target = targets.get(layer)
                 part = self.content.gradient(layer, own, target, by_samples, index, terms)
-                total = _added(total, part)
-            if tile.whole and total is not None:
-                return total
-            if from_above is None:
-                from_above = torch.zeros_like(features[layer])
-            if total is not None:
-                tile.owned(from_above, stride(layer)).add_(total)
-            return from_above
+                if tile.whole:
+                    total = _added(total, part)
+                else:
+                    total = torch.zeros_like(seen) if total is None else total
+                    tile.owned(total, pixels).add_(part)
+            assert total is not None
+            return total
 
         return {
             layer: functools.partial(contribute, layer) for layer in self.content.layers | styled
         }
+
+
+def _with_styles(
+    seen: Tensor,
+    derivatives: Sequence[tuple[Tensor | None, tuple[Tensor, Tensor]]],
+    tile: Tile,
+    pixels: int,
+    from_above: Tensor | None,
+) -> Tensor | None:
+    """Adds the gradient that follows from the sums to that from above a layer.
+
+    Of a tile's window all is worked on, because what it owns is a part of each row, which takes
+    longer; the gradient beside that part is put back afterwards.
+
+    Args:
+        seen: (1, C, h, w), the layer's map of the window.
+        derivatives: by the sum and the product under each mask.
+        tile: whose window it is.
+        pixels: the layer's stride.
+        from_above: (1, C, h, w), changed; None for zeros.
+    """
+    beside = tile.beside(seen, pixels) if derivatives else ()
+    kept = [0.0 if from_above is None else from_above[place].clone() for place in beside]
+    total = from_above
+    for mask, by_sums in derivatives:
+        total = pull_back(seen, *by_sums, tile.seen(mask, pixels), onto=total)
+    for place, values in zip(beside, kept, strict=True):
+        assert total is not None
+        total[place] = values
+    return total
 
 
 def _added(total: Tensor | None, part: Tensor) -> Tensor:

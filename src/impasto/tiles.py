@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.compute import release_memory
 from impasto.pyramid import Size
 from impasto.winograd import TILE
 
@@ -76,6 +75,21 @@ class Tile:
         columns = _cells(self.own_columns, self.columns[0], stride)
         return features[..., rows, columns]
 
+    def beside(self, features: Tensor, stride: int) -> list[tuple[slice, ...]]:
+        """Where a map (1, C, h, w) of the window lies outside of the owned part."""
+        if self.whole:
+            return []
+        rows = _cells(self.own_rows, self.rows[0], stride)
+        columns = _cells(self.own_columns, self.columns[0], stride)
+        all_, height, width = slice(None), *features.shape[2:]
+        places = (
+            (slice(0, rows.start), all_),
+            (slice(rows.stop, height), all_),
+            (rows, slice(0, columns.start)),
+            (rows, slice(columns.stop, width)),
+        )
+        return [(all_, all_, *place) for place in places]
+
     def cells(self, stride: int) -> tuple[slice, slice]:
         """Rows and columns of the owned part in the whole picture's map."""
         return _cells(self.own_rows, 0, stride), _cells(self.own_columns, 0, stride)
@@ -87,61 +101,72 @@ class Tile:
             mask: (1, 1, H, W) of the picture, 0..1; None, as the result, for 1 everywhere.
             stride: as for `owned`.
         """
+        seen = self.seen(mask, stride)
+        return None if seen is None else self.owned(seen, stride)
+
+    def seen(self, mask: Tensor | None, stride: int) -> Tensor | None:
+        """As `counts`, for all positions of the window."""
         if mask is None:
             return None
-        pooled = functional.avg_pool2d(self.window(mask), stride, ceil_mode=True)
-        return self.owned(pooled, stride)
-
-    def leave(self) -> None:
-        """Gives memory back between tiles: windows differ in size, and pieces left over add up."""
-        if not self.whole:
-            release_memory()
+        return functional.avg_pool2d(self.window(mask), stride, ceil_mode=True)
 
 
 def tiles_of(
     size: Size, side: int, *, stride: int, halo: int, periodic: bool = False
 ) -> tuple[Tile, ...]:
-    """Cuts a picture into tiles, row by row.
+    """Cuts a picture into tiles, row by row, whose windows are all of one size.
+
+    Feature maps of one size fit into the memory that those of the tile before have left; others
+    would need new memory for each tile, and to be given that takes a quarter of the time.
 
     Args:
         size: height and width of the picture.
-        side: longest side of the owned part in pixels, rounded up to a grid on which it ends.
+        side: how long the owned parts are on average, in pixels, at most; no less than a grid.
         stride: distance of the deepest layer's positions in pixels.
         halo: how far the deepest layer sees beyond its own position, in pixels.
         periodic: whether the picture repeats; its sides are then multiples of ``stride``.
     """
-    height, width = size
-    whole = side >= max(size)
+    spans = _spans_around if periodic else _spans
+    grid = TILE * stride
+    rows, columns = (spans(length, max(side, grid), grid, _up(halo, stride)) for length in size)
+    whole = len(rows) == len(columns) == 1
     return tuple(
-        Tile(rows, columns, own_rows, own_columns, whole)
-        for own_rows, rows in _spans(height, side, stride, halo, periodic)
-        for own_columns, columns in _spans(width, side, stride, halo, periodic)
+        Tile(across, along, own_rows, own_columns, whole)
+        for own_rows, across in rows
+        for own_columns, along in columns
     )
 
 
-def _spans(
-    length: int, side: int, stride: int, halo: int, periodic: bool
-) -> list[tuple[Span, Span]]:
+def _spans(length: int, most: int, grid: int, halo: int) -> list[tuple[Span, Span]]:
     """Owned spans, about equally long, and windows along one side.
 
-    Every window begins on the grid of Winograd's tiles in the deepest layer: so each position is
-    computed by the same arithmetic as in the whole picture, and no rounding decides otherwise
-    about a ReLU or a pooling.
+    Every window begins on the grid, which is that of Winograd's tiles in the deepest layer: so
+    each position is computed by the same arithmetic as in the whole picture, and no rounding
+    decides otherwise about a ReLU or a pooling. The last begins there and ends with the picture,
+    which tells the length of all.
     """
-    grid = TILE * stride
-    halo = _up(halo, grid if periodic else stride)
-    shift = -halo % grid  # owned parts begin where a window on the grid has its halo behind it
-    if length <= max(side, grid):
-        return [((0, length), (0, length))]
-    most = _up(max(side, grid), grid)
-    count = max(2, -(-(length + shift) // most))
-    step = _up(-(-(length + shift) // count), grid)
-    inner = range(step - shift, length, step)
-    bounds = [0, *inner, length]
-    lowest, highest = (-halo, length + halo) if periodic else (0, length)
+    count = -(-length // most)
+    needed = -(-(length + 2 * halo * (count - 1)) // count)
+    steps = max(0, length - needed) // grid  # of the grid, from the first window to the last
+    while steps and -(-steps // (count - 1)) * grid > length - steps * grid - 2 * halo:
+        steps -= 1
+    count = min(count, steps + 1)
+    starts = [grid * (number * steps // max(1, count - 1)) for number in range(count)]
+    window = length - starts[-1]
+    bounds = [0, *(start + halo for start in starts[1:]), length]
     return [
-        ((first, last), (max(lowest, first - halo), min(highest, last + halo)))
-        for first, last in pairwise(bounds)
+        (own, (start, start + window)) for own, start in zip(pairwise(bounds), starts, strict=True)
+    ]
+
+
+def _spans_around(length: int, most: int, grid: int, halo: int) -> list[tuple[Span, Span]]:
+    """The same where the picture repeats: windows go on beyond the border."""
+    halo, step = _up(halo, grid), _up(-(-length // -(-length // most)), grid)
+    if step >= length:
+        return [((0, length), (0, length))]
+    return [
+        ((first, min(length, first + step)), (first - halo, first + step + halo))
+        for first in range(0, length, step)
     ]
 
 
