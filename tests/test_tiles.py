@@ -68,9 +68,7 @@ def test_windows_lie_in_the_picture_and_on_the_grid(
             assert window[0] <= max(0, own[0] - halo)
             assert window[1] >= min(length, own[1] + halo)
             assert window[1] - window[0] <= max(side, grid) + 2 * (halo + stride + grid)
-    sizes = {
-        (tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0]) for tile in tiles
-    }
+    sizes = {(tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0]) for tile in tiles}
     assert len(sizes) == 1  # each finds room in the memory that the one before has left
     assert (len(tiles) == 1) == (sizes == {size})
     assert len(tiles) == 1 or max(size) > max(side, grid)

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from impasto.encoder import Encoder, Features, stride
 from impasto.losses import ContentLoss, squares
-from impasto.self_similarity import SelfSimilarityLoss, positions
+from impasto.pyramid import Size
+from impasto.self_similarity import SelfSimilarityLoss, positions, weight_on
 from impasto.settings import Settings
 from impasto.tiles import Tile
 
@@ -70,7 +71,7 @@ class Content:
             masks: (1, 1, H, W), 0..1, of each part; None for all of it.
             keep: whether to keep the feature maps.
         """
-        measured = _Measured(settings, masks)
+        measured = _Measured(settings, masks, (picture.shape[2], picture.shape[3]))
         places = _places(picture, tiles, measured.compared)
         maps = []
         for number, tile in enumerate(tiles):
@@ -152,10 +153,13 @@ def weighted(layers: Mapping[str, float], weight: float) -> dict[str, float]:
 class _Measured:
     """Sums over the content's feature maps, of all of it and under each mask, and its samples."""
 
-    def __init__(self, settings: Settings, masks: Sequence[Tensor | None]) -> None:
+    def __init__(self, settings: Settings, masks: Sequence[Tensor | None], size: Size) -> None:
         self.layers = weighted(settings.content_layers, settings.weights.content)
         self.by_place = settings.content_loss.get("features", 0.0)
-        self.among_places = settings.content_loss.get("self-similarity", 0.0)
+        among_places = settings.content_loss.get("self-similarity", 0.0)
+        self._among_places = {
+            layer: among_places * weight_on(_size_on(size, layer)) for layer in self.layers
+        }
         self._normalization = settings.normalization
         self._masks = [None, *masks]
         self._norms = {layer: [0.0] * len(self._masks) for layer in self.layers}
@@ -165,7 +169,7 @@ class _Measured:
     @property
     def compared(self) -> Iterable[str]:
         """The layers that are compared with themselves."""
-        return self.layers if self.among_places else ()
+        return weighted(self._among_places, 1.0)
 
     def add(self, owned: Mapping[str, Tensor], tile: Tile, places: Mapping[str, Places]) -> None:
         """Adds what a tile owns."""
@@ -188,7 +192,7 @@ class _Measured:
         """Weight and loss by layer."""
         return {
             layer: (
-                self.layers[layer] * self.among_places,
+                self.layers[layer] * self._among_places[layer],
                 SelfSimilarityLoss.of(torch.cat(parts)),
             )
             for layer, parts in self._samples.items()
@@ -196,14 +200,17 @@ class _Measured:
 
     def shares(self) -> list[float]:
         """By mask: its share of |P|^2, and of the positions, as much as either loss counts."""
-        whole = (self.by_place + self.among_places) * sum(self.layers.values())
+        whole = sum(
+            weight * (self.by_place + self._among_places[layer])
+            for layer, weight in self.layers.items()
+        )
         shares = []
         for number in range(1, len(self._masks)):
             parts = (
                 weight
                 * (
                     self.by_place * self._loss(layer).factor / self._loss(layer, number).factor
-                    + self.among_places * self._sizes[layer][number] / self._sizes[layer][0]
+                    + self._among_places[layer] * self._sizes[layer][number] / self._sizes[layer][0]
                 )
                 for layer, weight in self.layers.items()
             )
@@ -222,15 +229,18 @@ def _owned(
     return {layer: tile.owned(features[layer], stride(layer)) for layer in layers}
 
 
+def _size_on(size: Size, layer: str) -> Size:
+    """Height and width of a layer's map of a picture of some size."""
+    pixels = stride(layer)
+    return -(-size[0] // pixels), -(-size[1] // pixels)
+
+
 def _places(
     picture: Tensor, tiles: Sequence[Tile], layers: Iterable[str]
 ) -> tuple[Mapping[str, Places], ...]:
     """By tile and layer: which of the compared positions it owns."""
-    height, width = picture.shape[2:]
-    by_layer = {}
-    for layer in layers:
-        pixels = stride(layer)
-        by_layer[layer] = positions((-(-height // pixels), -(-width // pixels)), picture.device)
+    size = (picture.shape[2], picture.shape[3])
+    by_layer = {layer: positions(_size_on(size, layer), picture.device) for layer in layers}
     found = []
     for tile in tiles:
         own = {}

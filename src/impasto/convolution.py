@@ -183,9 +183,10 @@ def _strips(x: Tensor, border: Border) -> tuple[Tensor, Tensor]:
     )
     across = lines[torch.cat((rows[:3], rows[-3:]))][:, columns]
     down = lines[:, torch.cat((columns[:3], columns[-3:]))][rows]
+    first, second = across.view(2, 3, *across.shape[1:]), down.view(len(down), 2, 3, -1)
     return (
-        across.unflatten(0, (2, 3)).permute(0, 3, 1, 2),
-        down.unflatten(1, (2, 3)).permute(1, 3, 0, 2).contiguous(memory_format=torch.channels_last),
+        first.permute(0, 3, 1, 2),
+        second.permute(1, 3, 0, 2).contiguous(memory_format=torch.channels_last),
     )
 
 

@@ -168,7 +168,7 @@ class Encoder:
                 masked = self._pooling == "max"
                 if gradient is not None:
                     if masked:  # a winner is positive where the pooled value is: a quarter to do
-                        gradient = _aten.threshold_backward(gradient, output, 0)
+                        gradient = _masked(gradient, output)
                     gradient = self._unpool(
                         gradient, way[-1], features._winners.pop(stage.name, None)
                     )
@@ -176,7 +176,7 @@ class Encoder:
             if stage.relu_name in contributions:
                 gradient, masked = contributions[stage.relu_name](gradient), False
             if gradient is not None and not masked:
-                gradient = _aten.threshold_backward(gradient, output, 0)
+                gradient = _masked(gradient, output)
             masked = False
             if stage.name in contributions:
                 gradient = contributions[stage.name](gradient)
@@ -274,6 +274,16 @@ def _check_names(convolutions: Iterable[str], layers: Iterable[str]) -> None:
         if _convolution_of(layer) not in known:
             names = [*known, *(name.replace("conv", "relu") for name in known)]
             raise SettingsError(f"unknown layer {layer!r}; {nearest(layer, names)}")
+
+
+def _masked(gradient: Tensor, output: Tensor) -> Tensor:
+    """Gradient before a ReLU, from that after it and the ReLU's output."""
+    dtype = gradient.dtype
+    if dtype == torch.bfloat16 and gradient.device.type == "cpu":
+        # As integers they have the same signs, and are compared in half the time.
+        gradient, output = gradient.view(torch.int16), output.view(torch.int16)
+    masked: Tensor = _aten.threshold_backward(gradient, output, 0)
+    return masked.view(dtype)
 
 
 def _relu(convolution: str) -> str:

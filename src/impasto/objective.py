@@ -19,6 +19,7 @@ from torch import Tensor
 
 from impasto.areas import Area, Derivatives, KnownStyle, Look, Sums, style_terms
 from impasto.areas import StyleTarget as StyleTarget  # for callers
+from impasto.compute import release_memory
 from impasto.content import Content, Samples, weighted
 from impasto.encoder import Contribution, Encoder, Features, min_size, stride
 from impasto.feature_losses import feature_losses_in
@@ -113,7 +114,10 @@ class Objective:
             objective = replace(objective, content=found)
         beside = objective._sums_beside(content, targets)
         seen = mixed(content, guide)
-        return replace(objective, areas=objective._areas(targets, shares, beside, seen))
+        objective = replace(objective, areas=objective._areas(targets, shares, beside, seen))
+        if side < LARGEST_SIDE:
+            release_memory()
+        return objective
 
     @torch.inference_mode(False)
     def __call__(self, picture: Tensor) -> Evaluation:
@@ -149,6 +153,8 @@ class Objective:
                 weight,
                 periodic=self.encoder.periodic,
             )
+        if len(tiles) > 1:
+            release_memory()  # what the windows leave is in pieces too small for a picture
         return Evaluation(terms, gradient)
 
     @property

@@ -215,15 +215,23 @@ def smoothed(picture: Tensor, exponent: float) -> Tensor:
     if not exponent:
         return picture
     height, width = picture.shape[2:]
-    rows = torch.fft.fftfreq(height, dtype=picture.dtype, device=picture.device)
-    columns = torch.fft.rfftfreq(width, dtype=picture.dtype, device=picture.device)
-    frequency = torch.hypot(rows[:, None], columns).clamp_min_(1 / max(height, width))
-    factor = frequency.pow_(-exponent)
+    factor = _factor(height, width, exponent, picture.dtype, picture.device)
     result = torch.empty_like(picture)
     for channel in range(picture.shape[1]):  # one after the other, to need little memory
         waves = torch.fft.rfft2(picture[0, channel]).mul_(factor)
         result[0, channel] = torch.fft.irfft2(waves, s=(height, width))
     return result
+
+
+@functools.lru_cache(maxsize=1)
+def _factor(
+    height: int, width: int, exponent: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """f^-exponent for the waves (height, width // 2 + 1) of a channel."""
+    rows = torch.fft.fftfreq(height, dtype=dtype, device=device)
+    columns = torch.fft.rfftfreq(width, dtype=dtype, device=device)
+    frequency = torch.hypot(rows[:, None], columns).clamp_min_(1 / max(height, width))
+    return frequency.pow_(-exponent)
 
 
 def make_optimizer(settings: Settings, history: int, level: int = 0) -> PixelOptimizer:

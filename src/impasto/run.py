@@ -58,7 +58,7 @@ class Step:
     terms: Mapping[str, Tensor] = field(repr=False)
     run: Run = field(repr=False)
     _state: RunState = field(repr=False)
-    _optimizer: PixelOptimizer = field(repr=False)
+    _optimizer: PixelOptimizer | None = field(repr=False)
     _moves: int = field(repr=False)
 
     @property
@@ -97,8 +97,8 @@ class Step:
                 f"iteration {self.iteration} of level {self.level + 1} is no longer the run's "
                 "latest step, and only that can be saved; save it before asking for the next"
             )
-        if self.level_done:  # the next level begins with a picture alone
-            return replace(self._state, pixels=self.pixels, guide=None)
+        if self._optimizer is None:
+            return self._state
         return replace(self._state, optimizer=self._optimizer.state())
 
     @property
@@ -305,6 +305,8 @@ class Run:
             count * height * width
             for count, (height, width) in zip(self.counts, self.sizes, strict=True)
         ]
+        if state.level_done:  # the next level begins with a picture alone
+            state = replace(state, pixels=optimizer.accepted, guide=None)
         level, count = state.level, self.counts[state.level]
         done = sum(work[:level]) + work[level] * state.iteration / count
         return Step(
@@ -319,6 +321,6 @@ class Run:
             terms=state.terms,
             run=self,
             _state=state,
-            _optimizer=optimizer,
+            _optimizer=None if state.level_done else optimizer,
             _moves=self.clock.moves,
         )

@@ -17,6 +17,9 @@ from impasto.pyramid import Size
 MOST_POSITIONS = 1024
 """How many positions of a layer are compared, each with every other."""
 
+_MOST_EACH = 64
+"""How many positions of a layer one that is compared may stand for, at full weight."""
+
 _FACTOR = 7.0
 _FLAT, _DARK, _TINY = 1e-4, 1e-3, 1e-12
 
@@ -114,3 +117,17 @@ def positions(size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
     room = (torch.tensor(size) - cells).clamp(max=step)
     rows, columns = (cells + (within * room).long()).to(device).unbind(1)
     return rows, columns
+
+
+def weight_on(size: Size) -> float:
+    """Factor of the loss on a large map, of which it compares few positions.
+
+    The gradient of a whole cell comes together in one position. Where that stands for thousands,
+    it leaves a speck: pictures of 4096 and 8192 pixels had them. Their levels begin with what the
+    coarser ones have found, and hardly need this loss.
+
+    Args:
+        size: height and width of the layer's feature map.
+    """
+    compared = len(positions(size, torch.device("cpu"))[0])
+    return min(1.0, _MOST_EACH * compared / (size[0] * size[1]))

@@ -177,7 +177,9 @@ def _report(job: Job[S], run: _Run[S], position: Position, picture: Image, secon
         # Standard output belongs to the picture where it is written there.
         stream = sys.stderr if job.target == STANDARD_STREAM else sys.stdout
         back = position.step.taken_back
-        also += f"; {back} steps taken back because the loss jumped or became NaN" if back else ""
+        if back:
+            steps = "1 step" if back == 1 else f"{back} steps"
+            also += f"; {steps} taken back because the loss jumped or became NaN"
         also += job.checkpoints.caveat(position.step.machine)
         where = f"on {position.step.machine}"
         print(
