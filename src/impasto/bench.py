@@ -328,11 +328,14 @@ class _Steps:
         pixels = self._picture + moved
         begun = perf_counter()
         evaluation = self._objective(self._picture)
-        loss, gradient = float(evaluation.loss), evaluation.gradient + moved
-        _wait_for(self._optimizer.step(pixels, loss, gradient))
+        loss = float(evaluation.loss)
+        _wait_for(evaluation.gradient)
         seconds = perf_counter() - begun
+        gradient = evaluation.gradient + moved
+        begun = perf_counter()
+        _wait_for(self._optimizer.step(pixels, loss, gradient))
         self.gradient = evaluation.gradient
-        return seconds
+        return seconds + perf_counter() - begun
 
 
 def _seasoned(settings: Settings, move: Tensor, level: int) -> PixelOptimizer:

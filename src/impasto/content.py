@@ -141,7 +141,8 @@ class Content:
             gradient = torch.zeros_like(own)
         if layer in by_samples:
             rows, columns = self.places[number][layer]
-            gradient[0, :, rows, columns] += by_samples[layer][number].t().to(gradient.dtype)
+            lines = gradient[0].permute(1, 2, 0)  # a view: where the features lie side by side
+            lines[rows, columns] += by_samples[layer][number].to(gradient.dtype)
         return gradient
 
 
@@ -256,5 +257,5 @@ def _places(
 def _at(own: Tensor, places: Places) -> Tensor:
     """(n, C): the features (1, C, h, w) at some places, at least float32."""
     rows, columns = places
-    picked = own[0, :, rows, columns].t()
+    picked = own[0].permute(1, 2, 0)[rows, columns]
     return picked.to(torch.promote_types(picked.dtype, torch.float32))

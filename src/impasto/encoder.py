@@ -188,8 +188,9 @@ class Encoder:
         if gradient is None:
             return torch.zeros_like(way[0], dtype=torch.float32)
         wide = torch.promote_types(gradient.dtype, torch.float32)
-        gradient = gradient.to(wide) * self._scale
-        return gradient.flip(1) if self._reverse else gradient
+        gradient = gradient.contiguous()
+        gradient = gradient.flip(1) if self._reverse else gradient
+        return gradient.to(wide) * self._scale
 
     def halo(self, layers: Iterable[str]) -> int:
         """How many pixels the layers see beyond the square of pixels that a position stands for."""

@@ -137,14 +137,20 @@ class Objective:
         sums = self._sums(picture, summed, tiles, masks, first, samples)
         derivatives = style_terms(self.areas, sums, terms)
         by_samples = self.content.similarity_terms(samples, terms)
-        gradient = torch.zeros_like(picture)
+        gradient = None
         for index, tile in enumerate(tiles):
             features = first or self._features(picture, tile)
             first = None
             contributions = self._contributions(
                 index, tile, features, derivatives, by_samples, terms
             )
-            tile.add_window(gradient, self.encoder.pullback(features, contributions))
+            part = self.encoder.pullback(features, contributions)
+            if tile.whole:
+                gradient = part
+            else:
+                gradient = torch.zeros_like(picture) if gradient is None else gradient
+                tile.add_window(gradient, part)
+        assert gradient is not None
         if weight := self.settings.weights.total_variation:
             terms["total_variation"] = add_total_variation(
                 gradient,
