@@ -263,3 +263,22 @@ def test_a_run_from_the_command_to_the_recipe(
     again = Settings(**recipe["settings"])
     assert again.content_loss == {"features": 1.0, "self-similarity": 0.5}
     assert again == steps[-1].run.task.settings
+
+
+@pytest.mark.parametrize(
+    ("size", "weight"), [((48, 64), 1.0), ((256, 256), 1.0), ((1024, 1024), 1 / 16)]
+)
+def test_a_position_that_stands_for_very_many_counts_less(
+    tiny: Weights, size: tuple[int, int], weight: float
+) -> None:
+    """Else the gradient of thousands of positions would come together in one, and leave a speck."""
+    settings = {"content_layers": "relu1_1", "content_weight": 3}
+    picture, content = painted(*size, seed=3), painted(*size, seed=1)
+    value = evaluate(tiny, picture, "self-similarity", **settings).terms["content/relu1_1"]
+    rows, columns = positions(size, CPU)
+    here, there = (
+        Encoder(tiny).forward(pixels, ["relu1_1"])["relu1_1"][0, :, rows, columns].t()
+        for pixels in (picture, content)
+    )
+    expected = 3 * weight * float(SelfSimilarityLoss.of(there)(here))
+    assert float(value) == pytest.approx(expected, rel=1e-4)

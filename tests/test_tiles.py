@@ -74,6 +74,31 @@ def test_windows_lie_in_the_picture_and_on_the_grid(
     assert len(tiles) == 1 or max(size) > max(side, grid)
 
 
+@hypothesis_settings(max_examples=100, deadline=None)
+@given(
+    cells=st.tuples(st.integers(1, 125), st.integers(1, 125)),
+    side=st.integers(50, 2500),
+    stride=st.sampled_from(STRIDES),
+    halo=st.integers(0, 100),
+)
+def test_windows_of_a_picture_that_repeats_go_on_beyond_its_border(
+    cells: tuple[int, int], side: int, stride: int, halo: int
+) -> None:
+    size = cells[0] * stride, cells[1] * stride
+    tiles = tiles_of(size, side, stride=stride, halo=halo, periodic=True)
+    pixels = torch.zeros(size, dtype=torch.int32)
+    for tile in tiles:
+        pixels[slice(*tile.own_rows), slice(*tile.own_columns)] += 1
+        spans = ((tile.rows, tile.own_rows), (tile.columns, tile.own_columns))
+        for length, (window, own) in zip(size, spans, strict=True):
+            assert window[0] % (TILE * stride) == 0
+            whole = window == (0, length)
+            assert whole or (window[0] <= own[0] - halo and window[1] >= own[1] + halo)
+    assert (pixels == 1).all()
+    sizes = {(tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0]) for tile in tiles}
+    assert len(sizes) == 1
+
+
 @pytest.mark.parametrize("side", [60, 80, WHOLE])
 def test_a_picture_that_fits_is_one_whole_tile(side: int) -> None:
     (tile,) = tiles_of((45, 60), side, stride=8, halo=20)

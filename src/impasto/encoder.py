@@ -188,9 +188,8 @@ class Encoder:
         if gradient is None:
             return torch.zeros_like(way[0], dtype=torch.float32)
         wide = torch.promote_types(gradient.dtype, torch.float32)
-        gradient = gradient.contiguous()
-        gradient = gradient.flip(1) if self._reverse else gradient
-        return gradient.to(wide) * self._scale
+        gradient = gradient.contiguous().to(wide) * self._scale
+        return gradient.flip(1) if self._reverse else gradient
 
     def halo(self, layers: Iterable[str]) -> int:
         """How many pixels the layers see beyond the square of pixels that a position stands for."""
