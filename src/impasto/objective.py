@@ -115,8 +115,7 @@ class Objective:
         beside = objective._sums_beside(content, targets)
         seen = mixed(content, guide)
         objective = replace(objective, areas=objective._areas(targets, shares, beside, seen))
-        if side < LARGEST_SIDE:
-            release_memory()
+        objective._leave_windows()
         return objective
 
     @torch.inference_mode(False)
@@ -135,6 +134,7 @@ class Objective:
         summed = {layer for area in self.areas for layer in area.losses}
         samples = self.content.samples()
         sums = self._sums(picture, summed, tiles, masks, first, samples)
+        self._leave_windows()
         derivatives = style_terms(self.areas, sums, terms)
         by_samples = self.content.similarity_terms(samples, terms)
         gradient = None
@@ -159,8 +159,7 @@ class Objective:
                 weight,
                 periodic=self.encoder.periodic,
             )
-        if len(tiles) > 1:
-            release_memory()  # what the windows leave is in pieces too small for a picture
+        self._leave_windows()
         return Evaluation(terms, gradient)
 
     @property
@@ -262,6 +261,11 @@ class Objective:
         periodic = self.encoder.periodic
         return tiles_of(size, self.side, stride=min_size(layers), halo=halo, periodic=periodic)
 
+    def _leave_windows(self) -> None:
+        """In tiles: gives back memory whose pieces fit neither a picture nor other windows."""
+        if self.side < LARGEST_SIDE:
+            release_memory()
+
     def _features(self, picture: Tensor, tile: Tile) -> Features:
         return self.encoder.forward(tile.window(picture), self.layers)
 
@@ -282,6 +286,7 @@ class Objective:
         names = self.settings.style_loss
         exact, means = takes_roots(names), takes_means(names)
         seen = {*layers, *samples}
+        self._leave_windows()
         for index, tile in enumerate(tiles if seen else ()):
             features = first or self.encoder.forward(tile.window(picture), seen, keep=False)
             self.content.sample(samples, index, tile, features)
