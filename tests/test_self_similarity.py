@@ -272,13 +272,14 @@ def test_a_position_that_stands_for_very_many_counts_less(
     tiny: Weights, size: tuple[int, int], weight: float
 ) -> None:
     """Else the gradient of thousands of positions would come together in one, and leave a speck."""
-    settings = {"content_layers": "relu1_1", "content_weight": 3}
     picture, content = painted(*size, seed=3), painted(*size, seed=1)
-    value = evaluate(tiny, picture, "self-similarity", **settings).terms["content/relu1_1"]
+    terms = evaluate(
+        tiny, picture, "self-similarity", content_layers="relu1_1", content_weight=3
+    ).terms
     rows, columns = positions(size, CPU)
     here, there = (
         Encoder(tiny).forward(pixels, ["relu1_1"])["relu1_1"][0, :, rows, columns].t()
         for pixels in (picture, content)
     )
     expected = 3 * weight * float(SelfSimilarityLoss.of(there)(here))
-    assert float(value) == pytest.approx(expected, rel=1e-4)
+    assert float(terms["content/relu1_1"]) == pytest.approx(expected, rel=1e-4)
