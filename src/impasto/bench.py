@@ -68,7 +68,7 @@ class Row:
         precision: of the network.
         threads: of the processor.
         tiled: whether the picture was worked on in tiles.
-        side: longest side in pixels of what a tile answers for; None if it was worked on whole.
+        side: of what a tile answers for, about, in pixels; None if it was worked on whole.
         step_seconds: median time of a step: value and gradient of the default preset's objective,
             and a step of L-BFGS that remembers as much as it may.
         floor_seconds: median time of the bare convolutions of the whole picture, up to the deepest

@@ -22,8 +22,9 @@ from impasto import onednn, winograd
 Border = Literal["replicate", "zeros", "circular"]
 """What lies beyond the border of a map: its edge, zeros, or its opposite edge (it repeats)."""
 
-_LARGE, _MANY = 4096, 256
-"""Positions from which on oneDNN gains by computing a rim apart (docs/decisions/0006-engine.md)."""
+_LARGE, _WIDE = 4096, 256
+"""Positions from which on oneDNN gains by computing a rim apart, and the output channels that it
+takes for that on the way there (docs/decisions/0006-engine.md)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Convolution:
 
     def forward(self, x: Tensor, border: Border, *, relu: bool) -> Tensor:
         """(1, in, h, w) to (1, out, h, w), channels-last, with the bias and, if asked, the ReLU."""
-        large = x[0, 0].numel() >= _LARGE and len(self.bias) >= _MANY
+        large = x[0, 0].numel() >= _LARGE and len(self.bias) >= _WIDE
         if border != "zeros" and large and self._by_onednn:
             return self._with_rim(x, border, "relu" if relu else "none")
         around = 1
@@ -176,11 +177,7 @@ def _strips(x: Tensor, border: Border) -> tuple[Tensor, Tensor]:
     (2, C, 3, w + 2) for the first row and the last, (2, C, h + 2, 3) for the columns.
     """
     lines = x[0].permute(1, 2, 0)
-    rows, columns = (
-        around.clamp(0, length - 1) if border == "replicate" else around % length
-        for length in lines.shape[:2]
-        for around in [torch.arange(-1, length + 1, device=x.device)]
-    )
+    rows, columns = (_around(length, border, x.device) for length in lines.shape[:2])
     across = lines[torch.cat((rows[:3], rows[-3:]))][:, columns]
     down = lines[:, torch.cat((columns[:3], columns[-3:]))][rows]
     first, second = across.view(2, 3, *across.shape[1:]), down.view(len(down), 2, 3, -1)
@@ -188,6 +185,12 @@ def _strips(x: Tensor, border: Border) -> tuple[Tensor, Tensor]:
         first.permute(0, 3, 1, 2),
         second.permute(1, 3, 0, 2).contiguous(memory_format=torch.channels_last),
     )
+
+
+def _around(length: int, border: Border, device: torch.device) -> Tensor:
+    """(length + 2,): where the positions of a line lie that has one more at each end."""
+    positions = torch.arange(-1, length + 1, device=device)
+    return positions.clamp_(0, length - 1) if border == "replicate" else positions % length
 
 
 def _wrapped(x: Tensor) -> Tensor:

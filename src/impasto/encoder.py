@@ -280,7 +280,8 @@ def _masked(gradient: Tensor, output: Tensor) -> Tensor:
     """Gradient before a ReLU, from that after it and the ReLU's output."""
     dtype = gradient.dtype
     if dtype == torch.bfloat16 and gradient.device.type == "cpu":
-        # As integers they have the same signs, and are compared in half the time.
+        # As integers they have the same signs (but for NaN, which the loss shows, too), and are
+        # compared in half the time.
         gradient, output = gradient.view(torch.int16), output.view(torch.int16)
     masked: Tensor = _aten.threshold_backward(gradient, output, 0)
     return masked.view(dtype)

@@ -34,7 +34,7 @@ class Plan:
     """How one level is worked on.
 
     Attributes:
-        side: longest side of a tile in pixels; `LARGEST_SIDE` means the whole picture at once.
+        side: of a tile, about, in pixels (see `tiles_of`); `LARGEST_SIDE` means the whole picture.
         keep_content: whether the content's feature maps are kept.
         history: how many past steps L-BFGS may remember.
         peak: bytes that this is expected to take, at the most.

@@ -66,7 +66,8 @@ class Objective:
             variation; the style is not.
         settings: where weights and normalisation come from.
         content: what the picture is to show.
-        side: longest side in pixels of the part of a picture that is worked on at a time.
+        side: of the part of a picture that is worked on at a time, about, in pixels; see
+            `tiles_of`.
         areas: the parts of the picture that have a style.
     """
 
@@ -150,6 +151,7 @@ class Objective:
             else:
                 gradient = torch.zeros_like(picture) if gradient is None else gradient
                 tile.add_window(gradient, part)
+            del features, contributions, part  # before the next tile's
         assert gradient is not None
         if weight := self.settings.weights.total_variation:
             terms["total_variation"] = add_total_variation(
@@ -360,12 +362,15 @@ def _with_styles(
         tile: whose window it is.
         pixels: the layer's stride.
         from_above: (1, C, h, w), changed; None for zeros.
+
+    Returns:
+        (1, C, h, w); None where nothing is added to nothing.
     """
     beside = tile.beside(seen, pixels) if derivatives else ()
     kept = [0.0 if from_above is None else from_above[place].clone() for place in beside]
     total = from_above
     for mask, by_sums in derivatives:
-        total = pull_back(seen, *by_sums, tile.seen(mask, pixels), onto=total)
+        total = pull_back(seen, *by_sums, tile.counts_in_window(mask, pixels), onto=total)
     for place, values in zip(beside, kept, strict=True):
         assert total is not None
         total[place] = values

@@ -13,7 +13,6 @@ NaN or infinite, is taken back instead of followed.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from typing import Protocol
@@ -28,7 +27,7 @@ from impasto.settings import Settings
 _RETREATS = 20
 
 SMOOTHING = (0.75, 0.5)
-"""Exponent of `smoothed` at the two coarsest levels; 0, plain L-BFGS, at all others."""
+"""Exponent of `Smoothing` at the two coarsest levels; 0, plain L-BFGS, at all others."""
 
 
 class PixelOptimizer(Protocol):
@@ -122,21 +121,21 @@ class LBFGS:
     book: near a minimum of a style loss a full step is nearly always right, and an evaluation is
     all the cost.
 
-    The initial inverse Hessian is not a multiple of the identity but of `smoothed`: style losses
+    The initial inverse Hessian is not a multiple of the identity but of `Smoothing`: style losses
     are stiff in fine detail and slack in large forms, which plain L-BFGS finds out one pair at a
     time. At finer levels the large forms are there already, and this would hold the detail back.
 
     Args:
         step_size: factor of the quasi-Newton step, usually 1.
         history: how many past steps are remembered; each takes two pictures of memory.
-        smoothing: exponent of `smoothed`; 0 is plain L-BFGS.
+        smoothing: exponent of `Smoothing`; 0 is plain L-BFGS.
     """
 
     def __init__(
         self, step_size: float = 1.0, history: int = 20, smoothing: float = SMOOTHING[0]
     ) -> None:
         self.smoothing = smoothing
-        self._smooth = functools.partial(smoothed, exponent=smoothing)
+        self._smooth = Smoothing(smoothing)
         self.accepted: Tensor | None = None
         self.converged = False
         self._step_size = step_size
@@ -206,32 +205,32 @@ class LBFGS:
         return torch.add(self.accepted, self._direction, alpha=self._step_size)
 
 
-def smoothed(picture: Tensor, exponent: float) -> Tensor:
-    """``picture`` (1, 3, H, W) with every frequency f divided by f^exponent; a copy unless 0.
+class Smoothing:
+    """Divides every frequency f of a picture (1, 3, H, W) by f^exponent; a copy unless that is 0.
 
     A linear map, symmetric and positive. Frequencies are in periods per pixel, the mean has that
     of one period per long side. ``benchmarks/schedule.py`` compares exponents.
     """
-    if not exponent:
-        return picture
-    height, width = picture.shape[2:]
-    factor = _factor(height, width, exponent, picture.dtype, picture.device)
-    result = torch.empty_like(picture)
-    for channel in range(picture.shape[1]):  # one after the other, to need little memory
-        waves = torch.fft.rfft2(picture[0, channel]).mul_(factor)
-        result[0, channel] = torch.fft.irfft2(waves, s=(height, width))
-    return result
 
+    def __init__(self, exponent: float) -> None:
+        self._exponent = exponent
+        self._factor: Tensor | None = None
 
-@functools.lru_cache(maxsize=1)
-def _factor(
-    height: int, width: int, exponent: float, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """f^-exponent for the waves (height, width // 2 + 1) of a channel."""
-    rows = torch.fft.fftfreq(height, dtype=dtype, device=device)
-    columns = torch.fft.rfftfreq(width, dtype=dtype, device=device)
-    frequency = torch.hypot(rows[:, None], columns).clamp_min_(1 / max(height, width))
-    return frequency.pow_(-exponent)
+    def __call__(self, picture: Tensor) -> Tensor:
+        """The smoothed picture; all pictures are of one size."""
+        if not self._exponent:
+            return picture
+        height, width = picture.shape[2:]
+        if self._factor is None:
+            rows = torch.fft.fftfreq(height, dtype=picture.dtype, device=picture.device)
+            columns = torch.fft.rfftfreq(width, dtype=picture.dtype, device=picture.device)
+            frequency = torch.hypot(rows[:, None], columns).clamp_min_(1 / max(height, width))
+            self._factor = frequency.pow_(-self._exponent)
+        result = torch.empty_like(picture)
+        for channel in range(picture.shape[1]):  # one after the other, to need little memory
+            waves = torch.fft.rfft2(picture[0, channel]).mul_(self._factor)
+            result[0, channel] = torch.fft.irfft2(waves, s=(height, width))
+        return result
 
 
 def make_optimizer(settings: Settings, history: int, level: int = 0) -> PixelOptimizer:

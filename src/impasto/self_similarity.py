@@ -17,7 +17,7 @@ from impasto.pyramid import Size
 MOST_POSITIONS = 1024
 """How many positions of a layer are compared, each with every other."""
 
-_MOST_EACH = 64
+_MOST_EACH = 4
 """How many positions of a layer one that is compared may stand for, at full weight."""
 
 _FACTOR = 7.0
@@ -122,12 +122,12 @@ def positions(size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
 def weight_on(size: Size) -> float:
     """Factor of the loss on a large map, of which it compares few positions.
 
-    The gradient of a whole cell comes together in one position. Where that stands for thousands,
-    it leaves a speck: pictures of 4096 and 8192 pixels had them. Their levels begin with what the
-    coarser ones have found, and hardly need this loss.
+    The gradient of a whole cell comes together in the one position that is compared. Where that
+    stands for many, it leaves a patch of another colour, and a speck where it stands for thousands
+    (docs/decisions/0011-self-similarity.md). Levels so large begin with what the coarser ones have
+    found, and hardly need this loss.
 
     Args:
         size: height and width of the layer's feature map.
     """
-    compared = len(positions(size, torch.device("cpu"))[0])
-    return min(1.0, _MOST_EACH * compared / (size[0] * size[1]))
+    return min(1.0, _MOST_EACH * MOST_POSITIONS / (size[0] * size[1]))

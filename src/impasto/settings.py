@@ -158,7 +158,8 @@ class Settings(BaseModel):
         default={"features": 0.8, "self-similarity": 0.5}, min_length=1
     )
     """What of the content is matched: its feature maps, or their self-similarity, which of its
-    places are alike; or a sum, each with a weight: features self-similarity=0.5."""
+    places are alike; or a sum, each with a weight: features self-similarity=0.5. On maps of more
+    than 4096 places, as in large pictures, self-similarity counts less."""
 
     style_margin: Annotated[float, STYLE.rarely] = Field(0.02, ge=0, le=0.4, allow_inf_nan=False)
     """Share of the style left out along each edge, where photographs show canvas and frame."""

@@ -101,10 +101,10 @@ class Tile:
             mask: (1, 1, H, W) of the picture, 0..1; None, as the result, for 1 everywhere.
             stride: as for `owned`.
         """
-        seen = self.seen(mask, stride)
-        return None if seen is None else self.owned(seen, stride)
+        counts = self.counts_in_window(mask, stride)
+        return None if counts is None else self.owned(counts, stride)
 
-    def seen(self, mask: Tensor | None, stride: int) -> Tensor | None:
+    def counts_in_window(self, mask: Tensor | None, stride: int) -> Tensor | None:
         """As `counts`, for all positions of the window."""
         if mask is None:
             return None
@@ -121,7 +121,9 @@ def tiles_of(
 
     Args:
         size: height and width of the picture.
-        side: how long the owned parts are on average, in pixels, at most; no less than a grid.
+        side: how long the owned parts are to be, in pixels. Windows are at most two grids longer
+            than this, or than a grid, and the halo on both sides; where such a window would be as
+            long as the picture, it is not cut.
         stride: distance of the deepest layer's positions in pixels.
         halo: how far the deepest layer sees beyond its own position, in pixels.
         periodic: whether the picture repeats; its sides are then multiples of ``stride``.
@@ -140,14 +142,15 @@ def tiles_of(
 def _spans(length: int, most: int, grid: int, halo: int) -> list[tuple[Span, Span]]:
     """Owned spans, about equally long, and windows along one side.
 
-    Every window begins on the grid, which is that of Winograd's tiles in the deepest layer: so
-    each position is computed by the same arithmetic as in the whole picture, and no rounding
-    decides otherwise about a ReLU or a pooling. The last begins there and ends with the picture,
-    which tells the length of all.
+    Every window begins on the grid, which is that of Winograd's tiles in the deepest layer: so by
+    Winograd each position is computed by the same arithmetic as in the whole picture, and no
+    rounding decides otherwise about a ReLU or a pooling. The last begins there and ends with the
+    picture, which tells the length of all. What lies between the halos of one window has to reach
+    the next window's.
     """
     count = -(-length // most)
     needed = -(-(length + 2 * halo * (count - 1)) // count)
-    steps = max(0, length - needed) // grid  # of the grid, from the first window to the last
+    steps = max(0, length - needed) // grid  # on the grid, from the first window to the last
     while steps and -(-steps // (count - 1)) * grid > length - steps * grid - 2 * halo:
         steps -= 1
     count = min(count, steps + 1)
