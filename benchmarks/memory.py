@@ -28,7 +28,8 @@ step.image.save(sys.argv[8], overwrite=True)
 plan = step.run.plans[-1]
 print(json.dumps({
     "width": step.size[1], "height": step.size[0], "side": plan.side if plan.tiled else 0,
-    "keeps_content": plan.keep_content, "history": plan.history, "planned_mib": plan.peak / 2**20,
+    "keeps_content": plan.keep_content, "history": plan.history,
+    "planned_mib": max(level.peak for level in step.run.plans) / 2**20,
     "peak_mib": peak_resident_mib(), "step_seconds": seconds / (step.iterations - 1),
 }))
 """

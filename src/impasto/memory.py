@@ -20,7 +20,7 @@ from impasto.tiles import tiles_of
 _FIXED = 640 * 1000**2  # interpreter, libraries, network
 _PICTURE = 12  # bytes per pixel of a float32 picture
 _PICTURES = 8  # content, picture, the one before, their gradients, direction, and room to work
-_SPACE = 2.75  # bytes taken per byte of feature maps kept: gradients and what convolutions need
+_SPACE = 3  # bytes taken per byte of feature maps kept: gradients and what convolutions need
 _INDICES = 240  # bytes per pixel for the winners of max pooling
 _TARGETS = 600  # bytes per pixel of feature maps that style losses make and keep
 _ROWS = 700 * 1000**2  # and of the style's features that they look at, sorted or compared
