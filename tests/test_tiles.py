@@ -16,12 +16,16 @@ from impasto import losses
 from impasto.encoder import Encoder, min_size
 from impasto.objective import Evaluation, Objective, StyleTarget
 from impasto.settings import Normalization, Padding, Pooling, Settings
-from impasto.tiles import tiles_of
+from impasto.tiles import Tile, tiles_of
 from impasto.weights import Weights
 from impasto.winograd import TILE
 
 STRIDES = (1, 2, 4, 8, 16)
 WHOLE = 65_536
+
+
+def window_sizes(tiles: tuple[Tile, ...]) -> set[tuple[int, int]]:
+    return {(tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0]) for tile in tiles}
 
 
 @hypothesis_settings(max_examples=150, deadline=None)
@@ -68,7 +72,7 @@ def test_windows_lie_in_the_picture_and_on_the_grid(
             assert window[0] <= max(0, own[0] - halo)
             assert window[1] >= min(length, own[1] + halo)
             assert window[1] - window[0] <= max(side, grid) + 2 * (halo + stride + grid)
-    sizes = {(tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0]) for tile in tiles}
+    sizes = window_sizes(tiles)
     assert len(sizes) == 1  # each finds room in the memory that the one before has left
     assert (len(tiles) == 1) == (sizes == {size})
     assert len(tiles) == 1 or max(size) > max(side, grid)
@@ -95,7 +99,7 @@ def test_windows_of_a_picture_that_repeats_go_on_beyond_its_border(
             whole = window == (0, length)
             assert whole or (window[0] <= own[0] - halo and window[1] >= own[1] + halo)
     assert (pixels == 1).all()
-    sizes = {(tile.rows[1] - tile.rows[0], tile.columns[1] - tile.columns[0]) for tile in tiles}
+    sizes = window_sizes(tiles)
     assert len(sizes) == 1
 
 

@@ -117,7 +117,7 @@ def tiles_of(
     """Cuts a picture into tiles, row by row, whose windows are all of one size.
 
     Feature maps of one size fit into the memory that those of the tile before have left; others
-    would need new memory for each tile, and to be given that takes a quarter of the time.
+    would need new memory for each tile, and to be given that takes a third of the time.
 
     Args:
         size: height and width of the picture.
@@ -133,9 +133,9 @@ def tiles_of(
     rows, columns = (spans(length, max(side, grid), grid, _up(halo, stride)) for length in size)
     whole = len(rows) == len(columns) == 1
     return tuple(
-        Tile(across, along, own_rows, own_columns, whole)
-        for own_rows, across in rows
-        for own_columns, along in columns
+        Tile(seen_rows, seen_columns, own_rows, own_columns, whole)
+        for own_rows, seen_rows in rows
+        for own_columns, seen_columns in columns
     )
 
 
