@@ -4,7 +4,9 @@ import pytest
 import torch
 from reference import doubled, reference_features
 from torch import Tensor
+from torch.nn import functional
 
+from impasto.conventions import InputConvention
 from impasto.convolution import Border
 from impasto.encoder import Contribution, Encoder, min_size
 from impasto.errors import SettingsError
@@ -59,6 +61,30 @@ def test_odd_sizes_lose_no_row_or_column(tiny: Weights) -> None:
     changed[..., -1, -1] = 1.0
     again = Encoder(tiny).forward(changed, ["relu2_1"])
     assert not torch.equal(seen["relu2_1"][..., -1, -1], again["relu2_1"][..., -1, -1])
+
+
+@pytest.mark.parametrize("size", [(8, 10), (7, 9), (6, 9), (9, 6), (2, 2), (4, 16390), (4, 16380)])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_poolings_give_the_gradient_to_the_first_of_the_greatest(
+    dtype: torch.dtype, size: tuple[int, int]
+) -> None:
+    """A network that changes nothing, and a picture of a few values, many alike in one window."""
+    nothing = torch.zeros(3, 3, 3, 3)
+    nothing[:, :, 1, 1] = torch.eye(3)
+    kernels = dict.fromkeys(("conv1_1", "conv2_1"), nothing)
+    plain = InputConvention("plain", "RGB", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    network = Weights(kernels, dict.fromkeys(kernels, torch.zeros(3)), plain, "", "", "")
+    encoder = Encoder(network, dtype=dtype)
+    generator = torch.Generator().manual_seed(0)
+    picture = (torch.randint(-2, 4, (1, 3, *size), generator=generator) / 4).requires_grad_()
+    pooled = functional.max_pool2d(picture.relu(), 2, ceil_mode=True)
+    own = torch.randn(pooled.shape, generator=generator).to(torch.bfloat16)
+    (gradient,) = torch.autograd.grad((functional.relu(pooled) * own).sum(), picture)
+
+    features = encoder.forward(picture.detach(), ["relu2_1"])
+    assert torch.equal(features["relu2_1"].float(), pooled)
+    pulled = encoder.pullback(features, {"relu2_1": adding(own.to(dtype))})
+    assert torch.equal(pulled, gradient)
 
 
 def test_replicated_edges_draw_no_frame(vgg: Weights) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
+import pytest
 import torch
 from torch import Tensor
 
-from impasto.history import History, dot
+from impasto.history import History, Slope, dot
 
 SHAPE = (1, 3, 7, 6)
+
+Smooth = Callable[[Tensor], Tensor]
 
 
 def smooth(picture: Tensor) -> Tensor:
@@ -17,14 +21,22 @@ def smooth(picture: Tensor) -> Tensor:
     return picture + picture.mean()
 
 
-def book(pairs: list[tuple[Tensor, Tensor]], gradient: Tensor) -> Tensor:
+def unchanged(picture: Tensor) -> Tensor:
+    return picture
+
+
+def at(gradient: Tensor, by: Smooth = smooth) -> Slope:
+    return Slope(gradient, by(gradient))
+
+
+def book(pairs: list[tuple[Tensor, Tensor]], gradient: Tensor, by: Smooth = smooth) -> Tensor:
     """Nocedal and Wright 2006, algorithm 7.4."""
     q, shares = gradient.clone(), []
     for moved, changed in reversed(pairs):
         shares.append((moved * q).sum() / (moved * changed).sum())
         q -= shares[-1] * changed
     moved, changed = pairs[-1]
-    r = smooth(q) * (moved * changed).sum() / (changed * smooth(changed)).sum()
+    r = by(q) * (moved * changed).sum() / (changed * by(changed)).sum()
     for (moved, changed), share in zip(pairs, reversed(shares), strict=True):
         r += (share - (changed * r).sum() / (moved * changed).sum()) * moved
     return -r
@@ -38,14 +50,15 @@ def walk(steps: int) -> list[tuple[Tensor, Tensor]]:
     return [(x, (-scales if number == 5 else scales) * x) for number, x in enumerate(places)]
 
 
-def test_the_direction_is_that_of_the_two_loop_recursion() -> None:
-    """While it fills, when the oldest make place, and where a pair was left out."""
-    history, way = History(4, smooth), walk(12)
+@pytest.mark.parametrize("by", [smooth, unchanged])
+def test_the_direction_is_that_of_the_two_loop_recursion(by: Smooth) -> None:
+    """While it fills, when the oldest make place, and where a step was left out."""
+    history, way = History(4), walk(12)
     history.make_room(way[0][0])
     pairs: list[tuple[Tensor, Tensor]] = []
     left_out = 0
     for (before, gradient_before), (pixels, gradient) in itertools.pairwise(way):
-        history.add(pixels, before, gradient, gradient_before)
+        history.add(pixels, before, at(gradient, by), at(gradient_before, by))
         moved, changed = pixels - before, gradient - gradient_before
         pairs = pairs[-3:] if len(pairs) == 4 else pairs
         if (moved * changed).sum() > 0:
@@ -53,35 +66,36 @@ def test_the_direction_is_that_of_the_two_loop_recursion() -> None:
         else:
             left_out += 1
         assert len(history) == len(pairs)
-        torch.testing.assert_close(history.descent(gradient), book(pairs, gradient))
+        direction = history.descent(at(gradient, by))
+        torch.testing.assert_close(direction, book(pairs, gradient, by))
     assert left_out
 
 
 def test_a_restored_history_goes_on_bit_for_bit() -> None:
     way = walk(12)
     for broken in (1, 3, 7, 8):
-        unbroken, resumed = History(4, smooth), History(4, smooth)
+        unbroken, resumed = History(4), History(4)
         unbroken.make_room(way[0][0])
         for number, ((before, first), (pixels, gradient)) in enumerate(itertools.pairwise(way)):
             if number == broken:
                 resumed.restore({k: v.clone() for k, v in unbroken.state().items()}, pixels)
             for history in (unbroken, resumed)[: 1 + (number >= broken)]:
-                history.add(pixels, before, gradient, first)
-            expected = unbroken.descent(gradient)
+                history.add(pixels, before, at(gradient), at(first))
+            expected = unbroken.descent(at(gradient))
             if number >= broken:
-                assert torch.equal(resumed.descent(gradient), expected)
+                assert torch.equal(resumed.descent(at(gradient)), expected)
 
 
 def test_a_shorter_history_takes_the_latest_pairs() -> None:
     way = walk(12)
-    long, short = History(4, smooth), History(2, smooth)
+    long, short = History(4), History(2)
     long.make_room(way[0][0])
     for (before, first), (pixels, gradient) in itertools.pairwise(way):
-        long.add(pixels, before, gradient, first)
-        long.descent(gradient)
+        long.add(pixels, before, at(gradient), at(first))
+        long.descent(at(gradient))
     short.restore(long.state(), pixels)
     latest = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(way[-3:])]
-    torch.testing.assert_close(short.descent(gradient), book(latest, gradient))
+    torch.testing.assert_close(short.descent(at(gradient)), book(latest, gradient))
 
 
 def test_long_products_do_not_drift() -> None:

@@ -27,7 +27,7 @@ _aten = torch.ops.aten
 Contribution = Callable[[Tensor | None], Tensor]
 """Adds a layer's own gradient to the gradient (1, C, h, w) from above, or None where there is none.
 
-The result may be what was given, changed in place."""
+The result may be what was given, changed in place; the pull-back changes it further."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,12 @@ class Encoder:
         self._padding = padding
         self._dtype = dtype
         convention = weights.convention
-        self._reverse = convention.channels == "BGR"
-        shape = (1, 3, 1, 1)
-        mean = torch.tensor(convention.mean, dtype=torch.float32, device=device).view(shape)
-        std = torch.tensor(convention.std, dtype=torch.float32, device=device).view(shape)
-        self._scale, self._offset = convention.scale / std, mean / std
+        mean = torch.tensor(convention.mean, dtype=torch.float32, device=device)
+        std = torch.tensor(convention.std, dtype=torch.float32, device=device)
+        if convention.channels == "BGR":  # so are the first kernel's: see _stages
+            mean, std = mean.flip(0), std.flip(0)
+        scale, offset = convention.scale / std, mean / std
+        self._scale, self._offset = scale.view(1, 3, 1, 1), offset.view(1, 3, 1, 1)
         self._device = torch.device(device)
         self._stages = _stages(weights, self._device, dtype)
 
@@ -188,8 +189,7 @@ class Encoder:
         if gradient is None:
             return torch.zeros_like(way[0], dtype=torch.float32)
         wide = torch.promote_types(gradient.dtype, torch.float32)
-        gradient = gradient.contiguous().to(wide) * self._scale
-        return gradient.flip(1) if self._reverse else gradient
+        return gradient.contiguous().to(wide).mul_(self._scale)
 
     def halo(self, layers: Iterable[str]) -> int:
         """How many pixels the layers see beyond the square of pixels that a position stands for."""
@@ -224,8 +224,7 @@ class Encoder:
         return max((depths[_convolution_of(layer)] for layer in wanted), default=0)
 
     def _normalized(self, picture: Tensor) -> Tensor:
-        x = picture.flip(1) if self._reverse else picture
-        x = x * self._scale - self._offset
+        x = (picture * self._scale).sub_(self._offset)
         return x.to(self._dtype).contiguous(memory_format=torch.channels_last)
 
     def _pool(
@@ -234,10 +233,14 @@ class Encoder:
         if self._pooling == "avg":
             return functional.avg_pool2d(x, 2, ceil_mode=True)
         size = list(x.shape[2:])
+        if pair := _pairs_of_rows_fit(x):
+            # As integers, bfloat16 above zero has the same order, and is compared in less time.
+            # 16 bits count only so many places, so every two rows are pooled as a map of their own.
+            x = _stacked(x, 2).view(torch.int16)
         x, indices = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
         if winners is not None:
             winners[name] = indices, size
-        return x
+        return _stacked(x.view(self._dtype), size[0] // 2) if pair else x
 
     def _unpool(
         self, gradient: Tensor, x: Tensor, winners: tuple[Tensor, list[int]] | None
@@ -246,8 +249,14 @@ class Encoder:
         if winners is not None:
             if gradient.device.type == "mps":  # channels-last poolings abort there (pytorch#175190)
                 gradient, winners = gradient.contiguous(), (winners[0].contiguous(), winners[1])
-            before: Tensor = _aten.max_unpool2d(gradient, *winners)
-            return before
+            indices, (height, width) = winners
+            maps = len(indices)
+            if maps == 1:
+                before: Tensor = _aten.max_unpool2d(gradient, indices, [height, width])
+                return before
+            gradient = _stacked(gradient, 1)
+            before = _aten.max_unpool2d(gradient, indices, [height // maps, width])
+            return _stacked(before, height)
         # The divisor of a window cut off by the border is the number of cells it has left.
         before = _aten.avg_pool2d_backward(gradient, x, [2, 2], [2, 2], [0, 0], True, True, None)
         return before
@@ -277,14 +286,31 @@ def _check_names(convolutions: Iterable[str], layers: Iterable[str]) -> None:
 
 
 def _masked(gradient: Tensor, output: Tensor) -> Tensor:
-    """Gradient before a ReLU, from that after it and the ReLU's output."""
+    """Gradient before a ReLU, in the place of that after it, from the ReLU's output."""
     dtype = gradient.dtype
     if dtype == torch.bfloat16 and gradient.device.type == "cpu":
         # As integers they have the same signs (but for NaN, which the loss shows, too), and are
         # compared in half the time.
         gradient, output = gradient.view(torch.int16), output.view(torch.int16)
-    masked: Tensor = _aten.threshold_backward(gradient, output, 0)
-    return masked.view(dtype)
+    _aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
+    return gradient.view(dtype)
+
+
+def _pairs_of_rows_fit(x: Tensor) -> bool:
+    """Whether the pooling of a map, which a ReLU made, may be that of 16-bit integers."""
+    height, width = x.shape[2:]
+    fits = height % 2 == 0 and height > 2 and 2 * width <= torch.iinfo(torch.int16).max
+    return x.dtype == torch.bfloat16 and x.device.type == "cpu" and fits
+
+
+def _stacked(maps: Tensor, height: int) -> Tensor:
+    """Channels-last maps (n, C, h, w) cut or put together to some height: (n h / height, C, ...).
+
+    A view, where the memory has no gaps.
+    """
+    channels, width = maps.shape[1], maps.shape[3]
+    rows = maps.permute(0, 2, 3, 1).reshape(-1, height, width, channels)
+    return rows.permute(0, 3, 1, 2)
 
 
 def _relu(convolution: str) -> str:
@@ -300,6 +326,8 @@ def _stages(
 ) -> tuple[Convolution | _Pool, ...]:
     stages: list[Convolution | _Pool] = []
     for name, kernel in weights.kernels.items():
+        if not stages and weights.convention.channels == "BGR":
+            kernel = kernel.flip(1)  # pictures come as RGB
         if stages and _block(stages[-1].name) != _block(name):
             stages.append(_Pool(f"pool{_block(stages[-1].name)}_0"))
         bias = weights.biases[name].to(device, dtype)

@@ -1,14 +1,16 @@
 """What L-BFGS remembers: past steps, and the direction that follows from them.
 
-The two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) goes through the remembered pairs
+The two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) goes through the remembered steps
 one by one, ten passes over a picture for each. Here the products of all of them with one picture
 are taken together, as a matrix product, and the recursion runs on the numbers, as in Chen, Wang and
-Zhou, Large-scale L-BFGS using MapReduce, 2014: four passes for each pair.
+Zhou, Large-scale L-BFGS using MapReduce, 2014: four passes for each step. The initial inverse
+Hessian is linear, so that what it makes of each gradient is all that it is needed for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,17 +21,29 @@ _CHUNK = 1 << 14
 """Values whose products are added up in float32: one long sum would drift."""
 
 
+@dataclass(frozen=True)
+class Slope:
+    """The gradient at a picture, and what the initial inverse Hessian makes of it.
+
+    Attributes:
+        gradient: (1, 3, H, W).
+        smoothed: alike, times the initial inverse Hessian but for its scale: a linear map of
+            pictures, symmetric and positive. The gradient itself where that is the identity.
+    """
+
+    gradient: Tensor
+    smoothed: Tensor
+
+
 class History:
-    """The last steps, as pairs of how far pixels (s) and gradient (y) went.
+    """The last steps: how far pixels (s), gradient (y) and smoothed gradient (z) went.
 
     Args:
         most: how many are remembered; each takes two pictures of memory.
-        smooth: the initial inverse Hessian but for its scale: a linear map of pictures, symmetric
-            and positive.
     """
 
-    def __init__(self, most: int, smooth: Callable[[Tensor], Tensor]) -> None:
-        self._most, self._smooth = most, smooth
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.forget()
 
     def __len__(self) -> int:
@@ -37,16 +51,15 @@ class History:
 
     def forget(self) -> None:
         """Begins anew."""
-        self._order: list[int] = []  # places of the pairs, oldest first
+        self._order: list[int] = []  # places of the steps, oldest first
         self._used = 0  # places below this were written to
-        self._fresh: int | None = None  # place of a pair whose column of products is missing
-        self._scale = 1.0  # of the initial inverse Hessian, as it fits the latest step
-        self._room: Tensor | None = None
-        # s_i . y_j, for the pairs i no younger than j
-        self._products = torch.zeros(self._most, self._most, dtype=torch.float64)
+        self._fresh: tuple[int, Tensor] | None = None  # a place whose products are missing, its y
+        self._room: Tensor | None = None  # of every s, and of every z
+        # s_i . y_j, for the steps i no younger than j; and z_i . y_j, for all
+        self._products = torch.zeros(2, self._most, self._most, dtype=torch.float64)
 
     def make_room(self, like: Tensor) -> None:
-        """For all pairs at once: made one by one, they would lie scattered over free memory.
+        """For all steps at once: made one by one, they would lie scattered over free memory.
 
         Args:
             like: a picture (1, 3, H, W) of the size to come.
@@ -54,67 +67,68 @@ class History:
         self.forget()  # lets go of the old room first
         self._room = like.new_empty(2, self._most, *_rows(like).shape)
 
-    def add(
-        self, pixels: Tensor, before: Tensor, gradient: Tensor, gradient_before: Tensor
-    ) -> None:
+    def add(self, pixels: Tensor, before: Tensor, slope: Slope, slope_before: Slope) -> None:
         """Remembers a step, in the place of the oldest where there is none left.
 
-        Only a pair with positive curvature keeps the approximate Hessian positive definite; others
+        Only a step with positive curvature keeps the approximate Hessian positive definite; others
         are left out.
 
         Args:
             pixels: (1, 3, H, W), where it led to.
             before: alike, where it came from.
-            gradient: alike, at ``pixels``.
-            gradient_before: alike, at ``before``.
+            slope: at ``pixels``.
+            slope_before: at ``before``.
         """
         assert self._room is not None
         full = len(self._order) == self._most
         free = set(range(self._most)) - set(self._order)
         place = self._order.pop(0) if full else min(free)
         self._used = max(self._used, place + 1)
-        moved = torch.sub(_rows(pixels), _rows(before), out=self._room[0, place])
-        changed = torch.sub(_rows(gradient), _rows(gradient_before), out=self._room[1, place])
-        curvature = dot(moved, changed)
-        if curvature > 1e-10 * dot(changed, changed):
-            self._scale = curvature / dot(
-                changed, _rows(self._smooth(changed.view(gradient.shape)))
-            )
+        moved, smoothed = self._room[:, place]
+        torch.sub(_rows(pixels), _rows(before), out=moved)
+        changed = torch.sub(_rows(slope.smoothed), _rows(slope_before.smoothed), out=smoothed)
+        if slope.smoothed is not slope.gradient:
+            changed = _rows(slope.gradient) - _rows(slope_before.gradient)
+        if dot(moved, changed) > 1e-10 * dot(changed, changed):
             self._order.append(place)
-            self._products[place, place] = curvature
-            self._fresh = place
+            self._fresh = place, changed
 
-    def descent(self, gradient: Tensor) -> Tensor:
-        """The quasi-Newton direction downhill, (1, 3, H, W); there must be a pair."""
+    def descent(self, slope: Slope) -> Tensor:
+        """The quasi-Newton direction downhill, (1, 3, H, W); there must be a step.
+
+        Args:
+            slope: at the picture where the last step led to.
+        """
         assert self._room is not None
-        moved, changed = self._room[:, : self._used].unbind()
-        of_moved = -self._with_gradient(moved, _rows(gradient)).numpy()  # s_i . q at the start
-        products = self._products[: self._used, : self._used].numpy()
+        moved, smoothed = self._room[:, : self._used]
+        of_moved, of_smoothed = self._with_gradient(slope.gradient)  # s_i . g, z_i . g
+        along, among = (part[: self._used, : self._used].numpy() for part in self._products)
         shares, back = np.zeros(self._used), np.zeros(self._used)
         for place in reversed(self._order):
-            later = products[place] @ shares
-            shares[place] = (of_moved[place] - later) / products[place, place]
-        direction = _combined(changed, shares).view_as(gradient).add_(gradient).neg_()
-        direction = self._smooth(direction).mul_(self._scale)
-        of_changed = _dots(changed, _rows(direction)[None])[:, 0].numpy()
+            later = along[place] @ shares
+            shares[place] = (of_moved[place] - later) / along[place, place]
+        newest = self._order[-1]
+        scale = along[newest, newest] / among[newest, newest]  # as it fits the latest step
+        of_changed = scale * (of_smoothed - among @ shares)  # y_i . r, after the first loop
         for place in self._order:
-            earlier = products[:, place] @ back
-            inverse = (of_changed[place] + earlier) / products[place, place]
-            back[place] = shares[place] - inverse
-        return direction.add_(_combined(moved, back).view_as(gradient))
+            earlier = along[:, place] @ back
+            back[place] = shares[place] - (of_changed[place] + earlier) / along[place, place]
+        start = slope.smoothed.reshape(1, -1)
+        direction = torch.addmm(start, *_factors(moved, -back), beta=-float(scale))
+        direction.addmm_(*_factors(smoothed, scale * shares))
+        return direction.view_as(slope.gradient)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next direction depends on; numbers as float64."""
         tensors = {
             "products": self._products.clone(),
             "places": torch.tensor([*self._order, self._used], dtype=torch.float64),
-            "scale": torch.tensor(self._scale, dtype=torch.float64),
         }
         if self._room is not None:
             for index, place in enumerate(self._order):
                 tensors |= {
                     f"moved{index}": self._room[0, place],
-                    f"changed{index}": self._room[1, place],
+                    f"smoothed{index}": self._room[1, place],
                 }
         return tensors
 
@@ -122,36 +136,42 @@ class History:
         """Takes up where the history left off whose `state` this is.
 
         Args:
-            state: of one that remembers as many; of a longer one, the latest pairs are taken.
+            state: of one that remembers as many; of a longer one, the latest steps are taken.
             like: see `make_room`.
         """
         self.make_room(like)
         assert self._room is not None
         *order, self._used = (int(place) for place in state["places"])
         products, first = state["products"], max(0, len(order) - self._most)
-        if len(products) == self._most:
+        if products.shape == self._products.shape:
             self._order, self._products = order, products.clone()
         else:
             kept = order[first:]
             self._order, self._used = list(range(len(kept))), len(kept)
-            self._products[: len(kept), : len(kept)] = products[kept][:, kept]
-        self._scale = float(state["scale"])
+            self._products[:, : len(kept), : len(kept)] = products[:, kept][:, :, kept]
         self._room[:, : self._used] = 0  # what is left out may be anything else
         for index, place in enumerate(self._order, start=first):
             self._room[0, place].copy_(state[f"moved{index}"])
-            self._room[1, place].copy_(state[f"changed{index}"])
+            self._room[1, place].copy_(state[f"smoothed{index}"])
 
-    def _with_gradient(self, moved: Tensor, gradient: Tensor) -> Tensor:
-        """(k,): all s_i . gradient; on the way the products of a new pair, to read s_i once."""
-        if self._fresh is None:
-            return _dots(moved, gradient[None])[:, 0]
+    def _with_gradient(self, gradient: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(k,) each: all s_i . gradient and z_i . gradient.
+
+        On the way the products of a new step's y, to read every s_i and z_i once.
+        """
         assert self._room is not None
-        both = torch.stack((gradient, self._room[1, self._fresh]))
-        by_gradient, column = _dots(moved, both).unbind(1)
-        column[self._fresh] = self._products[self._fresh, self._fresh]
-        self._products[: self._used, self._fresh] = column
-        self._fresh = None
-        return by_gradient
+        others, fresh = _rows(gradient)[None], self._fresh
+        if fresh is not None:
+            others = torch.stack((others[0], fresh[1]))
+        found = [_dots(part, others) for part in self._room[:, : self._used]]
+        if fresh is not None:
+            place = fresh[0]
+            for products, new in zip(self._products, found, strict=True):
+                products[: self._used, place] = new[:, 1]
+            self._products[1, place, : self._used] = found[1][:, 1]  # as the map is symmetric
+            self._fresh = None
+        of_moved, of_smoothed = (new[:, 0].numpy() for new in found)
+        return of_moved, of_smoothed
 
 
 def dot(x: Tensor, y: Tensor) -> float:
@@ -175,7 +195,7 @@ def _dots(some: Tensor, others: Tensor) -> Tensor:
     return torch.bmm(left, right).cpu().double().sum(0)
 
 
-def _combined(pictures: Tensor, shares: NDArray[np.float64]) -> Tensor:
-    """(rows, width): the sum of (k, rows, width), each times its share."""
+def _factors(pictures: Tensor, shares: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+    """(1, k) and (k, n), whose product is the sum of (k, rows, width), each times its share."""
     weights = torch.from_numpy(shares).to(pictures.dtype).to(pictures.device)
-    return (weights[None] @ pictures.reshape(len(pictures), -1)).view(pictures.shape[1:])
+    return weights[None], pictures.reshape(len(pictures), -1)

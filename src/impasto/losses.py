@@ -127,15 +127,13 @@ def add_total_variation(
         for band, dimension in ((across, 3), (down, 2)):
             difference = picture[:, :, band].diff(dim=dimension)
             value += factor * squares(difference, along=3)
-            difference.mul_(2 * factor)
-            part = gradient[:, :, band]
-            part.narrow(dimension, 1, difference.shape[dimension]).add_(difference)
-            part.narrow(dimension, 0, difference.shape[dimension]).sub_(difference)
+            part, length = gradient[:, :, band], difference.shape[dimension]
+            part.narrow(dimension, 1, length).add_(difference, alpha=2 * factor)
+            part.narrow(dimension, 0, length).sub_(difference, alpha=2 * factor)
     for dimension in (2, 3) if periodic else ():
         last = picture.shape[dimension] - 1
         difference = picture.narrow(dimension, 0, 1) - picture.narrow(dimension, last, 1)
         value += factor * squares(difference, along=3)
-        difference.mul_(2 * factor)
-        gradient.narrow(dimension, 0, 1).add_(difference)
-        gradient.narrow(dimension, last, 1).sub_(difference)
+        gradient.narrow(dimension, 0, 1).add_(difference, alpha=2 * factor)
+        gradient.narrow(dimension, last, 1).sub_(difference, alpha=2 * factor)
     return value

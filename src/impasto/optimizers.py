@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import DivergenceError
-from impasto.history import History, dot
+from impasto.history import History, Slope, dot
 from impasto.settings import Settings
 
 _RETREATS = 20
@@ -139,9 +139,9 @@ class LBFGS:
         self.accepted: Tensor | None = None
         self.converged = False
         self._step_size = step_size
-        self._history = History(history, self._smooth)
+        self._history = History(history)
         self._best = math.inf
-        self._gradient: Tensor | None = None
+        self._slope: Slope | None = None
         self._direction: Tensor | None = None
         self._retreats = 0
 
@@ -151,21 +151,22 @@ class LBFGS:
         if not finite or loss > 1.1 * self._best:
             return self._retreat(finite=finite)
         self._direction = None
-        if self.accepted is None or self._gradient is None:
+        slope = Slope(gradient, self._smooth(gradient))
+        if self.accepted is None or self._slope is None:
             self._history.make_room(pixels)
         else:
-            self._history.add(pixels, self.accepted, gradient, self._gradient)
-        self.accepted, self._gradient = pixels, gradient
+            self._history.add(pixels, self.accepted, slope, self._slope)
+        self.accepted, self._slope = pixels, slope
         self._best = min(self._best, loss)
         self._retreats = 0
-        self._direction = self._descent(gradient)
+        self._direction = self._descent(slope)
         return torch.add(pixels, self._direction, alpha=self._step_size)
 
     def state(self) -> dict[str, Tensor]:
         """See `PixelOptimizer.state`."""
         tensors = {
             "accepted": self.accepted,
-            "gradient": self._gradient,
+            "gradient": None if self._slope is None else self._slope.gradient,
             "direction": self._direction,
         }
         numbers = {"best": self._best, "retreats": self._retreats}
@@ -174,22 +175,25 @@ class LBFGS:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """See `PixelOptimizer.restore`."""
         self.accepted = state.get("accepted")
-        self._gradient, self._direction = state.get("gradient"), state.get("direction")
+        self._direction = state.get("direction")
         self._best, self._retreats = float(state["best"]), int(state["retreats"])
+        self._slope = None
         if self.accepted is not None:
+            gradient = state["gradient"]
+            self._slope = Slope(gradient, self._smooth(gradient))
             self._history.restore(state, self.accepted)
 
-    def _descent(self, gradient: Tensor) -> Tensor:
+    def _descent(self, slope: Slope) -> Tensor:
         """Before there is any history, a step of 1 of 255 on average."""
         if len(self._history):
-            return self._history.descent(gradient)
-        direction = self._smooth(gradient)
-        return direction * (-1 / 255 / direction.abs().mean().clamp_min(1e-30))
+            return self._history.descent(slope)
+        size = slope.smoothed.abs().mean().clamp_min(1e-30)
+        return slope.smoothed * (-1 / 255 / size)
 
     def _retreat(self, *, finite: bool) -> Tensor:
         """Back to the last good picture, and from there half as far."""
         self._retreats += 1
-        if self.accepted is None or self._gradient is None or self._direction is None:
+        if self.accepted is None or self._slope is None or self._direction is None:
             raise DivergenceError(_DIVERGED)
         if self._retreats > _RETREATS:
             if not finite:
@@ -198,8 +202,8 @@ class LBFGS:
             return self.accepted.clone()
         if self._retreats == 4 and len(self._history):
             # The remembered curvature does not describe this place: begin anew downhill.
-            self._history.make_room(self._gradient)
-            self._direction = self._descent(self._gradient)
+            self._history.make_room(self.accepted)
+            self._direction = self._descent(self._slope)
         else:
             self._direction.div_(2)
         return torch.add(self.accepted, self._direction, alpha=self._step_size)

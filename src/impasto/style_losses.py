@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from impasto.settings import Normalization, StyleLoss
 from impasto.statistics import Statistics, in_float64
@@ -75,7 +76,7 @@ class GramLoss:
 
     def __call__(self, picture: Statistics) -> Tensor:
         """Value, a scalar; differentiable by the picture's sums."""
-        distance = (picture.gram - self.style.gram).square().sum()
+        distance = _squared_distance(picture.gram, self.style.gram)
         if self.normalization == "scale-free":
             return distance * self._factor
         return distance * _style_factor(self.style, self.normalization, picture.count)
@@ -108,8 +109,8 @@ class CovarianceLoss:
 
     def __call__(self, picture: Statistics) -> Tensor:
         """Value, a scalar; differentiable by the picture's sums."""
-        means = (picture.mean - self.style.mean).square().sum()
-        covariances = (picture.covariance - self.style.covariance).square().sum()
+        means = _squared_distance(picture.mean, self.style.mean)
+        covariances = _squared_distance(picture.covariance, self.style.covariance)
         mean_size, covariance_size = self._sizes
         return means / mean_size + covariances / covariance_size
 
@@ -141,8 +142,8 @@ class MeanStdLoss:
 
     def __call__(self, picture: Statistics) -> Tensor:
         """Value, a scalar; differentiable by the picture's sums."""
-        means = (picture.mean - self.style.mean).square().sum()
-        deviations = (self._deviation(picture) - self._deviation(self.style)).square().sum()
+        means = _squared_distance(picture.mean, self.style.mean)
+        deviations = _squared_distance(self._deviation(picture), self._deviation(self.style))
         mean_size = self.style.mean.square().sum()
         # A flat style has hardly any deviation; its size is then judged by the mean's.
         deviation_size = self._deviation(self.style).square().sum() + 1e-4 * mean_size
@@ -180,7 +181,7 @@ class WassersteinLoss:
     def __call__(self, picture: Statistics) -> Tensor:
         """Value, a scalar; differentiable by the picture's sums."""
         seen, target = _in_float64(picture), self._target
-        means = (seen.mean - target.mean).square().sum()
+        means = _squared_distance(seen.mean, target.mean)
         covariances: Tensor = _BuresDistance.apply(  # type: ignore[no-untyped-call]
             seen.covariance, target
         )
@@ -273,6 +274,11 @@ class _BuresDistance(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         slope: Tensor = ctx.saved_tensors[0]
         return gradient * slope, None
+
+
+def _squared_distance(one: Tensor, other: Tensor) -> Tensor:
+    """|one - other|^2."""
+    return functional.mse_loss(one, other, reduction="sum")
 
 
 def _shrunk(eigenvalues: Tensor, floor: Tensor) -> Tensor:
