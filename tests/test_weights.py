@@ -129,6 +129,24 @@ def test_embedded_network_loads_in_half_a_second() -> None:
     assert min(seconds) < 0.5
 
 
+def test_layers_above_the_deepest_in_use_are_not_decoded() -> None:
+    code = """if True:
+        import tracemalloc, torch
+        from impasto.encoder import Encoder
+        from impasto.weights import load_weights
+        tracemalloc.start()  # NumPy, which decodes, tells it what it takes
+        network = load_weights()
+        encoder = Encoder(network)
+        for layer in ("relu2_2", "relu4_4"):
+            encoder.forward(torch.rand(1, 3, 16, 16), [layer])
+            print(tracemalloc.get_traced_memory()[0])
+    """
+    shallow, deep = map(int, run(["-c", code]).stdout.split())
+    values = [9 * inputs * outputs for _, inputs, outputs in LAYERS]
+    assert shallow < 1.5 * 4 * sum(values[:4])
+    assert 4 * sum(values[:12]) < deep < 4 * sum(values)
+
+
 def test_damaged_embedded_file_is_refused(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "impasto", ignore=shutil.ignore_patterns("__pycache__"))
     file = tmp_path / "impasto" / "data" / EMBEDDED.name

@@ -41,11 +41,6 @@ class Convolution:
     kernel: Tensor
     bias: Tensor
 
-    @property
-    def relu_name(self) -> str:
-        """The layer after this one's ReLU."""
-        return self.name.replace("conv", "relu")
-
     def forward(self, x: Tensor, border: Border, *, relu: bool) -> Tensor:
         """(1, in, h, w) to (1, out, h, w), channels-last, with the bias and, if asked, the ReLU."""
         large = x[0, 0].numel() >= _LARGE and len(self.bias) >= _WIDE

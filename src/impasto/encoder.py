@@ -31,11 +31,6 @@ The result may be what was given, changed in place; the pull-back changes it fur
 
 
 @dataclass(frozen=True)
-class _Pool:
-    name: str
-
-
-@dataclass(frozen=True)
 class Features:
     """Feature maps of one picture, and what the pull-back needs of the way there.
 
@@ -57,7 +52,7 @@ class Encoder:
 
     Pictures go in as sRGB 0..1; the network's own channel order, range and mean are applied
     inside. Poolings round their output size up, as Caffe's do, so that no row or column of an odd
-    picture is lost. An encoder is never changed after it is made: threads may share it.
+    picture is lost. Threads may share an encoder.
 
     Args:
         weights: kernels and biases by convolution name, ``conv1_1`` first. Any number of blocks.
@@ -85,12 +80,13 @@ class Encoder:
         convention = weights.convention
         mean = torch.tensor(convention.mean, dtype=torch.float32, device=device)
         std = torch.tensor(convention.std, dtype=torch.float32, device=device)
-        if convention.channels == "BGR":  # so are the first kernel's: see _stages
+        if convention.channels == "BGR":  # so are the first kernel's: see _convolution
             mean, std = mean.flip(0), std.flip(0)
         scale, offset = convention.scale / std, mean / std
         self._scale, self._offset = scale.view(1, 3, 1, 1), offset.view(1, 3, 1, 1)
         self._device = torch.device(device)
-        self._stages = _stages(weights, self._device, dtype)
+        self._stages = _stages(weights)
+        self._convolutions: dict[str, Convolution] = {}
 
     @property
     def key(self) -> Hashable:
@@ -129,21 +125,21 @@ class Encoder:
         x = self._normalized(picture)
         way = [x]
         before = ""
-        for stage in self._stages[: self._depth_of(wanted)]:
-            if isinstance(stage, _Pool):
+        for name in self._stages[: self._depth_of(wanted)]:
+            if _is_pool(name):
                 if keep and self._pooling == "max" and not {before, _relu(before)} & wanted:
                     way[-1] = x.new_empty(0)  # the winners say all that the way back needs
-                x = self._pool(x, stage.name, winners if keep else None)
-            elif stage.name in wanted:
-                maps[stage.name] = stage.forward(x, self._padding, relu=False)
-                x = maps[stage.name].relu()
+                x = self._pool(x, name, winners if keep else None)
+            elif name in wanted:
+                maps[name] = self._convolution(name).forward(x, self._padding, relu=False)
+                x = maps[name].relu()
             else:
-                x = stage.forward(x, self._padding, relu=True)
-            if _relu(stage.name) in wanted:
-                maps[_relu(stage.name)] = x
+                x = self._convolution(name).forward(x, self._padding, relu=True)
+            if _relu(name) in wanted:
+                maps[_relu(name)] = x
             if keep:
                 way.append(x)
-            before = stage.name
+            before = name
         return Features(maps, way, winners)
 
     def pullback(self, features: Features, contributions: Mapping[str, Contribution]) -> Tensor:
@@ -163,29 +159,27 @@ class Encoder:
         gradient: Tensor | None = None
         masked = False  # whether the next ReLU's mask was applied already
         way = features._way
-        for stage in reversed(self._stages[: len(way) - 1]):
+        for name in reversed(self._stages[: len(way) - 1]):
             output = way.pop()
-            if isinstance(stage, _Pool):
+            if _is_pool(name):
                 masked = self._pooling == "max"
                 if gradient is not None:
                     if masked:  # a winner is positive where the pooled value is: a quarter to do
                         gradient = _masked(gradient, output)
-                    gradient = self._unpool(
-                        gradient, way[-1], features._winners.pop(stage.name, None)
-                    )
+                    gradient = self._unpool(gradient, way[-1], features._winners.pop(name, None))
                 continue
-            if stage.relu_name in contributions:
-                gradient, masked = contributions[stage.relu_name](gradient), False
+            if _relu(name) in contributions:
+                gradient, masked = contributions[_relu(name)](gradient), False
             if gradient is not None and not masked:
                 gradient = _masked(gradient, output)
             masked = False
-            if stage.name in contributions:
-                gradient = contributions[stage.name](gradient)
-            for layer in (stage.relu_name, stage.name):
+            if name in contributions:
+                gradient = contributions[name](gradient)
+            for layer in (_relu(name), name):
                 features.maps.pop(layer, None)
             del output
             if gradient is not None:
-                gradient = stage.back(gradient, self._padding)
+                gradient = self._convolution(name).back(gradient, self._padding)
         if gradient is None:
             return torch.zeros_like(way[0], dtype=torch.float32)
         wide = torch.promote_types(gradient.dtype, torch.float32)
@@ -194,34 +188,45 @@ class Encoder:
     def halo(self, layers: Iterable[str]) -> int:
         """How many pixels the layers see beyond the square of pixels that a position stands for."""
         stages = self._stages[: self._depth_of(set(layers))]
-        return sum(stride(stage.name) for stage in stages if isinstance(stage, Convolution))
+        return sum(stride(name) for name in stages if not _is_pool(name))
 
     def values_per_pixel(self, layers: Iterable[str]) -> float:
         """Values that the pull-back needs kept, per pixel of the picture."""
         wanted = set(layers)
         total, before, size = 3.0, "", 0.0
-        for stage in self._stages[: self._depth_of(wanted)]:
-            if isinstance(stage, Convolution):
-                before, size = stage.name, len(stage.bias) / stride(stage.name) ** 2
-            else:
+        for name in self._stages[: self._depth_of(wanted)]:
+            if _is_pool(name):
                 if self._pooling == "max" and not {before, _relu(before)} & wanted:
                     total -= size
                 size /= 4
+            else:
+                before, size = name, self.values_in([name])
             total += size
         return total
 
     def values_in(self, layers: Iterable[str]) -> float:
         """Values in the feature maps of some layers, per pixel of the picture."""
-        channels = {
-            stage.name: len(stage.bias) for stage in self._stages if isinstance(stage, Convolution)
-        }
-        return sum(channels[_convolution_of(layer)] / stride(layer) ** 2 for layer in layers)
+        biases = self._weights.biases
+        return sum(len(biases[_convolution_of(layer)]) / stride(layer) ** 2 for layer in layers)
 
     def _depth_of(self, wanted: set[str]) -> int:
         """How many stages it takes to reach every wanted layer."""
-        depths = {stage.name: depth for depth, stage in enumerate(self._stages, start=1)}
+        depths = {name: depth for depth, name in enumerate(self._stages, start=1)}
         _check_names(depths, wanted)
         return max((depths[_convolution_of(layer)] for layer in wanted), default=0)
+
+    def _convolution(self, name: str) -> Convolution:
+        """Made when it is first needed: the layers above the deepest in use take no memory."""
+        if name not in self._convolutions:
+            kernel = self._weights.kernels[name]
+            if name == self._stages[0] and self._weights.convention.channels == "BGR":
+                kernel = kernel.flip(1)  # pictures come as RGB
+            kernel, bias = (
+                part.to(self._device, self._dtype) for part in (kernel, self._weights.biases[name])
+            )
+            # Of two threads, the second takes what the first has made.
+            self._convolutions.setdefault(name, Convolution(name, kernel, bias))
+        return self._convolutions[name]
 
     def _normalized(self, picture: Tensor) -> Tensor:
         x = (picture * self._scale).sub_(self._offset)
@@ -321,18 +326,18 @@ def _convolution_of(layer: str) -> str:
     return layer.replace("relu", "conv")
 
 
-def _stages(
-    weights: Weights, device: torch.device, dtype: torch.dtype
-) -> tuple[Convolution | _Pool, ...]:
-    stages: list[Convolution | _Pool] = []
-    for name, kernel in weights.kernels.items():
-        if not stages and weights.convention.channels == "BGR":
-            kernel = kernel.flip(1)  # pictures come as RGB
-        if stages and _block(stages[-1].name) != _block(name):
-            stages.append(_Pool(f"pool{_block(stages[-1].name)}_0"))
-        bias = weights.biases[name].to(device, dtype)
-        stages.append(Convolution(name, kernel.to(device, dtype), bias))
+def _stages(weights: Weights) -> tuple[str, ...]:
+    """Names of convolutions and poolings, in order."""
+    stages: list[str] = []
+    for name in weights.biases:
+        if stages and _block(stages[-1]) != _block(name):
+            stages.append(f"pool{_block(stages[-1])}_0")
+        stages.append(name)
     return tuple(stages)
+
+
+def _is_pool(stage: str) -> bool:
+    return stage.startswith("pool")
 
 
 def _block(name: str) -> int:

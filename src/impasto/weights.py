@@ -5,11 +5,13 @@ The embedded file is the Oxford VGG-19 (Simonyan and Zisserman, arXiv:1409.1556)
 (256 float32 values) and ``NAME.bias``.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import pickle
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -69,7 +71,8 @@ class Weights:
     """A VGG-19 without its classifier. The tensors are shared: never change them in place.
 
     Attributes:
-        kernels: By layer name, float32, (out, in, 3, 3), for cross-correlation as in PyTorch.
+        kernels: By layer name, float32, (out, in, 3, 3), for cross-correlation as in PyTorch. Those
+            of the embedded network are decoded when they are first asked for.
         biases: By layer name, float32, (out,).
         convention: The input that the first layer wants.
         origin: Who made the network, as far as known.
@@ -83,6 +86,40 @@ class Weights:
     origin: str
     licence: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """A kernel as the embedded file has it: which of 256 values stands at each place."""
+
+    indices: torch.Tensor
+    table: torch.Tensor
+
+    @torch.inference_mode(False)  # it will outlive a caller's inference mode
+    def decoded(self) -> torch.Tensor:
+        # NumPy takes uint8 indices as they are; torch would need wider ones, and is slower.
+        return torch.from_numpy(np.take(self.table.numpy(), self.indices.numpy()))
+
+
+class _Kernels(Mapping[str, torch.Tensor]):
+    """Kernels by layer, each decoded once: the layers above the deepest in use take no memory."""
+
+    def __init__(self, kernels: Mapping[str, torch.Tensor | _Encoded]) -> None:
+        self._kernels = dict(kernels)
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        with self._lock:
+            kernel = self._kernels[name]
+            if isinstance(kernel, _Encoded):
+                kernel = self._kernels[name] = kernel.decoded()
+            return kernel
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kernels)
+
+    def __len__(self) -> int:
+        return len(self._kernels)
 
 
 def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
@@ -165,9 +202,7 @@ def _read(path: Path, expected_sha256: str | None = None) -> Weights:
     if expected_sha256 is None:
         _check_finite(path, kernels, biases)
     convention, origin, licence = _identify(path, metadata, kernels, biases, sha256)
-    return Weights(
-        MappingProxyType(kernels), MappingProxyType(biases), convention, origin, licence, sha256
-    )
+    return Weights(kernels, MappingProxyType(biases), convention, origin, licence, sha256)
 
 
 def _checksum(path: Path) -> str:
@@ -220,11 +255,11 @@ def _first_line(error: Exception) -> str:
 
 def _layers(
     path: Path, tensors: Mapping[str, torch.Tensor]
-) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+) -> tuple[Mapping[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Find the 16 convolutions among the tensors, whatever they are called."""
     prefix, naming = _find_network(path, tensors)
     _refuse_relatives(path, prefix, tensors)
-    kernels: dict[str, torch.Tensor] = {}
+    kernels: dict[str, torch.Tensor | _Encoded] = {}
     biases: dict[str, torch.Tensor] = {}
     missing: list[str] = []
     for (name, inputs, outputs), stem in zip(LAYERS, naming, strict=True):
@@ -233,13 +268,18 @@ def _layers(
         if kernel is None or bias is None:
             missing.append(name)
             continue
-        kernels[name] = _as_float32(path, name, kernel, (outputs, inputs, 3, 3))
+        shape = (outputs, inputs, 3, 3)
+        if isinstance(kernel, _Encoded):
+            _check_shape(path, name, kernel.indices, shape)
+            kernels[name] = kernel
+        else:
+            kernels[name] = _as_float32(path, name, kernel, shape)
         biases[name] = _as_float32(path, name, bias.clone(), (outputs,))
     if missing:
         raise WeightsError(
             f"{path} lacks {', '.join(missing)}; impasto needs all 16 convolutions of a VGG-19"
         )
-    return kernels, biases
+    return _Kernels(kernels), biases
 
 
 def _find_network(path: Path, tensors: Mapping[str, torch.Tensor]) -> tuple[str, tuple[str, ...]]:
@@ -276,7 +316,9 @@ def _refuse_relatives(path: Path, prefix: str, tensors: Mapping[str, torch.Tenso
         raise WeightsError(f"{path} is a {network}; impasto needs a VGG-19 (16 convolutions)")
 
 
-def _kernel(path: Path, stem: str, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+def _kernel(
+    path: Path, stem: str, tensors: Mapping[str, torch.Tensor]
+) -> torch.Tensor | _Encoded | None:
     if f"{stem}.weight" in tensors:
         # A copy of its own, or the whole file with its classifier would stay in memory.
         return tensors[f"{stem}.weight"].clone()
@@ -285,18 +327,21 @@ def _kernel(path: Path, stem: str, tensors: Mapping[str, torch.Tensor]) -> torch
         return None
     if indices.dtype != torch.uint8 or table.dtype != torch.float32 or table.shape != (256,):
         raise WeightsError(f"{path}: {stem} must be uint8 indices into a table of 256 float32")
-    # NumPy takes uint8 indices as they are; torch would need wider ones, and is slower.
-    return torch.from_numpy(np.take(table.numpy(), indices.numpy()))
+    return _Encoded(indices, table)
 
 
 def _as_float32(
     path: Path, name: str, tensor: torch.Tensor, shape: tuple[int, ...]
 ) -> torch.Tensor:
-    if tuple(tensor.shape) != shape:
-        raise WeightsError(f"{path}: {name} has the shape {tuple(tensor.shape)}, must be {shape}")
+    _check_shape(path, name, tensor, shape)
     if not tensor.is_floating_point() or tensor.layout != torch.strided:
         raise WeightsError(f"{path}: {name} is {tensor.dtype}, must be dense floating point")
     return tensor.detach().to(torch.float32).contiguous()
+
+
+def _check_shape(path: Path, name: str, tensor: torch.Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(tensor.shape) != shape:
+        raise WeightsError(f"{path}: {name} has the shape {tuple(tensor.shape)}, must be {shape}")
 
 
 def _check_finite(
