@@ -46,6 +46,17 @@ def test_lbfgs_solves_an_ill_conditioned_bowl() -> None:
     assert bowl(accepted(optimizer))[0] < 1e-5 * losses[0]
 
 
+@pytest.mark.parametrize(("side", "share"), [(16, 1.0), (2048, 1.0), (4096, 0.5), (8192, 0.25)])
+def test_lbfgs_begins_with_a_step_for_its_size(side: int, share: float) -> None:
+    """1 of 255 on average; on large pictures that was too far."""
+    for shape in ((1, 3, 2, side), (1, 3, side, 2)):
+        gradient = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        pixels = torch.zeros(shape)
+        there = LBFGS(smoothing=0).step(pixels, 1.0, gradient)
+        assert float(there.abs().mean()) == pytest.approx(share / 255, rel=1e-4)
+        assert (there * gradient <= 0).all()
+
+
 def test_lbfgs_agrees_with_torch_on_the_way_down() -> None:
     """As good as torch's after as many evaluations (both without a line search)."""
     ours = minimise(LBFGS(history=20), bowl, 60)

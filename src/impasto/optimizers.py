@@ -26,6 +26,9 @@ from impasto.settings import Settings
 
 _RETREATS = 20
 
+_LARGE = 2048
+"""Pixels of a long side from which on L-BFGS begins with shorter steps (docs/decisions/0007)."""
+
 SMOOTHING = (0.75, 0.5)
 """Exponent of `Smoothing` at the two coarsest levels; 0, plain L-BFGS, at all others."""
 
@@ -184,11 +187,12 @@ class LBFGS:
             self._history.restore(state, self.accepted)
 
     def _descent(self, slope: Slope) -> Tensor:
-        """Before there is any history, a step of 1 of 255 on average."""
+        """Before there is any history, a step of 1 of 255 on average, less on large pictures."""
         if len(self._history):
             return self._history.descent(slope)
+        length = min(1.0, _LARGE / max(slope.smoothed.shape)) / 255
         size = slope.smoothed.abs().mean().clamp_min(1e-30)
-        return slope.smoothed * (-1 / 255 / size)
+        return slope.smoothed * (-length / size)
 
     def _retreat(self, *, finite: bool) -> Tensor:
         """Back to the last good picture, and from there half as far."""
