@@ -313,8 +313,12 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "level beyond": (lambda file: _rewritten(file, lambda f: f.update(level=7)), "other levels"),
     "other sizes": (lambda file: _rewritten(file, lambda f: f.update(level=1)), "other levels"),
     "newer format": (
-        lambda file: _rewritten(file, lambda f: f.update(format=2, impasto="9.1")),
-        "format 2 of impasto 9.1, .* knows formats up to 1",
+        lambda file: _rewritten(file, lambda f: f.update(format=9, impasto="9.1")),
+        "format 9 of impasto 9.1, .* reads format 2; resume it with that version",
+    ),
+    "older format": (
+        lambda file: _rewritten(file, lambda f: f.update(format=1, impasto="0.0")),
+        "format 1 of impasto 0.0, .* reads format 2; resume it with that version",
     ),
     "newer setting": (
         lambda file: _rewritten(file, lambda f: f["settings"].update(brush=2)), "brush"

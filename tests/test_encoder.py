@@ -18,7 +18,7 @@ TAPS = ("conv1_1", "relu1_2", "relu2_1", "conv3_1", "conv4_2", "relu4_2", "conv5
 
 def adding(own: Tensor) -> Contribution:
     """What adds ``own`` to a layer's gradient."""
-    return lambda gradient: own if gradient is None else own + gradient
+    return lambda gradient: own.clone() if gradient is None else own + gradient
 
 
 @pytest.mark.parametrize("size", [(64, 64), (51, 77), (33, 90), (16, 17)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -71,9 +71,18 @@ def test_the_direction_is_that_of_the_two_loop_recursion(by: Smooth) -> None:
     assert left_out
 
 
+@pytest.fixture
+def dirty_memory() -> Iterator[None]:
+    """Fresh tensors begin as NaN, as memory may."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("dirty_memory")
 def test_a_restored_history_goes_on_bit_for_bit() -> None:
     way = walk(12)
-    for broken in (1, 3, 7, 8):
+    for broken in (1, 3, 5, 6, 7, 8):
         unbroken, resumed = History(4), History(4)
         unbroken.make_room(way[0][0])
         for number, ((before, first), (pixels, gradient)) in enumerate(itertools.pairwise(way)):
@@ -84,6 +93,15 @@ def test_a_restored_history_goes_on_bit_for_bit() -> None:
             expected = unbroken.descent(at(gradient))
             if number >= broken:
                 assert torch.equal(resumed.descent(at(gradient)), expected)
+
+
+def test_a_step_too_small_for_its_numbers_is_left_out() -> None:
+    """Its y . y is 0 in float32, and s . y is not."""
+    history, pixels = History(4), torch.zeros(SHAPE)
+    history.make_room(pixels)
+    gradient = torch.full(SHAPE, 1e-30)
+    history.add(pixels + 1, pixels, at(2 * gradient, unchanged), at(gradient, unchanged))
+    assert not len(history)
 
 
 def test_a_shorter_history_takes_the_latest_pairs() -> None:

@@ -147,6 +147,18 @@ def test_layers_above_the_deepest_in_use_are_not_decoded() -> None:
     assert 4 * sum(values[:12]) < deep < 4 * sum(values)
 
 
+def test_tensors_outlive_the_inference_mode_that_they_were_loaded_in() -> None:
+    code = """if True:
+        import torch
+        from impasto.weights import load_weights
+        with torch.inference_mode():
+            network = load_weights()
+            tensors = [*network.kernels.values(), *network.biases.values()]
+        print(any(tensor.is_inference() for tensor in tensors))
+    """
+    assert run(["-c", code]).stdout == "False\n"
+
+
 def test_damaged_embedded_file_is_refused(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "impasto", ignore=shutil.ignore_patterns("__pycache__"))
     file = tmp_path / "impasto" / "data" / EMBEDDED.name

@@ -222,7 +222,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Open a checkpoint and read all but its tensors.
 
     Raises:
-        CheckpointError: the file is missing, damaged, no checkpoint, or of a newer impasto.
+        CheckpointError: the file is missing, damaged, no checkpoint, or of another format.
     """
     path = Path(path)
     facts = _read_facts(path)
@@ -267,10 +267,10 @@ def _read_facts(path: Path) -> Facts:
 
 
 def _check_format(path: Path, facts: Mapping[str, Any]) -> None:
-    if facts["format"] > FORMAT:
+    if facts["format"] != FORMAT:
         raise CheckpointError(
             f"{path}: has the checkpoint format {facts['format']} of impasto "
-            f"{facts.get('impasto')}, and impasto {__version__} knows formats up to {FORMAT}; "
+            f"{facts.get('impasto')}, and impasto {__version__} reads format {FORMAT}; "
             "resume it with that version"
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from impasto.compute import Machine
+from impasto.errors import counted
 from impasto.fingerprints import (
     NO_FINGERPRINT,
     fingerprint,
@@ -22,8 +23,8 @@ from impasto.settings import Settings
 from impasto.task import Task
 from impasto.version import __version__
 
-FORMAT = 1
-"""Goes up when a reader of today could not make sense of the files of tomorrow."""
+FORMAT = 2
+"""Goes up whenever readers of before and files of now, or the reverse, no longer go together."""
 
 
 class Facts(BaseModel):
@@ -149,7 +150,7 @@ def _of_others(name: str, seen: str, known: str) -> str:
 
 
 def _machine_words(device: str, precision: str, threads: int) -> str:
-    return f"{device}, {precision}" + (f", {threads} threads" if device == "cpu" else "")
+    return f"{device}, {precision}" + (f", {counted(threads, 'thread')}" if device == "cpu" else "")
 
 
 def _words(shape: Size | None) -> str:

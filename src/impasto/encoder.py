@@ -239,7 +239,7 @@ class Encoder:
             return functional.avg_pool2d(x, 2, ceil_mode=True)
         size = list(x.shape[2:])
         if pair := _pairs_of_rows_fit(x):
-            # As integers, bfloat16 above zero has the same order, and is compared in less time.
+            # As integers, bfloat16 from zero on has the same order, and is compared in less time.
             # 16 bits count only so many places, so every two rows are pooled as a map of their own.
             x = _stacked(x, 2).view(torch.int16)
         x, indices = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
@@ -294,8 +294,7 @@ def _masked(gradient: Tensor, output: Tensor) -> Tensor:
     """Gradient before a ReLU, in the place of that after it, from the ReLU's output."""
     dtype = gradient.dtype
     if dtype == torch.bfloat16 and gradient.device.type == "cpu":
-        # As integers they have the same signs (but for NaN, which the loss shows, too), and are
-        # compared in half the time.
+        # As integers they have the same signs, but for NaN, and are compared in half the time.
         gradient, output = gradient.view(torch.int16), output.view(torch.int16)
     _aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
     return gradient.view(dtype)

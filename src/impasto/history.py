@@ -89,7 +89,7 @@ class History:
         changed = torch.sub(_rows(slope.smoothed), _rows(slope_before.smoothed), out=smoothed)
         if slope.smoothed is not slope.gradient:
             changed = _rows(slope.gradient) - _rows(slope_before.gradient)
-        if dot(moved, changed) > 1e-10 * dot(changed, changed):
+        if dot(moved, changed) > 1e-10 * dot(changed, changed) > 0:
             self._order.append(place)
             self._fresh = place, changed
 
@@ -149,7 +149,6 @@ class History:
             kept = order[first:]
             self._order, self._used = list(range(len(kept))), len(kept)
             self._products[:, : len(kept), : len(kept)] = products[:, kept][:, :, kept]
-        self._room[:, : self._used] = 0  # what is left out may be anything else
         for index, place in enumerate(self._order, start=first):
             self._room[0, place].copy_(state[f"moved{index}"])
             self._room[1, place].copy_(state[f"smoothed{index}"])

@@ -27,7 +27,7 @@ from impasto.settings import Settings
 _RETREATS = 20
 
 _LARGE = 2048
-"""Pixels of a long side from which on L-BFGS begins with shorter steps (docs/decisions/0007)."""
+"""Pixels of a long side above which L-BFGS begins with shorter steps (docs/decisions/0007)."""
 
 SMOOTHING = (0.75, 0.5)
 """Exponent of `Smoothing` at the two coarsest levels; 0, plain L-BFGS, at all others."""
@@ -190,7 +190,7 @@ class LBFGS:
         """Before there is any history, a step of 1 of 255 on average, less on large pictures."""
         if len(self._history):
             return self._history.descent(slope)
-        length = min(1.0, _LARGE / max(slope.smoothed.shape)) / 255
+        length = min(1.0, _LARGE / max(slope.smoothed.shape[2:])) / 255
         size = slope.smoothed.abs().mean().clamp_min(1e-30)
         return slope.smoothed * (-length / size)
 

@@ -90,12 +90,15 @@ class Weights:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """A kernel as the embedded file has it: which of 256 values stands at each place."""
+    """A kernel as the embedded file has it: which of 256 values stands at each place.
+
+    Both lie in the file, which stays mapped for as long: it may be replaced, not written over.
+    """
 
     indices: torch.Tensor
     table: torch.Tensor
 
-    @torch.inference_mode(False)  # it will outlive a caller's inference mode
+    @torch.inference_mode(False)  # as in load_weights
     def decoded(self) -> torch.Tensor:
         # NumPy takes uint8 indices as they are; torch would need wider ones, and is slower.
         return torch.from_numpy(np.take(self.table.numpy(), self.indices.numpy()))
@@ -139,7 +142,8 @@ def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
         WeightsError: The file is missing, damaged, not a VGG-19, holds values that are not
             finite, or its input convention cannot be told.
     """
-    return _load_embedded() if path is None else _read(Path(path))
+    with torch.inference_mode(False):  # the tensors outlive a caller's inference mode
+        return _load_embedded() if path is None else _read(Path(path))
 
 
 def describe_weights(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
@@ -237,6 +241,8 @@ def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
             f"{path} is no safetensors file, and as a pickle it is damaged or holds more than "
             "tensors, which impasto never runs; save the network's state_dict() as safetensors"
         ) from error
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged pickle raises errors of any kind
         raise WeightsError(
             f"{path} is neither a safetensors file nor a PyTorch state dict, or it is damaged"
