@@ -114,18 +114,20 @@ class Content:
             return self.maps[number] if self.maps else {}
         return _owned(self.encoder, self.picture, tile, self.features)
 
-    def gradient(
+    def add_gradient(
         self,
+        onto: Tensor,
         layer: str,
         own: Tensor,
         target: Tensor | None,
         by_samples: Samples,
         number: int,
         terms: dict[str, Tensor],
-    ) -> Tensor:
-        """The gradient at what tile ``number`` owns of a layer; adds the terms of ``features``.
+    ) -> None:
+        """Adds the gradient at what tile ``number`` owns of a layer, and the terms of ``features``.
 
         Args:
+            onto: (1, C, h, w), added to.
             layer: one of `layers`.
             own: (1, C, h, w), the owned part of the painted picture's map.
             target: of `targets`, for the layer.
@@ -135,15 +137,11 @@ class Content:
         """
         if target is not None:
             weight, loss = self.features[layer]
-            value, gradient = loss(own, target, weight)
-            terms[f"content/{layer}"] += value
-        else:
-            gradient = torch.zeros_like(own)
+            terms[f"content/{layer}"] += loss.add_gradient(onto, own, target, weight)
         if layer in by_samples:
             rows, columns = self.places[number][layer]
-            lines = gradient[0].permute(1, 2, 0)  # a view: where the features lie side by side
-            lines[rows, columns] += by_samples[layer][number].to(gradient.dtype)
-        return gradient
+            lines = onto[0].permute(1, 2, 0)  # a view: where the features lie side by side
+            lines[rows, columns] += by_samples[layer][number].to(onto.dtype)
 
 
 def weighted(layers: Mapping[str, float], weight: float) -> dict[str, float]:

@@ -65,19 +65,21 @@ class ContentLoss:
         }
         return cls(factors[normalization]())
 
-    def __call__(
-        self, features: Tensor, target: Tensor, weight: float = 1.0
-    ) -> tuple[Tensor, Tensor]:
-        """Value (a float32 scalar) and gradient (1, C, h, w) at ``features`` (1, C, h, w).
+    def add_gradient(
+        self, onto: Tensor, features: Tensor, target: Tensor, weight: float = 1.0
+    ) -> Tensor:
+        """The weighted value, a float32 scalar; adds its gradient at the features in place.
 
         Args:
-            features: F, or a part of it.
+            onto: (1, C, h, w), added to.
+            features: F, or a part of it, (1, C, h, w).
             target: the same part of P.
-            weight: factor of both.
+            weight: factor of value and gradient.
         """
         difference = features - target
         factor = weight * self.factor
-        return factor * squares(difference), difference.mul_(2 * factor)
+        onto.add_(difference, alpha=2 * factor)
+        return factor * squares(difference)
 
 
 def squares(x: Tensor, along: int = 1, weights: Tensor | None = None) -> Tensor:

@@ -329,13 +329,9 @@ class Objective:
                     terms[f"style/{layer}"] += value
                     total = _added(total, by_features)
             if layer in self.content.layers:
-                target = targets.get(layer)
-                part = self.content.gradient(layer, own, target, by_samples, index, terms)
-                if tile.whole:
-                    total = _added(total, part)
-                else:
-                    total = torch.zeros_like(seen) if total is None else total
-                    tile.owned(total, pixels).add_(part)
+                total = torch.zeros_like(seen) if total is None else total
+                onto, target = tile.owned(total, pixels), targets.get(layer)
+                self.content.add_gradient(onto, layer, own, target, by_samples, index, terms)
             assert total is not None
             return total
 

@@ -24,7 +24,7 @@ from impasto import onednn
 FEWEST_POSITIONS = 1.0
 """A layer that sees less of a part of a picture leaves it out."""
 
-_FEWEST_ROWS, _MOST_PARTS = 512, 64
+_FEWEST_ROWS, _MOST_PARTS = 1024, 48
 
 
 @dataclass(frozen=True)
