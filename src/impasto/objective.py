@@ -327,7 +327,7 @@ class Objective:
                 for weight, style_loss in area.features.get(layer, ()):
                     value, by_features = style_loss(own, weight, tile.counts(area.mask, pixels))
                     terms[f"style/{layer}"] += value
-                    total = _added(total, by_features)
+                    total = by_features if total is None else by_features.add_(total)
             if layer in self.content.layers:
                 total = torch.zeros_like(seen) if total is None else total
                 onto, target = tile.owned(total, pixels), targets.get(layer)
@@ -371,8 +371,3 @@ def _with_styles(
         assert total is not None
         total[place] = values
     return total
-
-
-def _added(total: Tensor | None, part: Tensor) -> Tensor:
-    """Their sum, in the place of ``part``."""
-    return part if total is None else part.add_(total)
