@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from impasto.convolution import Border, Convolution
 from impasto.errors import SettingsError, nearest
+from impasto.pooling import Winners, max_pooled
 from impasto.settings import Pooling
 from impasto.weights import Weights
 
@@ -41,7 +42,7 @@ class Features:
 
     maps: dict[str, Tensor]
     _way: list[Tensor]  # the normalised picture, and what came out of each stage, where needed
-    _winners: dict[str, tuple[Tensor, list[int]]]  # of each max pooling, and its input's size
+    _winners: dict[str, Winners]  # of each max pooling
 
     def __getitem__(self, layer: str) -> Tensor:
         return self.maps[layer]
@@ -121,7 +122,7 @@ class Encoder:
         """
         wanted = set(layers)
         maps: dict[str, Tensor] = {}
-        winners: dict[str, tuple[Tensor, list[int]]] = {}
+        winners: dict[str, Winners] = {}
         x = self._normalized(picture)
         way = [x]
         before = ""
@@ -132,7 +133,7 @@ class Encoder:
                 x = self._pool(x, name, winners if keep else None)
             elif name in wanted:
                 maps[name] = self._convolution(name).forward(x, self._padding, relu=False)
-                x = maps[name].relu()
+                x = functional.threshold(maps[name], 0, 0)  # a ReLU, but never -0
             else:
                 x = self._convolution(name).forward(x, self._padding, relu=True)
             if _relu(name) in wanted:
@@ -232,38 +233,22 @@ class Encoder:
         x = (picture * self._scale).sub_(self._offset)
         return x.to(self._dtype).contiguous(memory_format=torch.channels_last)
 
-    def _pool(
-        self, x: Tensor, name: str, winners: dict[str, tuple[Tensor, list[int]]] | None
-    ) -> Tensor:
+    def _pool(self, x: Tensor, name: str, winners: dict[str, Winners] | None) -> Tensor:
         if self._pooling == "avg":
             return functional.avg_pool2d(x, 2, ceil_mode=True)
-        size = list(x.shape[2:])
-        if pair := _pairs_of_rows_fit(x):
-            # As integers, bfloat16 from zero on has the same order, and is compared in less time.
-            # 16 bits count only so many places, so every two rows are pooled as a map of their own.
-            x = _stacked(x, 2).view(torch.int16)
-        x, indices = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
+        x, found = max_pooled(x)
         if winners is not None:
-            winners[name] = indices, size
-        return _stacked(x.view(self._dtype), size[0] // 2) if pair else x
+            winners[name] = found
+        return x
 
-    def _unpool(
-        self, gradient: Tensor, x: Tensor, winners: tuple[Tensor, list[int]] | None
-    ) -> Tensor:
+    def _unpool(self, gradient: Tensor, x: Tensor, winners: Winners | None) -> Tensor:
         """Gradient at the input ``x`` of a pooling."""
         if winners is not None:
-            if gradient.device.type == "mps":  # channels-last poolings abort there (pytorch#175190)
-                gradient, winners = gradient.contiguous(), (winners[0].contiguous(), winners[1])
-            indices, (height, width) = winners
-            maps = len(indices)
-            if maps == 1:
-                before: Tensor = _aten.max_unpool2d(gradient, indices, [height, width])
-                return before
-            gradient = _stacked(gradient, 1)
-            before = _aten.max_unpool2d(gradient, indices, [height // maps, width])
-            return _stacked(before, height)
+            return winners.back(gradient)
         # The divisor of a window cut off by the border is the number of cells it has left.
-        before = _aten.avg_pool2d_backward(gradient, x, [2, 2], [2, 2], [0, 0], True, True, None)
+        before: Tensor = _aten.avg_pool2d_backward(
+            gradient, x, [2, 2], [2, 2], [0, 0], True, True, None
+        )
         return before
 
 
@@ -298,23 +283,6 @@ def _masked(gradient: Tensor, output: Tensor) -> Tensor:
         gradient, output = gradient.view(torch.int16), output.view(torch.int16)
     _aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
     return gradient.view(dtype)
-
-
-def _pairs_of_rows_fit(x: Tensor) -> bool:
-    """Whether the pooling of a map, which a ReLU made, may be that of 16-bit integers."""
-    height, width = x.shape[2:]
-    fits = height % 2 == 0 and height > 2 and 2 * width <= torch.iinfo(torch.int16).max
-    return x.dtype == torch.bfloat16 and x.device.type == "cpu" and fits
-
-
-def _stacked(maps: Tensor, height: int) -> Tensor:
-    """Channels-last maps (n, C, h, w) cut or put together to some height: (n h / height, C, ...).
-
-    A view, where the memory has no gaps.
-    """
-    channels, width = maps.shape[1], maps.shape[3]
-    rows = maps.permute(0, 2, 3, 1).reshape(-1, height, width, channels)
-    return rows.permute(0, 3, 1, 2)
 
 
 def _relu(convolution: str) -> str:
