@@ -53,8 +53,10 @@ class History:
         """Begins anew."""
         self._order: list[int] = []  # places of the steps, oldest first
         self._used = 0  # places below this were written to
-        self._fresh: tuple[int, Tensor] | None = None  # a place whose products are missing, its y
-        self._room: Tensor | None = None  # of every s, and of every z
+        self._seen: NDArray[np.float64] | None = None  # s_i . g, z_i . g: (k, 2), g the latest
+        self._fresh: tuple[int, NDArray[np.float64]] | None = None  # place and s . y, z . y of a
+        # step whose products with the others are missing
+        self._room: Tensor | None = None  # of every s with its z
         # s_i . y_j, for the steps i no younger than j; and z_i . y_j, for all
         self._products = torch.zeros(2, self._most, self._most, dtype=torch.float64)
 
@@ -65,7 +67,7 @@ class History:
             like: a picture (1, 3, H, W) of the size to come.
         """
         self.forget()  # lets go of the old room first
-        self._room = like.new_empty(2, self._most, *_rows(like).shape)
+        self._room = like.new_empty(self._most, 2, *_rows(like).shape)
 
     def add(self, pixels: Tensor, before: Tensor, slope: Slope, slope_before: Slope) -> None:
         """Remembers a step, in the place of the oldest where there is none left.
@@ -77,21 +79,24 @@ class History:
             pixels: (1, 3, H, W), where it led to.
             before: alike, where it came from.
             slope: at ``pixels``.
-            slope_before: at ``before``.
+            slope_before: at ``before``; the last that `descent` was asked for.
         """
         assert self._room is not None
+        if self._order and self._seen is None:
+            self._seen = self._along(slope_before.gradient)
         full = len(self._order) == self._most
         free = set(range(self._most)) - set(self._order)
         place = self._order.pop(0) if full else min(free)
         self._used = max(self._used, place + 1)
-        moved, smoothed = self._room[:, place]
+        moved, smoothed = self._room[place]
         torch.sub(_rows(pixels), _rows(before), out=moved)
         changed = torch.sub(_rows(slope.smoothed), _rows(slope_before.smoothed), out=smoothed)
         if slope.smoothed is not slope.gradient:
             changed = _rows(slope.gradient) - _rows(slope_before.gradient)
-        if dot(moved, changed) > 1e-10 * dot(changed, changed) > 0:
+        own = _dots(self._room[place], changed)
+        if own[0] > 1e-10 * dot(changed, changed) > 0:
             self._order.append(place)
-            self._fresh = place, changed
+            self._fresh = place, own
 
     def descent(self, slope: Slope) -> Tensor:
         """The quasi-Newton direction downhill, (1, 3, H, W); there must be a step.
@@ -100,8 +105,9 @@ class History:
             slope: at the picture where the last step led to.
         """
         assert self._room is not None
-        moved, smoothed = self._room[:, : self._used]
-        of_moved, of_smoothed = self._with_gradient(slope.gradient)  # s_i . g, z_i . g
+        seen = self._along(slope.gradient)
+        self._complete(seen)
+        of_moved, of_smoothed = seen.T
         along, among = (part[: self._used, : self._used].numpy() for part in self._products)
         shares, back = np.zeros(self._used), np.zeros(self._used)
         for place in reversed(self._order):
@@ -113,9 +119,11 @@ class History:
         for place in self._order:
             earlier = along[:, place] @ back
             back[place] = shares[place] - (of_changed[place] + earlier) / along[place, place]
+        shared = np.stack((-back, scale * shares), axis=1)
+        weights = torch.from_numpy(shared).to(slope.gradient).view(1, -1)
+        pictures = self._room[: self._used].view(weights.shape[1], -1)
         start = slope.smoothed.reshape(1, -1)
-        direction = torch.addmm(start, *_factors(moved, -back), beta=-float(scale))
-        direction.addmm_(*_factors(smoothed, scale * shares))
+        direction = torch.addmm(start, weights, pictures, beta=-float(scale))
         return direction.view_as(slope.gradient)
 
     def state(self) -> dict[str, Tensor]:
@@ -127,8 +135,8 @@ class History:
         if self._room is not None:
             for index, place in enumerate(self._order):
                 tensors |= {
-                    f"moved{index}": self._room[0, place],
-                    f"smoothed{index}": self._room[1, place],
+                    f"moved{index}": self._room[place, 0],
+                    f"smoothed{index}": self._room[place, 1],
                 }
         return tensors
 
@@ -150,32 +158,37 @@ class History:
             self._order, self._used = list(range(len(kept))), len(kept)
             self._products[:, : len(kept), : len(kept)] = products[:, kept][:, :, kept]
         for index, place in enumerate(self._order, start=first):
-            self._room[0, place].copy_(state[f"moved{index}"])
-            self._room[1, place].copy_(state[f"smoothed{index}"])
+            self._room[place, 0].copy_(state[f"moved{index}"])
+            self._room[place, 1].copy_(state[f"smoothed{index}"])
 
-    def _with_gradient(self, gradient: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(k,) each: all s_i . gradient and z_i . gradient.
-
-        On the way the products of a new step's y, to read every s_i and z_i once.
-        """
+    def _along(self, gradient: Tensor) -> NDArray[np.float64]:
+        """(k, 2): every s_i . gradient and z_i . gradient."""
         assert self._room is not None
-        others, fresh = _rows(gradient)[None], self._fresh
-        if fresh is not None:
-            others = torch.stack((others[0], fresh[1]))
-        found = [_dots(part, others) for part in self._room[:, : self._used]]
-        if fresh is not None:
-            place = fresh[0]
-            for products, new in zip(self._products, found, strict=True):
-                products[: self._used, place] = new[:, 1]
-            self._products[1, place, : self._used] = found[1][:, 1]  # as the map is symmetric
+        return _dots(self._room[: self._used].flatten(0, 1), _rows(gradient)).reshape(-1, 2)
+
+    def _complete(self, seen: NDArray[np.float64]) -> None:
+        """The products of a new step's y with the others: what they changed by since the last.
+
+        Args:
+            seen: what `_along` says of the latest gradient.
+        """
+        if self._fresh is not None:
+            place, own = self._fresh
+            new = seen.copy()
+            if self._seen is not None:
+                new[: len(self._seen)] -= self._seen
+            new[place] = own
+            of_moved, of_smoothed = torch.from_numpy(new.T)
+            self._products[0, : self._used, place] = of_moved
+            self._products[1, : self._used, place] = of_smoothed
+            self._products[1, place, : self._used] = of_smoothed  # as the map is symmetric
             self._fresh = None
-        of_moved, of_smoothed = (new[:, 0].numpy() for new in found)
-        return of_moved, of_smoothed
+        self._seen = seen
 
 
 def dot(x: Tensor, y: Tensor) -> float:
     """Sum of the products of two pictures, of any equal shapes that end in rows."""
-    return float(_dots(_rows(x)[None], _rows(y)[None]))
+    return float(_dots(_rows(x)[None], _rows(y))[0])
 
 
 def _rows(picture: Tensor) -> Tensor:
@@ -183,18 +196,12 @@ def _rows(picture: Tensor) -> Tensor:
     return picture.reshape(-1, picture.shape[-1])
 
 
-def _dots(some: Tensor, others: Tensor) -> Tensor:
-    """(k, n), float64, on the processor: products of (k, rows, width) with (n, rows, width)."""
-    rows, width = some.shape[1:]
+def _dots(some: Tensor, other: Tensor) -> NDArray[np.float64]:
+    """(k,): products of each of (k, rows, width) with (rows, width)."""
+    rows, width = other.shape
     fitting = max(1, _CHUNK // width)
     together = max(count for count in range(1, min(rows, fitting) + 1) if rows % count == 0)
     chunks = rows // together, together * width
-    left = some.reshape(len(some), *chunks).transpose(0, 1)
-    right = others.reshape(len(others), *chunks).permute(1, 2, 0)
-    return torch.bmm(left, right).cpu().double().sum(0)
-
-
-def _factors(pictures: Tensor, shares: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
-    """(1, k) and (k, n), whose product is the sum of (k, rows, width), each times its share."""
-    weights = torch.from_numpy(shares).to(pictures.dtype).to(pictures.device)
-    return weights[None], pictures.reshape(len(pictures), -1)
+    right = some.reshape(len(some), *chunks).permute(1, 2, 0)
+    products = torch.bmm(other.reshape(chunks[0], 1, chunks[1]), right)
+    return products.cpu().double().sum(0)[0].numpy()
