@@ -111,16 +111,21 @@ def style_terms(
     """
     derivatives: list[tuple[Tensor | None, Derivatives]] = []
     for area, own in zip(areas, sums, strict=True):
+        values: dict[str, Tensor] = {}
+        leaves: list[Tensor] = []
+        with torch.enable_grad():  # autograd only sees the C x C sums
+            for layer, (weight, loss) in area.losses.items():
+                picture = own[layer]
+                if picture.count < FEWEST_POSITIONS:
+                    continue  # at this level of the pyramid the layer hardly sees the area
+                leaves += picture.sum.requires_grad_(), picture.product.requires_grad_()
+                values[layer] = weight * loss(Statistics(picture.count, *leaves[-2:]))
         by_layer: dict[str, tuple[Tensor, Tensor]] = {}
-        for layer, (weight, loss) in area.losses.items():
-            picture = own[layer]
-            if picture.count < FEWEST_POSITIONS:
-                continue  # at this level of the pyramid the layer hardly sees the area
-            with torch.enable_grad():  # autograd only sees the C x C sums
-                leaves = picture.sum.requires_grad_(), picture.product.requires_grad_()
-                value = weight * loss(Statistics(picture.count, *leaves))
-                d_sum, d_product = torch.autograd.grad(value, leaves, materialize_grads=True)
-            by_layer[layer] = d_sum, d_product
+        if values:
+            found = torch.autograd.grad(tuple(values.values()), leaves, materialize_grads=True)
+            pairs = zip(found[::2], found[1::2], strict=True)
+            by_layer = dict(zip(values, pairs, strict=True))
+        for layer, value in values.items():
             name = f"style/{layer}"
             terms[name] = terms[name] + value.detach() if name in terms else value.detach()
         derivatives.append((area.mask, by_layer))
