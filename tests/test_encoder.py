@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
 from reference import doubled, reference_features
@@ -85,6 +87,27 @@ def test_poolings_give_the_gradient_to_the_first_of_the_greatest(
     assert torch.equal(features["relu2_1"].float(), pooled)
     pulled = encoder.pullback(features, {"relu2_1": adding(own.to(dtype))})
     assert torch.equal(pulled, gradient)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("size", [(64, 96), (63, 95)])
+def test_maps_stay_channels_last(size: tuple[int, int], dtype: torch.dtype, vgg: Weights) -> None:
+    """A map that is so in all but the stride of its only picture is copied by what comes next."""
+    encoder = Encoder(vgg, dtype=dtype)
+    features = encoder.forward(torch.rand(1, 3, *size), ["relu2_2", "relu3_1", "conv3_2"])
+    seen = [map_ for map_ in (*features.maps.values(), *features._way) if map_.numel()]
+
+    def own(layer: str, from_above: Tensor | None) -> Tensor:
+        if from_above is None:
+            return torch.ones_like(features[layer])
+        seen.append(from_above)
+        return from_above.clone()
+
+    encoder.pullback(features, {layer: functools.partial(own, layer) for layer in features.maps})
+    assert len(seen) == 3 + 8 + 2
+    for map_ in seen:
+        padded = functional.pad(map_, (1, 1, 1, 1), mode="replicate")
+        assert padded.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_replicated_edges_draw_no_frame(vgg: Weights) -> None:

@@ -101,7 +101,7 @@ def by_autograd(
     x = x.double().requires_grad_()
     mode = "constant" if border == "zeros" else border
     padded = functional.pad(x, (1, 1, 1, 1), mode=mode)
-    before = functional.conv2d(padded, convolution.kernel.double(), convolution.bias.double())
+    before = functional.conv2d(padded, convolution.kernel().double(), convolution.bias.double())
     (back,) = torch.autograd.grad(before, x, gradient.double())
     return (before.relu() if relu else before).detach(), back
 
@@ -119,8 +119,8 @@ def test_a_convolution_is_the_same_either_way(
 ) -> None:
     monkeypatch.setattr(winograd, "_FEWEST_TILES", fewest_tiles)
     kernel = random_kernel(64, 128)
-    assert winograd.pays(kernel, *size) == (fewest_tiles == 1)
-    convolution = Convolution("conv2_1", kernel, noise(128, seed=2))
+    assert winograd.pays(64, 128, *size) == (fewest_tiles == 1)
+    convolution = Convolution(lambda: kernel, noise(128, seed=2), 64)
     x, gradient = noise(1, 64, *size, seed=6), noise(1, 128, *size, seed=7)
     inputs = x.clone(), gradient.clone()
     expected, expected_back = by_autograd(convolution, x, gradient, border, relu=relu)
@@ -131,7 +131,7 @@ def test_a_convolution_is_the_same_either_way(
 
 
 def test_small_maps_and_few_channels_are_convolved_directly() -> None:
-    assert winograd.pays(random_kernel(64, 128), 9, 8)
-    assert not winograd.pays(random_kernel(64, 128), 4, 12)
-    assert not winograd.pays(random_kernel(64, 64), 64, 64)
-    assert not winograd.pays(random_kernel(3, 256), 64, 64)
+    assert winograd.pays(64, 128, 9, 8)
+    assert not winograd.pays(64, 128, 4, 12)
+    assert not winograd.pays(64, 64, 64, 64)
+    assert not winograd.pays(3, 256, 64, 64)

@@ -9,6 +9,7 @@ everything else        the library that PyTorch calls (cuDNN, MPS)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -32,20 +33,21 @@ class Convolution:
     """A 3x3 convolution that keeps the size of its input.
 
     Attributes:
-        name: such as ``conv4_2``.
-        kernel: (out, in, 3, 3), for cross-correlation.
-        bias: (out,).
+        kernel: gives (out, in, 3, 3), for cross-correlation. What is made of it is kept, it is not.
+        bias: (out,), of the kernel's number format and in its place.
+        inputs: input channels.
     """
 
-    name: str
-    kernel: Tensor
+    kernel: Callable[[], Tensor]
     bias: Tensor
+    inputs: int
 
     def forward(self, x: Tensor, border: Border, *, relu: bool) -> Tensor:
         """(1, in, h, w) to (1, out, h, w), channels-last, with the bias and, if asked, the ReLU."""
         large = x[0, 0].numel() >= _LARGE and len(self.bias) >= _WIDE
-        if border != "zeros" and large and self._by_onednn:
-            return self._with_rim(x, border, "relu" if relu else "none")
+        then = "relu" if relu else "none"
+        if border != "zeros" and large and self._packed:
+            return self._with_rim(x, border, then)
         around = 1
         if border == "replicate":
             x, around = functional.pad(x, (1, 1, 1, 1), mode="replicate"), 0
@@ -54,9 +56,8 @@ class Convolution:
         if self._by_winograd(x.shape[2] - 2 + 2 * around, x.shape[3] - 2 + 2 * around):
             padded = functional.pad(x, (1, 1, 1, 1)) if around else x
             y = winograd.convolve(padded, self._transformed, self.bias)
-        elif self._by_onednn:
-            then = "relu" if relu else "none"
-            return onednn.convolve(x, self._packed, self.bias, around, then)
+        elif self._packed:
+            return onednn.convolve(x, self._packed.there, self.bias, around, then)
         else:
             y = functional.conv2d(x, self._laid_out, self.bias, padding=around)
         return y.relu_() if relu else y
@@ -65,14 +66,14 @@ class Convolution:
         """Gradient at the input (1, in, h, w), from that at the output before the ReLU."""
         if self._by_winograd(*gradient.shape[2:]):
             return _folded(winograd.convolve_back(gradient, self._transformed), border)
-        if not self._by_onednn:
+        if not self._packed:
             if border == "zeros":
                 return functional.conv2d(gradient, self._flipped, padding=1)
             return _folded(functional.conv2d(gradient, self._flipped, padding=2), border)
         if border != "zeros" and gradient[0, 0].numel() < _LARGE:
-            rim = onednn.convolve(gradient, self._packed_flipped, None, 2, "none")
+            rim = onednn.convolve(gradient, self._packed.back, None, 2, "none")
             return _folded(rim, border)
-        inner = onednn.convolve(gradient, self._packed_flipped, None, 1, "none")
+        inner = onednn.convolve(gradient, self._packed.back, None, 1, "none")
         if border != "zeros":
             self._add_rim(inner, gradient, border)
         return inner
@@ -83,9 +84,10 @@ class Convolution:
         A copy of the map with a rim around it costs time, and oneDNN takes twice to three times as
         long for some of the widths that come of it.
         """
-        y = onednn.convolve(x, self._packed, self.bias, 1, then)
+        assert self._packed is not None
+        y = onednn.convolve(x, self._packed.there, self.bias, 1, then)
         for into, strips in zip((y, y.transpose(2, 3)), _strips(x, border), strict=True):
-            ends = onednn.convolve(strips, self._packed, self.bias, 0, then)
+            ends = onednn.convolve(strips, self._packed.there, self.bias, 0, then)
             into[0, :, 0], into[0, :, -1] = ends.view(2, len(self.bias), -1)
         return y
 
@@ -110,48 +112,27 @@ class Convolution:
         _add_ends(into.transpose(0, 1), beside)
 
     def _by_winograd(self, height: int, width: int) -> bool:
-        plain = self.kernel.dtype == torch.float32 and self.kernel.device.type == "cpu"
-        return plain and winograd.pays(self.kernel, height, width)
+        plain = self.bias.dtype == torch.float32 and self.bias.device.type == "cpu"
+        return plain and winograd.pays(self.inputs, len(self.bias), height, width)
 
     @cached_property
-    def _by_onednn(self) -> bool:
-        """Whether PyTorch's entrance to oneDNN is there and works."""
-        if self.kernel.dtype != torch.bfloat16 or self.kernel.device.type != "cpu":
-            return False
-        there, back = (
-            torch.linspace(-1, 1, 16 * channels).to(self.kernel.dtype).view(1, 4, 4, channels)
-            for channels in (self.kernel.shape[1], len(self.bias))
-        )
-        x, y = there.permute(0, 3, 1, 2), back.permute(0, 3, 1, 2)
-        wanted = functional.conv2d(x, self.kernel, self.bias, padding=1).relu_().float()
-        wanted_back = functional.conv2d(y, self._flipped, padding=1).float()
-        return onednn.works(
-            lambda: onednn.convolve(x, self._packed, self.bias, 1, "relu"), wanted
-        ) and onednn.works(
-            lambda: onednn.convolve(y, self._packed_flipped, None, 1, "none"), wanted_back
-        )
+    def _packed(self) -> _Packed | None:
+        """For PyTorch's entrance to oneDNN, where that is there and works."""
+        if self.bias.dtype != torch.bfloat16 or self.bias.device.type != "cpu":
+            return None
+        return _Packed.of(self.kernel(), self.bias)
 
     @cached_property
     def _transformed(self) -> Tensor:
-        return winograd.transformed(self.kernel)
+        return winograd.transformed(self.kernel())
 
     @cached_property
     def _laid_out(self) -> Tensor:
-        return self.kernel.contiguous(memory_format=torch.channels_last)
+        return self.kernel().contiguous(memory_format=torch.channels_last)
 
     @cached_property
     def _flipped(self) -> Tensor:
-        """(in, out, 3, 3): the kernel of the way back."""
-        flipped = self.kernel.flip(2, 3).transpose(0, 1)
-        return flipped.contiguous(memory_format=torch.channels_last)
-
-    @cached_property
-    def _packed(self) -> Tensor:
-        return onednn.packed(self.kernel)
-
-    @cached_property
-    def _packed_flipped(self) -> Tensor:
-        return onednn.packed(self._flipped)
+        return _flipped(self.kernel())
 
     @cached_property
     def _kernel_ends(self) -> tuple[Tensor, Tensor]:
@@ -159,11 +140,44 @@ class Convolution:
 
         The first and the last row above and below, the first and the last column beside.
         """
-        across = torch.stack((self.kernel[:, :, 0], self.kernel[:, :, 2])).flip(3)
-        down = torch.stack((self.kernel[..., 0], self.kernel[..., 2])).flip(3)
+        kernel = self.kernel()
+        across = torch.stack((kernel[:, :, 0], kernel[:, :, 2])).flip(3)
+        down = torch.stack((kernel[..., 0], kernel[..., 2])).flip(3)
         ends = (part.permute(0, 3, 1, 2).flatten(1, 2).contiguous() for part in (across, down))
         first, second = ends
         return first, second
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A kernel laid out for oneDNN, for both ways."""
+
+    there: Tensor
+    back: Tensor
+
+    @classmethod
+    def of(cls, kernel: Tensor, bias: Tensor) -> _Packed | None:
+        """None where a trial with small maps fails."""
+        flipped = _flipped(kernel)
+        x, y = (
+            torch.linspace(-1, 1, 16 * channels).to(kernel.dtype).view(1, 4, 4, channels)
+            for channels in (kernel.shape[1], len(kernel))
+        )
+        x, y = x.permute(0, 3, 1, 2), y.permute(0, 3, 1, 2)
+        wanted = functional.conv2d(x, kernel, bias, padding=1).relu_().float()
+        wanted_back = functional.conv2d(y, flipped, padding=1).float()
+        try:
+            found = cls(onednn.packed(kernel), onednn.packed(flipped))
+        except onednn.FAILURES:
+            return None
+        works = onednn.works(lambda: onednn.convolve(x, found.there, bias, 1, "relu"), wanted)
+        works &= onednn.works(lambda: onednn.convolve(y, found.back, None, 1, "none"), wanted_back)
+        return found if works else None
+
+
+def _flipped(kernel: Tensor) -> Tensor:
+    """(in, out, 3, 3): the kernel of the way back."""
+    return kernel.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 def _strips(x: Tensor, border: Border) -> tuple[Tensor, Tensor]:

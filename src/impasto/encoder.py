@@ -9,6 +9,7 @@ computed or kept.
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -219,15 +220,22 @@ class Encoder:
     def _convolution(self, name: str) -> Convolution:
         """Made when it is first needed: the layers above the deepest in use take no memory."""
         if name not in self._convolutions:
-            kernel = self._weights.kernels[name]
-            if name == self._stages[0] and self._weights.convention.channels == "BGR":
-                kernel = kernel.flip(1)  # pictures come as RGB
-            kernel, bias = (
-                part.to(self._device, self._dtype) for part in (kernel, self._weights.biases[name])
+            biases = self._weights.biases
+            names = list(biases)
+            before = names.index(name) - 1
+            made = Convolution(
+                functools.partial(self._kernel, name),
+                biases[name].to(self._device, self._dtype),
+                len(biases[names[before]]) if before >= 0 else 3,
             )
-            # Of two threads, the second takes what the first has made.
-            self._convolutions.setdefault(name, Convolution(name, kernel, bias))
+            self._convolutions.setdefault(name, made)  # of two threads, that of the first
         return self._convolutions[name]
+
+    def _kernel(self, name: str) -> Tensor:
+        kernel = self._weights.kernels[name]
+        if name == self._stages[0] and self._weights.convention.channels == "BGR":
+            kernel = kernel.flip(1)  # pictures come as RGB
+        return kernel.to(self._device, self._dtype)
 
     def _normalized(self, picture: Tensor) -> Tensor:
         x = (picture * self._scale).sub_(self._offset)

@@ -72,7 +72,7 @@ class Weights:
 
     Attributes:
         kernels: By layer name, float32, (out, in, 3, 3), for cross-correlation as in PyTorch. Those
-            of the embedded network are decoded when they are first asked for.
+            of the embedded network are decoded each time that they are asked for.
         biases: By layer name, float32, (out,).
         convention: The input that the first layer wants.
         origin: Who made the network, as far as known.
@@ -105,18 +105,14 @@ class _Encoded:
 
 
 class _Kernels(Mapping[str, torch.Tensor]):
-    """Kernels by layer, each decoded once: the layers above the deepest in use take no memory."""
+    """Kernels by layer, decoded for whoever asks: none is kept beside what is made of it."""
 
     def __init__(self, kernels: Mapping[str, torch.Tensor | _Encoded]) -> None:
         self._kernels = dict(kernels)
-        self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        with self._lock:
-            kernel = self._kernels[name]
-            if isinstance(kernel, _Encoded):
-                kernel = self._kernels[name] = kernel.decoded()
-            return kernel
+        kernel = self._kernels[name]
+        return kernel.decoded() if isinstance(kernel, _Encoded) else kernel
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kernels)

@@ -76,9 +76,9 @@ def transformed(kernel: Tensor) -> Tensor:
     return (both @ kernel.permute(2, 3, 1, 0).reshape(9, -1)).view(36, *kernel.shape[1::-1])
 
 
-def pays(kernel: Tensor, height: int, width: int) -> bool:
-    """Whether this is faster than a direct convolution with ``kernel`` (out, in, 3, 3)."""
-    channels = min(kernel.shape[:2]) >= 64 and max(kernel.shape[:2]) >= _FEWEST_CHANNELS
+def pays(inputs: int, outputs: int, height: int, width: int) -> bool:
+    """Whether this is faster than a direct convolution from and to so many channels."""
+    channels = min(inputs, outputs) >= 64 and max(inputs, outputs) >= _FEWEST_CHANNELS
     return channels and _tiles(height) * _tiles(width) >= _FEWEST_TILES
 
 
@@ -104,7 +104,7 @@ def convolve(padded: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
         products = torch.bmm((_squared(_B_T) @ windows).view(36, -1, weights.shape[1]), weights)
         tile = (_squared(_A_T) @ products.view(36, -1)).view(TILE, TILE, last - first, columns, out)
         torch.add(tile.permute(2, 0, 3, 1, 4), bias, out=tiled[first:last])
-    return result[:height, :width].contiguous().permute(2, 0, 1)[None]
+    return result[None, :height, :width].contiguous().permute(0, 3, 1, 2)
 
 
 def convolve_back(gradient: Tensor, weights: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ def convolve_back(gradient: Tensor, weights: Tensor) -> Tensor:
             _WINDOW, _WINDOW, last - first, columns, channels
         )
         _add_windows(result, windows, first)
-    return result[: height + 2, : width + 2].permute(2, 0, 1)[None]
+    return result[None, : height + 2, : width + 2].permute(0, 3, 1, 2)
 
 
 def _add_windows(result: Tensor, windows: Tensor, first: int) -> None:
