@@ -65,7 +65,9 @@ def test_odd_sizes_lose_no_row_or_column(tiny: Weights) -> None:
     assert not torch.equal(seen["relu2_1"][..., -1, -1], again["relu2_1"][..., -1, -1])
 
 
-@pytest.mark.parametrize("size", [(8, 10), (7, 9), (6, 9), (9, 6), (2, 2), (1, 6), (5, 1)])
+@pytest.mark.parametrize(
+    "size", [(8, 10), (7, 9), (6, 9), (9, 6), (2, 2), (1, 6), (5, 1), (4, 16390), (4, 16380)]
+)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_poolings_give_the_gradient_to_the_first_of_the_greatest(
     dtype: torch.dtype, size: tuple[int, int]

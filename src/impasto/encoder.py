@@ -134,7 +134,7 @@ class Encoder:
                 x = self._pool(x, name, winners if keep else None)
             elif name in wanted:
                 maps[name] = self._convolution(name).forward(x, self._padding, relu=False)
-                x = functional.threshold(maps[name], 0, 0)  # a ReLU, but never -0
+                x = maps[name].relu()
             else:
                 x = self._convolution(name).forward(x, self._padding, relu=True)
             if _relu(name) in wanted:

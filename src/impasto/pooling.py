@@ -1,16 +1,9 @@
-"""2x2 max pooling, there and back; an odd last row or column is pooled alone, as in Caffe.
-
-The library keeps a winner's place in 64 bits and goes back value by value. Maps of bfloat16 on
-processors are pooled in pairs instead, columns first and rows then, with operations on whole maps
-that move less memory: a ReLU's outputs, read as 16-bit integers, have the same order and their
-differences do not overflow, and a difference above zero tells that the second of a pair has won.
-"""
+"""2x2 max pooling, there and back; an odd last row or column is pooled alone, as in Caffe."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,40 +13,12 @@ from torch.nn import functional
 _aten = torch.ops.aten
 
 
-class Winners(Protocol):
-    """Where the largest value of each window was."""
-
-    def back(self, gradient: Tensor) -> Tensor:
-        """Gradient at the pooling's input, channels-last, from that at its output.
-
-        Of equal values the first takes it, row by row.
-        """
-
-
-def max_pooled(x: Tensor) -> tuple[Tensor, Winners]:
-    """The largest value of each window, and the way back.
-
-    Args:
-        x: (1, C, h, w), channels-last, what a ReLU made: no value below +0.
-
-    Returns:
-        (1, C, ceil(h / 2), ceil(w / 2)), channels-last.
-    """
-    if x.dtype != torch.bfloat16 or x.device.type != "cpu":
-        y, indices = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
-        return y, _Places(indices, (x.shape[2], x.shape[3]))
-    lines = x.view(torch.int16)[0].permute(1, 2, 0)
-    lines, columns = _halved(lines, 1)
-    lines, rows = _halved(lines, 0)
-    return _as_maps(lines), _Leads(columns, rows, (x.shape[2], x.shape[3]))
-
-
 @dataclass(frozen=True)
-class _Places:
-    """As the library has them.
+class Winners:
+    """Where the largest value of each window was; of equal values the first, row by row.
 
     Attributes:
-        indices: (1, C, h', w'), positions in the input.
+        indices: (n, C, h', w'), positions in the input, which was pooled as n maps.
         size: height and width of the input.
     """
 
@@ -61,64 +26,56 @@ class _Places:
     size: tuple[int, int]
 
     def back(self, gradient: Tensor) -> Tensor:
-        """See `Winners.back`."""
-        indices = self.indices
+        """Gradient at the pooling's input (1, C, h, w), from that at its output."""
+        indices, (height, width) = self.indices, self.size
         if gradient.device.type == "mps":  # channels-last poolings abort there (pytorch#175190)
             gradient, indices = gradient.contiguous(), indices.contiguous()
-        size = list(self.size)
+        maps = len(indices)
+        if maps > 1:
+            gradient = _stacked(gradient, 1)
+            pairs: Tensor = _aten.max_unpool2d(gradient, indices, [height // maps, width])
+            return _stacked(pairs, height)
         if gradient.device.type != "cpu":
-            before: Tensor = _aten.max_unpool2d(gradient, indices, size)
+            before: Tensor = _aten.max_unpool2d(gradient, indices, [height, width])
             return before
-        room = _room((1, *size, gradient.shape[1]), gradient.dtype).permute(0, 3, 1, 2)
-        return _aten.max_unpool2d.out(gradient, indices, size, out=room)  # type: ignore[no-any-return]
+        room = _room((1, height, width, gradient.shape[1]), gradient.dtype).permute(0, 3, 1, 2)
+        before = _aten.max_unpool2d.out(gradient, indices, [height, width], out=room)
+        return before
 
 
-@dataclass(frozen=True)
-class _Leads:
-    """How far the second of each pair is ahead of the first.
+def max_pooled(x: Tensor) -> tuple[Tensor, Winners]:
+    """The largest value of each window, and where it was.
 
-    Attributes:
-        columns: (h, w // 2, C), int16.
-        rows: (h // 2, ceil(w / 2), C), int16, once the columns were pooled.
-        size: height and width of the input.
+    Args:
+        x: (1, C, h, w), channels-last, what a ReLU made.
+
+    Returns:
+        (1, C, ceil(h / 2), ceil(w / 2)), channels-last.
     """
-
-    columns: Tensor
-    rows: Tensor
-    size: tuple[int, int]
-
-    def back(self, gradient: Tensor) -> Tensor:
-        """See `Winners.back`."""
-        height, width = self.size
-        lines = gradient.view(torch.int16)[0].permute(1, 2, 0)
-        lines = _doubled(lines, self.rows, 0, height)
-        return _as_maps(_doubled(lines, self.columns, 1, width))
+    size, dtype = (x.shape[2], x.shape[3]), x.dtype
+    if pair := _pairs_of_rows_fit(x):
+        # As integers, bfloat16 from zero on has the same order, and is compared in less time.
+        # 16 bits count only so many places, so every two rows are pooled as a map of their own.
+        x = _stacked(x, 2).view(torch.int16)
+    x, indices = functional.max_pool2d_with_indices(x, [2, 2], ceil_mode=True)
+    return (_stacked(x.view(dtype), size[0] // 2) if pair else x), Winners(indices, size)
 
 
-def _halved(lines: Tensor, along: int) -> tuple[Tensor, Tensor]:
-    """The larger of every two neighbours of (h, w, C), and the second less the first."""
-    first, second = (_every_other(lines, along, start) for start in (0, 1))
-    pairs = second.shape[along]
-    facing = first.narrow(along, 0, pairs)
-    larger = torch.maximum(facing, second)
-    if pairs < first.shape[along]:
-        larger = torch.cat((larger, first.narrow(along, pairs, 1)), along)
-    return larger, second - facing
+def _pairs_of_rows_fit(x: Tensor) -> bool:
+    """Whether the pooling of a map, which a ReLU made, may be that of 16-bit integers."""
+    height, width = x.shape[2:]
+    fits = height % 2 == 0 and height > 2 and 2 * width <= torch.iinfo(torch.int16).max
+    return x.dtype == torch.bfloat16 and x.device.type == "cpu" and fits
 
 
-def _doubled(lines: Tensor, lead: Tensor, along: int, length: int) -> Tensor:
-    """Gives each of (h, w, C) to the one of its two neighbours that has won, zero to the other."""
-    size = list(lines.shape)
-    size[along] = length
-    both = lines.new_empty(size)
-    first, second = (_every_other(both, along, start) for start in (0, 1))
-    pairs = second.shape[along]
-    given, facing = lines.narrow(along, 0, pairs), first.narrow(along, 0, pairs)
-    _aten.threshold_backward.grad_input(given, lead, 0, grad_input=second)  # where lead > 0
-    torch.bitwise_xor(given, second, out=facing)
-    if pairs < first.shape[along]:
-        first.narrow(along, pairs, 1).copy_(lines.narrow(along, pairs, 1))
-    return both
+def _stacked(maps: Tensor, height: int) -> Tensor:
+    """Channels-last maps (n, C, h, w) cut or put together to some height: (n h / height, C, ...).
+
+    A view, where the memory has no gaps.
+    """
+    channels, width = maps.shape[1], maps.shape[3]
+    rows = maps.permute(0, 2, 3, 1).reshape(-1, height, width, channels)
+    return rows.permute(0, 3, 1, 2)
 
 
 def _room(size: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -129,11 +86,3 @@ def _room(size: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """
     values = np.empty(math.prod(size) * dtype.itemsize, np.uint8)
     return torch.from_numpy(values).view(dtype).view(size)
-
-
-def _every_other(lines: Tensor, along: int, start: int) -> Tensor:
-    return lines[:, start::2] if along else lines[start::2]
-
-
-def _as_maps(lines: Tensor) -> Tensor:
-    return lines.view(torch.bfloat16)[None].permute(0, 3, 1, 2)
