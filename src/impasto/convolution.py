@@ -33,8 +33,9 @@ class Convolution:
     """A 3x3 convolution that keeps the size of its input.
 
     Attributes:
-        kernel: gives (out, in, 3, 3), for cross-correlation. What is made of it is kept, it is not.
-        bias: (out,), of the kernel's number format and in its place.
+        kernel: gives (out, in, 3, 3), for cross-correlation. Asked for each form that is made of
+            it, and not kept.
+        bias: (out,), of the kernel's number format, on the same device.
         inputs: input channels.
     """
 

@@ -222,11 +222,11 @@ class Encoder:
         if name not in self._convolutions:
             biases = self._weights.biases
             names = list(biases)
-            before = names.index(name) - 1
+            place = names.index(name)
             made = Convolution(
                 functools.partial(self._kernel, name),
                 biases[name].to(self._device, self._dtype),
-                len(biases[names[before]]) if before >= 0 else 3,
+                len(biases[names[place - 1]]) if place else 3,
             )
             self._convolutions.setdefault(name, made)  # of two threads, that of the first
         return self._convolutions[name]

@@ -53,9 +53,10 @@ class History:
         """Begins anew."""
         self._order: list[int] = []  # places of the steps, oldest first
         self._used = 0  # places below this were written to
-        self._seen: NDArray[np.float64] | None = None  # s_i . g, z_i . g: (k, 2), g the latest
-        self._fresh: tuple[int, NDArray[np.float64]] | None = None  # place and s . y, z . y of a
-        # step whose products with the others are missing
+        # (k, 2), s_i . g and z_i . g with the gradient of the last descent; None if unknown
+        self._seen: NDArray[np.float64] | None = None
+        # place, and s . y and z . y, of a step whose products with the others are missing
+        self._fresh: tuple[int, NDArray[np.float64]] | None = None
         self._room: Tensor | None = None  # of every s with its z
         # s_i . y_j, for the steps i no younger than j; and z_i . y_j, for all
         self._products = torch.zeros(2, self._most, self._most, dtype=torch.float64)
@@ -79,7 +80,7 @@ class History:
             pixels: (1, 3, H, W), where it led to.
             before: alike, where it came from.
             slope: at ``pixels``.
-            slope_before: at ``before``; the last that `descent` was asked for.
+            slope_before: at ``before``; that of the last `descent`, if there was one.
         """
         assert self._room is not None
         if self._order and self._seen is None:

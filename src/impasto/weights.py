@@ -105,7 +105,7 @@ class _Encoded:
 
 
 class _Kernels(Mapping[str, torch.Tensor]):
-    """Kernels by layer, decoded for whoever asks: none is kept beside what is made of it."""
+    """Kernels by layer. The embedded ones are decoded for whoever asks, and not kept here."""
 
     def __init__(self, kernels: Mapping[str, torch.Tensor | _Encoded]) -> None:
         self._kernels = dict(kernels)
