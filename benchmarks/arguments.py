@@ -17,8 +17,8 @@ from drive import DriveError
 from impasto import Compute, Image, ImpastoError, load_weights, open_image
 from impasto.errors import SettingsError
 from impasto.files import check_file
-from impasto.pyramid import fit, resize
-from impasto.start import white_noise
+from impasto.pictures.resizing import fit, resize
+from impasto.tasks.starts import white_noise
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESET = "neural-style"

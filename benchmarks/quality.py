@@ -18,12 +18,12 @@ from torch import Tensor
 
 from arguments import ROOT, Parser, exit_code_of, whole_number
 from impasto import Compute, Image, Settings, load_weights, open_image
-from impasto.encoder import Encoder
 from impasto.errors import SettingsError
-from impasto.pyramid import resize
-from impasto.styles import open_styles
-from impasto.task import Task
-from impasto.task_checks import check
+from impasto.network.encoder import Encoder
+from impasto.pictures.resizing import resize
+from impasto.tasks.checks import check
+from impasto.tasks.styles import open_styles
+from impasto.tasks.task import Task
 from measuring import describe_machine
 from quality_methods import BASELINE, METHODS, REFERENCES, choose_methods, read_methods
 from quality_metrics import Judge

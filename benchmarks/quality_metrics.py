@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.encoder import Encoder
-from impasto.statistics import as_matrix
+from impasto.losses.statistics import as_matrix
+from impasto.network.encoder import Encoder
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_4", "relu4_4")
 """Not in any preset, for style or content; their neighbours are, so they are no stranger's eye."""

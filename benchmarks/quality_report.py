@@ -10,7 +10,7 @@ from typing import Any
 
 from impasto import open_image
 from impasto.errors import SettingsError
-from impasto.layout import Cell, compose
+from impasto.sheets.plate import Cell, compose
 from quality_methods import REFERENCES, families
 from quality_plot import check_plot, write_frontier
 from quality_records import Record, Records

@@ -20,12 +20,12 @@ from torch import Tensor
 
 from arguments import ROOT, Parser, exit_code_of
 from impasto import Compute, Settings, load_weights, open_image
-from impasto.encoder import Encoder
-from impasto.objective import Objective
-from impasto.optimizers import LBFGS
-from impasto.pyramid import level_sizes, resize
-from impasto.styles import open_styles
-from impasto.task import Task
+from impasto.network.encoder import Encoder
+from impasto.objective.objective import Objective
+from impasto.optimizers.base import LBFGS
+from impasto.pictures.resizing import level_sizes, resize
+from impasto.tasks.styles import open_styles
+from impasto.tasks.task import Task
 from measuring import describe_machine
 
 PAIRS = {"china-flow": ("china.jpg", "flow.jpg"), "astronaut-waves": ("astronaut.jpg", "waves.jpg")}

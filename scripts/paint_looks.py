@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 import impasto
-from impasto.layout import Cell, compose
+from impasto.sheets.plate import Cell, compose
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "examples"

@@ -9,12 +9,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 import torch
-from pictures import painted
 from torch import Tensor
 
-from impasto.conventions import InputConvention
-from impasto.images import Image
-from impasto.weights import Weights, load_weights
+from impasto.network.input_conventions import InputConvention
+from impasto.network.weights import Weights, load_weights
+from impasto.pictures.image import Image
+from support.pictures import painted
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,9 +15,7 @@ from impasto.version import __version__
 
 if TYPE_CHECKING:
     from impasto.batch.many import stylize_many
-    from impasto.checkpoint import save_checkpoint
-    from impasto.compute import Compute
-    from impasto.doctor import examine
+    from impasto.diagnostics.doctor import examine
     from impasto.errors import (
         CheckpointError,
         DivergenceError,
@@ -29,13 +27,12 @@ if TYPE_CHECKING:
         SettingsError,
         WeightsError,
     )
-    from impasto.images import Image, open_image, read_recipe
     from impasto.layers import layer_facts
-    from impasto.presets import PRESETS
-    from impasto.run import Step
-    from impasto.settings import Settings
-    from impasto.sheets import explain, iterate_explain, iterate_sheet, sheet
-    from impasto.synthesis import (
+    from impasto.machine.compute import Compute
+    from impasto.network.weights import describe_weights, load_weights
+    from impasto.painting.checkpoint import save_checkpoint
+    from impasto.painting.run import Step
+    from impasto.painting.synthesis import (
         iterate,
         iterate_reconstruct,
         iterate_texture,
@@ -43,8 +40,11 @@ if TYPE_CHECKING:
         stylize,
         texture,
     )
-    from impasto.trials import iterate_trials, try_out
-    from impasto.weights import describe_weights, load_weights
+    from impasto.pictures.image import Image, open_image, read_recipe
+    from impasto.settings.model import Settings
+    from impasto.settings.presets import PRESETS
+    from impasto.sheets.grid import explain, iterate_explain, iterate_sheet, sheet
+    from impasto.sheets.trials import iterate_trials, try_out
 
 __all__ = [
     "PRESETS",
@@ -86,9 +86,9 @@ __all__ = [
 
 _ROOMS = {
     "batch.many": ("stylize_many",),
-    "checkpoint": ("save_checkpoint",),
-    "compute": ("Compute",),
-    "doctor": ("examine",),
+    "painting.checkpoint": ("save_checkpoint",),
+    "machine.compute": ("Compute",),
+    "diagnostics.doctor": ("examine",),
     "errors": (
         "CheckpointError",
         "DivergenceError",
@@ -100,13 +100,13 @@ _ROOMS = {
         "SettingsError",
         "WeightsError",
     ),
-    "images": ("Image", "open_image", "read_recipe"),
+    "pictures.image": ("Image", "open_image", "read_recipe"),
     "layers": ("layer_facts",),
-    "run": ("Step",),
-    "presets": ("PRESETS",),
-    "settings": ("Settings",),
-    "sheets": ("explain", "iterate_explain", "iterate_sheet", "sheet"),
-    "synthesis": (
+    "painting.run": ("Step",),
+    "settings.presets": ("PRESETS",),
+    "settings.model": ("Settings",),
+    "sheets.grid": ("explain", "iterate_explain", "iterate_sheet", "sheet"),
+    "painting.synthesis": (
         "iterate",
         "iterate_reconstruct",
         "iterate_texture",
@@ -114,8 +114,8 @@ _ROOMS = {
         "stylize",
         "texture",
     ),
-    "trials": ("iterate_trials", "try_out"),
-    "weights": ("describe_weights", "load_weights"),
+    "sheets.trials": ("iterate_trials", "try_out"),
+    "network.weights": ("describe_weights", "load_weights"),
 }
 _HOMES = {name: f"impasto.{room}" for room, names in _ROOMS.items() for name in names}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from impasto.settings import BLOCKS
+from impasto.settings.model import BLOCKS
 
 _FIRST_CHANNELS = 64
 _MOST_CHANNELS = 512

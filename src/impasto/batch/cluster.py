@@ -16,7 +16,7 @@ from impasto.batch.orders import Began, Failed, Lost, Message, Order
 from impasto.errors import MissingExtraError, OutputError, SettingsError
 
 if TYPE_CHECKING:
-    from impasto.compute import Compute
+    from impasto.machine.compute import Compute
 
 _AHEAD = 2
 """Tasks beside those that fit on the cluster: Ray sends their inputs to the nodes meanwhile."""

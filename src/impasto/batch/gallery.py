@@ -18,7 +18,7 @@ from impasto.batch.jobs import errors_once
 from impasto.batch.ledger import Entry
 from impasto.batch.storage import Storage
 from impasto.errors import ImpastoError, OutputError
-from impasto.picture_reading import read_picture
+from impasto.pictures.reading import read_picture
 
 PAGE = "gallery.html"
 FOLDER = "gallery"
@@ -145,7 +145,7 @@ def _summary(entry: Entry) -> str:
 
 def _facts(entry: Entry) -> dict[str, str]:
     """The recipe: files, and the settings that differ from the defaults."""
-    from impasto.settings import Settings
+    from impasto.settings.model import Settings
 
     usual = Settings().model_dump(mode="json")
     settings: dict[str, Any] = json.loads(entry.settings)

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from impasto.errors import MissingExtraError, PictureError
 from impasto.files import reason_of
-from impasto.settings import STARTS
+from impasto.settings.model import STARTS
 
 
 class NamedBytes(io.BytesIO):

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.batch.inputs import is_url, opened, renamed_files
-from impasto.settings import Settings
+from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
-    from impasto.images import Image
+    from impasto.pictures.image import Image
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Result:
             PictureError: there is none, or it cannot be read.
         """
         from impasto.errors import PictureError
-        from impasto.images import open_image
+        from impasto.pictures.image import open_image
 
         if self.error:
             raise PictureError(f"{self.job.content}: there is no result: {self.error}")

@@ -15,7 +15,7 @@ from typing import Any
 from impasto.batch.inputs import is_url, opened, renamed_files
 from impasto.errors import PictureError, SettingsError, nearest
 from impasto.files import PICTURE_EXTENSIONS, reason_of
-from impasto.settings import Settings
+from impasto.settings.model import Settings
 
 LISTS = (".csv", ".jsonl")
 """Extensions of lists of jobs."""

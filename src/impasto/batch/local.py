@@ -21,7 +21,7 @@ from impasto.batch.worker import Hello, Opened, Opening
 from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:
-    from impasto.compute import Compute
+    from impasto.machine.compute import Compute
 
 _AHEAD = 1
 """Orders that a worker has beside the one in work: it decodes them meanwhile."""

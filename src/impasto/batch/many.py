@@ -15,8 +15,8 @@ from impasto.batch.machine import crew
 from impasto.batch.naming import DEFAULT_TEMPLATE, jobs_of
 from impasto.batch.orders import Engine, Failed, Order, Painted
 from impasto.batch.runs import Run
-from impasto.compute import Compute
 from impasto.errors import SettingsError
+from impasto.machine.compute import Compute
 
 EngineName = Literal["local", "ray"]
 

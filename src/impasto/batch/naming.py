@@ -12,8 +12,8 @@ from typing import Any, Literal
 from impasto.batch.jobs import Job
 from impasto.batch.listing import Row
 from impasto.errors import OutputError, SettingsError, nearest
-from impasto.picture_writing import check_extension
-from impasto.settings import Settings
+from impasto.pictures.writing import check_extension
+from impasto.settings.model import Settings
 
 DEFAULT_TEMPLATE = "{folder}/{content}_{style}.png"
 

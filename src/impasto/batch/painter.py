@@ -14,17 +14,17 @@ from impasto.batch.inputs import is_url, opened
 from impasto.batch.jobs import recipe_of_job
 from impasto.batch.orders import Failed, Measured, Moved, Order, Painted
 from impasto.batch.storage import storage_at
-from impasto.compute import Compute
 from impasto.errors import ImpastoError, OutputError
-from impasto.images import Image, open_image
-from impasto.picture_writing import encode_picture
-from impasto.recipes import Inputs
-from impasto.run import Step
-from impasto.settings import Settings
-from impasto.styles import Style, open_style
-from impasto.synthesis import begin
-from impasto.task import Task
-from impasto.weights import Weights, load_weights
+from impasto.machine.compute import Compute
+from impasto.network.weights import Weights, load_weights
+from impasto.painting.run import Step
+from impasto.painting.synthesis import begin
+from impasto.pictures.image import Image, open_image
+from impasto.pictures.writing import encode_picture
+from impasto.settings.model import Settings
+from impasto.settings.recipes import Inputs
+from impasto.tasks.styles import Style, open_style
+from impasto.tasks.task import Task
 
 SECONDS_BETWEEN_WORDS = 0.3
 _STYLES = 4  # kept with their pictures: jobs come sorted by style

@@ -11,7 +11,7 @@ from impasto.batch.jobs import Job, grouped
 from impasto.batch.ledger import Entry
 from impasto.batch.storage import Storage
 from impasto.errors import ImpastoError, OutputError
-from impasto.picture_reading import read_recipe
+from impasto.pictures.reading import read_recipe
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from impasto.cli.progress import duration
 from impasto.cli.run_flags import MachineFlags
 from impasto.cli.settings_flags import GivenSettings, takes_flags
 from impasto.errors import OutputError, SettingsError, counted
-from impasto.groups import FILES, MACHINE, PAINT
-from impasto.settings import Settings
+from impasto.settings.groups import FILES, MACHINE, PAINT
+from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
     from impasto.batch.jobs import Job
@@ -171,7 +171,7 @@ def _jobs(
 
 def _engine(jobs: list[Job], name: str, flags: BatchFlags, machine: MachineFlags) -> Engine:
     from impasto.batch.many import engine_of
-    from impasto.compute import Compute
+    from impasto.machine.compute import Compute
 
     compute = Compute(
         machine.device, machine.precision, machine.threads, machine.memory, machine.max_pixels

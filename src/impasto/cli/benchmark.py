@@ -15,8 +15,8 @@ from impasto.cli.run_flags import ComputeFlags
 from impasto.errors import SettingsError
 
 if TYPE_CHECKING:
-    from impasto.bench import Row
-    from impasto.compute import Compute
+    from impasto.diagnostics.bench import Row
+    from impasto.machine.compute import Compute
 
 _ANY_MACHINE = ComputeFlags()
 _ERASE = "\r\x1b[K"
@@ -42,8 +42,8 @@ def bench(
     """Behind ``impasto bench``; see `COMMANDS`."""
     chosen = None if sizes is None else _numbers(sizes)
 
-    from impasto.bench import SIZES
-    from impasto.compute import Compute
+    from impasto.diagnostics.bench import SIZES
+    from impasto.machine.compute import Compute
 
     compute = Compute(machine.device, machine.precision, machine.threads)
     expected = sorted(set(chosen or SIZES))
@@ -58,7 +58,7 @@ def bench(
 
 def _measured(chosen: Sequence[int] | None, compute: Compute, expected: Sequence[int]) -> list[Row]:
     """The rows, one by one as their progress is told."""
-    from impasto.bench import bench as measure
+    from impasto.diagnostics.bench import bench as measure
 
     rows: list[Row] = []
     with closing(measure(chosen, compute)) as measured, _progress() as say:

@@ -12,13 +12,13 @@ from cyclopts import Parameter
 
 from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
 from impasto.errors import OutputError, PictureError
-from impasto.groups import FILES
-from impasto.presets import command_defaults
-from impasto.settings import Settings
+from impasto.settings.groups import FILES
+from impasto.settings.model import Settings
+from impasto.settings.presets import command_defaults
 
 if TYPE_CHECKING:
-    from impasto.checkpoint import Checkpoint
-    from impasto.compute import Machine
+    from impasto.machine.compute import Machine
+    from impasto.painting.checkpoint import Checkpoint
 
 _FILE = Parameter(group=FILES.title, metavar="FILE", show_default=False, negative=())
 
@@ -37,7 +37,7 @@ class CheckpointFlags:
     def _saved(self) -> Checkpoint | None:
         if self.resume is None:
             return None
-        from impasto.checkpoint import load_checkpoint
+        from impasto.painting.checkpoint import load_checkpoint
 
         return load_checkpoint(self.resume)
 
@@ -87,7 +87,7 @@ class CheckpointFlags:
         name = default if output.output is None else output.output
         if self._saved is None or name == STANDARD_STREAM or not Path(name).is_file():
             return output
-        from impasto.picture_reading import read_recipe
+        from impasto.pictures.reading import read_recipe
 
         try:
             recipe = read_recipe(name)
@@ -105,7 +105,7 @@ class CheckpointFlags:
         Raises:
             OutputError: the checkpoint cannot be written there.
         """
-        from impasto.keeper import Keeper
+        from impasto.painting.checkpoint_writer import Keeper
 
         kept = self.checkpoint and Keeper(self.checkpoint, overwrite=overwrite)
         return {"checkpoint": kept, "resume": self._saved}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from impasto.cli.app import COMMANDS, app
-from impasto.groups import GROUPS
+from impasto.settings.groups import GROUPS
 
 if TYPE_CHECKING:
     from cyclopts.argument import Argument

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.cli.app import app
-from impasto.command_words import again
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
-from impasto.presets import PRESETS
-from impasto.setting_words import setting_text
-from impasto.settings import Settings
+from impasto.settings.command_line import again
+from impasto.settings.model import Settings
+from impasto.settings.presets import PRESETS
+from impasto.settings.wording import setting_text
 
 if TYPE_CHECKING:
-    from impasto.recipes import Inputs
+    from impasto.settings.recipes import Inputs
 
 AsJson = Annotated[
     bool, Parameter(negative=(), show_default=False, help="Print JSON, for programs.")
@@ -33,8 +33,8 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Behind ``impasto show``; see `COMMANDS`."""
-    from impasto.picture_reading import picture_name, read_recipe
-    from impasto.recipes import check_recipe
+    from impasto.pictures.reading import picture_name, read_recipe
+    from impasto.settings.recipes import check_recipe
 
     given, name = read_recipe(picture), picture_name(picture)
     if json:
@@ -127,7 +127,7 @@ def weights(
     json: AsJson = False,
 ) -> None:
     """Behind ``impasto weights``; see `COMMANDS`."""
-    from impasto.weights import describe_weights
+    from impasto.network.weights import describe_weights
 
     facts = describe_weights(file)
     if json:
@@ -138,7 +138,7 @@ def weights(
 
 def doctor(*, json: AsJson = False) -> int:
     """Behind ``impasto doctor``; see `COMMANDS`."""
-    from impasto.doctor import examine
+    from impasto.diagnostics.doctor import examine
 
     facts = examine()
     if json:

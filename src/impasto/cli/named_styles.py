@@ -12,7 +12,7 @@ from typing import Any
 
 from impasto.cli.run_flags import STANDARD_STREAM, stem
 from impasto.errors import SettingsError, counted
-from impasto.settings import Settings
+from impasto.settings.model import Settings
 
 
 @dataclass(frozen=True)

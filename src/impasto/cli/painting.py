@@ -23,14 +23,14 @@ from impasto.cli.run_flags import (
 from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, takes_flags
 from impasto.errors import SettingsError
-from impasto.groups import LOSSES, PAINT, REGIONS, SIZE
-from impasto.presets import command_defaults
-from impasto.setting_words import setting_text
-from impasto.settings import LARGEST_SIDE, Settings
+from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
+from impasto.settings.model import LARGEST_SIDE, Settings
+from impasto.settings.presets import command_defaults
+from impasto.settings.wording import setting_text
 
 if TYPE_CHECKING:
-    from impasto.run import Step
-    from impasto.synthesis import Steps
+    from impasto.painting.run import Step
+    from impasto.painting.synthesis import Steps
 
 FORMATS = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC; - is standard input."
 
@@ -99,7 +99,7 @@ def stylize(
     chosen = checkpoints.settings("stylize", given)
 
     def begin(**keywords: Any) -> Steps:
-        from impasto.synthesis import iterate
+        from impasto.painting.synthesis import iterate
 
         settings.warn_of_dropped({"--map": maps, "--region": region})
         return iterate(content, **named.keywords(), **keywords, **given)
@@ -138,7 +138,7 @@ def texture(
     chosen = checkpoints.settings("texture", given)
 
     def begin(**keywords: Any) -> Steps:
-        from impasto.synthesis import iterate_texture
+        from impasto.painting.synthesis import iterate_texture
 
         others = {key: value for key, value in given.items() if key != "size"}
         side = chosen.size if "size" in given else None
@@ -188,7 +188,7 @@ def reconstruct(
     chosen = checkpoints.settings("reconstruct", given)
 
     def begin(**keywords: Any) -> Steps:
-        from impasto.synthesis import iterate_reconstruct
+        from impasto.painting.synthesis import iterate_reconstruct
 
         return iterate_reconstruct(content, **keywords, **given)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from impasto.run import Step
+    from impasto.painting.run import Step
 
 SECONDS_BETWEEN_LINES = 10.0
 

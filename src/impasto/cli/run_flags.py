@@ -12,10 +12,10 @@ from cyclopts import Parameter
 
 from impasto.errors import OutputError, PictureError, SettingsError
 from impasto.files import DEFAULT_MAX_PIXELS
-from impasto.groups import FILES, MACHINE
+from impasto.settings.groups import FILES, MACHINE
 
 if TYPE_CHECKING:
-    from impasto.images import Image
+    from impasto.pictures.image import Image
 
 STANDARD_STREAM = "-"
 
@@ -54,7 +54,7 @@ class OutputFlags:
         Raises:
             OutputError: it cannot be written, exists already, or is one of the inputs.
         """
-        from impasto.picture_writing import check_output
+        from impasto.pictures.writing import check_output
 
         name = default if self.output is None else self.output
         check_output(name, inputs=inputs, overwrite=self.overwrite)
@@ -151,8 +151,8 @@ class MachineFlags(ComputeFlags):
 
     def prepare(self) -> dict[str, Any]:
         """Sets the process up. Returns the keywords ``weights`` and ``compute`` of every run."""
-        from impasto.compute import Compute
-        from impasto.weights import load_weights
+        from impasto.machine.compute import Compute
+        from impasto.network.weights import load_weights
 
         compute = Compute(self.device, self.precision, self.threads, self.memory, self.max_pixels)
         compute.machine()  # raises before pictures are opened
@@ -164,7 +164,7 @@ class MachineFlags(ComputeFlags):
         Raises:
             PictureError: as `impasto.open_image`.
         """
-        from impasto.images import open_image
+        from impasto.pictures.image import open_image
 
         return open_image(source, max_pixels=self.max_pixels)
 

@@ -21,8 +21,8 @@ from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
 from impasto.errors import DivergenceError, OutputError, RegionWarning
 
 if TYPE_CHECKING:
-    from impasto.images import Image
-    from impasto.run import Step
+    from impasto.painting.run import Step
+    from impasto.pictures.image import Image
 
 
 class HasImage(Protocol):
@@ -150,11 +150,11 @@ def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callabl
     """What watches every step: the film, the log and the plot, where they are asked for."""
     watchers: list[Callable[[Step], None]] = []
     if flags.record is not None:
-        from impasto.record import Recorder
+        from impasto.recording.film import Recorder
 
         watchers.append(stack.enter_context(Recorder(flags.record)).add)
     if flags.plot is not None or flags.log is not None:
-        from impasto.journal import Journal
+        from impasto.recording.loss_log import Journal
 
         watchers.append(stack.enter_context(Journal(log=flags.log, plot=flags.plot)).add)
     return watchers

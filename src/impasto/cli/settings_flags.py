@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, ParamSpec, TypeVar, 
 
 from cyclopts import Parameter
 
-from impasto.command_words import check_names
 from impasto.errors import RegionWarning, SettingsError
-from impasto.groups import PAINT
-from impasto.presets import PRESETS, command_defaults
-from impasto.setting_words import help_text, schemas, setting_text, setting_value
-from impasto.settings import LARGEST_SIDE, STARTS
+from impasto.settings.command_line import check_names
+from impasto.settings.groups import PAINT
+from impasto.settings.model import LARGEST_SIDE, STARTS
+from impasto.settings.presets import PRESETS, command_defaults
+from impasto.settings.wording import help_text, schemas, setting_text, setting_value
 
 if TYPE_CHECKING:
-    from impasto.recipes import Recipe
+    from impasto.settings.recipes import Recipe
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -110,8 +110,8 @@ class GivenSettings:
     def _recipe(self) -> Recipe | None:
         if self.like is None:
             return None
-        from impasto.picture_reading import picture_name, read_recipe
-        from impasto.recipes import check_recipe
+        from impasto.pictures.reading import picture_name, read_recipe
+        from impasto.settings.recipes import check_recipe
 
         return check_recipe(read_recipe(self.like), picture_name(self.like))
 

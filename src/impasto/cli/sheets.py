@@ -19,12 +19,12 @@ from impasto.cli.run_flags import (
 )
 from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, takes_flags
-from impasto.groups import FILES, PAINT
-from impasto.settings import Settings
+from impasto.settings.groups import FILES, PAINT
+from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
-    from impasto.images import Image
-    from impasto.sheet_plan import Steps
+    from impasto.pictures.image import Image
+    from impasto.sheets.plan import Steps
 
 
 def _pictures(what: str) -> Parameter:
@@ -47,7 +47,7 @@ def try_(
     """Behind ``impasto try``; see `COMMANDS`."""
 
     def begin(first: Image, second: Image, **keywords: Any) -> Steps:
-        from impasto.trials import iterate_trials
+        from impasto.sheets.trials import iterate_trials
 
         return iterate_trials(first, second, **keywords)
 
@@ -79,7 +79,7 @@ def explain(
     """Behind ``impasto explain``; see `COMMANDS`."""
 
     def begin(first: Image, second: Image, **keywords: Any) -> Steps:
-        from impasto.sheets import iterate_explain
+        from impasto.sheets.grid import iterate_explain
 
         return iterate_explain(first, second, **keywords)
 
@@ -110,7 +110,7 @@ def sheet(
     target = _target("sheet.png", [*content, *style], given, output, machine)
 
     def begin() -> Steps:
-        from impasto.sheets import file_names, iterate_sheet
+        from impasto.sheets.grid import file_names, iterate_sheet
 
         contents = [machine.open(source) for source in content]
         styles = [machine.open(source) for source in style]

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from impasto.command_words import again
 from impasto.errors import ImpastoError
-from impasto.picture_reading import read_recipe
-from impasto.presets import command_defaults
-from impasto.recipes import Recipe, check_recipe
+from impasto.painting.synthesis import settled
+from impasto.pictures.reading import read_recipe
+from impasto.settings.command_line import again
+from impasto.settings.presets import command_defaults
+from impasto.settings.recipes import Recipe, check_recipe
 from impasto.studio.history import Entry, History
 from impasto.studio.job_queue import JobQueue
 from impasto.studio.jobs import Job
@@ -22,7 +23,6 @@ from impasto.studio.orders import Order, commission, read_order, reopened
 from impasto.studio.pictures import PictureStore
 from impasto.studio.samples import add_samples
 from impasto.studio.worker import PICTURE, Finished, Work
-from impasto.synthesis import settled
 from impasto.version import __version__
 
 VARIATIONS = tuple((strength, scale) for scale in (0.75, 1.5) for strength in (0.4, 0.7))

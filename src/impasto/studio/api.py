@@ -15,8 +15,8 @@ from typing import Any
 import gradio as gr
 
 from impasto.errors import ImpastoError, PictureError
-from impasto.presets import PRESETS
-from impasto.settings import Settings
+from impasto.settings.model import Settings
+from impasto.settings.presets import PRESETS
 from impasto.studio.actions import Studio
 from impasto.studio.history import DOWNLOADS
 from impasto.studio.jobs import Job

@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from impasto.groups import GROUPS
-from impasto.presets import PRESETS
-from impasto.setting_words import help_text, schemas, setting_text, setting_value
-from impasto.settings import Settings
+from impasto.settings.groups import GROUPS
+from impasto.settings.model import Settings
+from impasto.settings.presets import PRESETS
+from impasto.settings.wording import help_text, schemas, setting_text, setting_value
 
 FRONT = ("preset", "strength", "style_scale", "size", "color", "seed", "feather")
 """The settings with a place of their own on the page; all others are in the Advanced panel."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import PictureError
-from impasto.images import open_image
+from impasto.pictures.image import open_image
 from impasto.studio.orders import CONTENT_PREVIEW
 from impasto.studio.worker import DEEP, FRAMES, PICTURE, THUMBNAIL, film_of
 

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.errors import PictureError, SettingsError
-from impasto.images import open_image
-from impasto.recipes import Inputs
-from impasto.setting_words import schemas, setting_value
-from impasto.settings import STARTS, Settings
+from impasto.pictures.image import open_image
+from impasto.settings.model import STARTS, Settings
+from impasto.settings.recipes import Inputs
+from impasto.settings.wording import schemas, setting_value
 from impasto.studio.pictures import PREVIEW_SIDE, NamedBytes, Picture, PictureStore, store_copy
 
 CONTENT_PREVIEW = "content-preview.webp"

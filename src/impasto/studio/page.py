@@ -15,8 +15,8 @@ from typing import Any
 import gradio as gr
 
 from impasto.errors import ImpastoError, SettingsError
-from impasto.presets import PRESETS
-from impasto.settings import Settings
+from impasto.settings.model import Settings
+from impasto.settings.presets import PRESETS
 from impasto.studio import controls
 from impasto.studio.actions import Studio
 from impasto.studio.api import add_endpoints

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from impasto.errors import ImpastoError
-from impasto.images import open_image
+from impasto.pictures.image import open_image
 from impasto.studio import worker
 from impasto.studio.jobs import Job
 from impasto.studio.mishaps import killed_for_memory, words_of, words_of_death

@@ -18,7 +18,7 @@ import PIL.Image
 
 from impasto.errors import ImpastoError, PictureError
 from impasto.files import replacing
-from impasto.images import Image, open_image
+from impasto.pictures.image import Image, open_image
 from impasto.studio.mishaps import disk_in_words
 
 EVERYONE = ""  # no user is called so

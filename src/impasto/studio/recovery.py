@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from impasto.errors import PictureError
-from impasto.picture_reading import read_recipe
-from impasto.recipes import check_recipe
-from impasto.setting_words import schemas
+from impasto.pictures.reading import read_recipe
+from impasto.settings.recipes import check_recipe
+from impasto.settings.wording import schemas
 from impasto.studio.history import History
 from impasto.studio.orders import title_of
 from impasto.studio.worker import PICTURE

@@ -23,18 +23,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.compute import Compute
 from impasto.errors import ImpastoError, PictureError
 from impasto.files import replacing
-from impasto.images import Image
-from impasto.record import Recorder, write_film
-from impasto.run import Step
-from impasto.settings import Settings
+from impasto.machine.compute import Compute
+from impasto.network.weights import Weights, load_weights
+from impasto.painting.run import Step
+from impasto.painting.synthesis import Steps, iterate
+from impasto.pictures.image import Image
+from impasto.recording.film import Recorder, write_film
+from impasto.settings.model import Settings
 from impasto.studio.mishaps import words_of
 from impasto.studio.orders import Commission
 from impasto.studio.pictures import PREVIEW_SIDE, THUMBNAIL_SIDE, write_small
-from impasto.synthesis import Steps, iterate
-from impasto.weights import Weights, load_weights
 
 SECONDS_BETWEEN_PREVIEWS = 0.25
 PICTURE, DEEP, FRAMES, THUMBNAIL = "picture.png", "picture.tif", "making.zip", "thumbnail.webp"

@@ -1,0 +1,145 @@
+"""What impasto runs on here, and whether all is well: the facts of `impasto doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from impasto.errors import ImpastoError
+from impasto.machine.compute import Compute, free_memory
+from impasto.network.weights import EMBEDDED_SHA256, describe_weights
+from impasto.version import __version__
+
+PACKAGES = ("torch", "numpy", "pillow", "safetensors", "pydantic", "tifffile", "imagecodecs")
+"""The distributions that the core needs."""
+
+EXTRAS = {
+    "video": ("av", "films as .mp4"),
+    "plot": ("matplotlib", "plots of the losses"),
+    "heic": ("pillow-heif", "HEIC pictures"),
+}
+"""Optional parts: the distribution, and what it is for."""
+
+
+def examine(device: str = "auto") -> dict[str, Any]:
+    """Gathers the facts; JSON-able.
+
+    Args:
+        device: as for `Compute`.
+
+    Returns:
+        ``versions`` by name, ``extras`` (what each one gives or how to get it), ``device`` (with
+        its precision), ``processor``, ``memory`` (bytes; None where the system does not say),
+        ``threads``, ``weights``, ``network`` and ``problems``: a line for each, empty if all is
+        well.
+    """
+    problems: list[str] = []
+    return {
+        "versions": _versions(problems),
+        "extras": {name: _extra(name) for name in EXTRAS},
+        "device": _device(device, problems),
+        "processor": {
+            "name": _processor_name(),
+            "kernels": torch.backends.cpu.get_cpu_capability(),
+        },
+        "memory": {"total": _total_memory(), "free": free_memory()},
+        "threads": {"used": torch.get_num_threads(), "processors": _processors()},
+        "weights": _weights(problems),
+        "internet": "not needed: the weights are part of the package, nothing is ever fetched",
+        "problems": problems,
+    }
+
+
+def _versions(problems: list[str]) -> dict[str, str | None]:
+    versions: dict[str, str | None] = {
+        "impasto": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+            problems.append(f"{package} is not installed; install impasto again")
+    return versions
+
+
+def _extra(name: str) -> str:
+    package, purpose = EXTRAS[name]
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"not installed: pip install 'impasto[{name}]' gives {purpose}"
+
+
+def _device(name: str, problems: list[str]) -> dict[str, Any]:
+    try:
+        machine = Compute(name).machine()
+    except ImpastoError as error:
+        problems.append(str(error))
+        return {"asked": name, "used": None}
+    device = machine.device
+    facts: dict[str, Any] = {
+        "asked": name,
+        "used": str(device),
+        "precision": f"{machine.precision} ({machine.reason})",
+        "memory_for_a_run_bytes": machine.memory,
+    }
+    if device.type != "cpu":
+        module = torch.get_device_module(device)
+        if hasattr(module, "get_device_properties"):
+            properties = module.get_device_properties(device)
+            facts["name"] = properties.name
+            facts["memory_bytes"] = properties.total_memory
+    return facts
+
+
+def _processor_name() -> str:
+    """The processor's model, where the system tells; else its architecture."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                name, _, value = line.partition(":")
+                if name.strip() == "model name":
+                    return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _total_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _weights(problems: list[str]) -> dict[str, Any]:
+    try:
+        facts = describe_weights()
+    except (ImpastoError, OSError) as error:
+        problems.append(str(error))
+        return {"checksum": "wrong or missing", "expected_sha256": EMBEDDED_SHA256}
+    return {
+        "network": "VGG-19",
+        "origin": facts["origin"],
+        "licence": facts["licence"],
+        "path": facts["path"],
+        "bytes": facts["bytes"],
+        "checksum": "right",
+        "sha256": facts["sha256"],
+    }

@@ -1,0 +1,161 @@
+"""How much memory a level of the pyramid takes, and how to work so that it fits.
+
+The model is linear: a fixed part, pictures (float32, 12 bytes a pixel), the content's feature maps,
+and the feature maps of one window at a time. `benchmarks/memory.py` measures what it predicts.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from impasto.errors import SettingsError
+from impasto.machine.compute import Machine
+from impasto.network.encoder import Encoder, min_size
+from impasto.objective.tiles import tiles_of
+from impasto.pictures.resizing import Size
+from impasto.settings.model import LARGEST_SIDE
+
+_FIXED = 640 * 1000**2  # interpreter, libraries, network
+_PICTURE = 12  # bytes per pixel of a float32 picture
+_PICTURES = 8  # content, picture, the one before, their gradients, direction, and room to work
+_SPACE = 3  # bytes taken per byte of feature maps kept: gradients and what convolutions need
+_INDICES = 240  # bytes per pixel for the winners of max pooling
+_TARGETS = 600  # bytes per pixel of feature maps that style losses make and keep
+_ROWS = 700 * 1000**2  # and of the style's features that they look at, sorted or compared
+_SIDES = range(2048, 192, -64)
+_PASSES = {True: 3, False: 4}  # through the network in tiles: forward, again, back; the content
+_FEW = 3  # pairs of pictures that L-BFGS should remember at the least
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one level is worked on.
+
+    Attributes:
+        side: of a tile, about, in pixels (see `tiles_of`); `LARGEST_SIDE` means the whole picture.
+        keep_content: whether the content's feature maps are kept.
+        history: how many past steps L-BFGS may remember.
+        peak: bytes that this is expected to take, at the most.
+    """
+
+    side: int
+    keep_content: bool
+    history: int
+    peak: int
+
+    @property
+    def tiled(self) -> bool:
+        """Whether the picture is worked on in tiles."""
+        return self.side < LARGEST_SIDE
+
+
+def plan(
+    size: Size,
+    encoder: Encoder,
+    machine: Machine,
+    *,
+    layers: Iterable[str],
+    content_layers: Iterable[str],
+    history: int,
+    style_size: Size | None = None,
+    undivided: Sequence[str] = (),
+) -> Plan:
+    """The fastest way to work on a picture that fits into memory.
+
+    Args:
+        size: height and width in pixels.
+        encoder: the network.
+        machine: where it runs, and with how much memory.
+        layers: all layers in use.
+        content_layers: those of the content.
+        history: past steps that L-BFGS could use.
+        style_size: height and width at which the style is looked at; None where there is none.
+        undivided: names of style losses that cannot be worked on in tiles.
+
+    Raises:
+        SettingsError: the picture does not fit, however it is cut, or must not be cut.
+    """
+    needs = _Needs(
+        encoder, machine, frozenset(layers), frozenset(content_layers), style_size, bool(undivided)
+    )
+    sides = [] if undivided else [side for side in _SIDES if side < max(size)]
+    tiled = [(side, keep) for side in sides for keep in (True, False)]
+    tiled.sort(key=lambda shape: needs.work(size, *shape))
+    shapes = [(LARGEST_SIDE, True), *tiled]
+    found = needs.first_fitting(size, shapes, history, machine.memory)
+    if found is None:  # take as little more as possible
+        shapes.sort(key=lambda shape: needs.least(size, *shape))
+        found = needs.first_fitting(size, shapes, history, machine.most_memory)
+    if found is not None:
+        return found
+    needed = min(needs.least(size, *shape) for shape in shapes) + needs.pair(size)
+    whole = f" with style_loss {undivided[0]}, which knows no tiles," if undivided else ""
+    other = ", another --style-loss" if undivided else ""
+    raise SettingsError(
+        f"{size[1]}x{size[0]} pixels{whole} need {needed / 1e9:.1f} GB and "
+        f"{machine.most_memory / 1e9:.1f} GB of memory may be used; use a smaller --size{other}, "
+        "or allow more with --memory"
+    )
+
+
+@dataclass(frozen=True)
+class _Needs:
+    """The model of memory, for one network and choice of layers."""
+
+    encoder: Encoder
+    machine: Machine
+    layers: frozenset[str]
+    content_layers: frozenset[str]
+    style_size: Size | None
+    undivided: bool
+
+    def first_fitting(
+        self, size: Size, shapes: Iterable[tuple[int, bool]], history: int, allowed: int
+    ) -> Plan | None:
+        """The first shape that fits with enough history, or else with any."""
+        for few in (min(history, _FEW), 1):
+            for side, keep in shapes:
+                least = self.least(size, side, keep)
+                pairs = min(history, (allowed - least) // self.pair(size))
+                if pairs >= few:
+                    return Plan(side, keep, pairs, least + pairs * self.pair(size))
+        return None
+
+    def pair(self, size: Size) -> int:
+        """Bytes of one remembered step."""
+        return 2 * _PICTURE * size[0] * size[1]
+
+    def least(self, size: Size, side: int, keep: bool) -> int:
+        """Bytes without any remembered step."""
+        itemsize = self.machine.dtype.itemsize
+        kept = self.encoder.values_in(self.content_layers) * itemsize * keep
+        pictures = size[0] * size[1] * (_PICTURES * _PICTURE + kept)
+        per_pixel = _SPACE * self.encoder.values_per_pixel(self.layers) * itemsize + _INDICES
+        periodic = self.encoder.periodic
+        window = self._windows(size, side, periodic)[0] * per_pixel
+        if self.style_size is not None:
+            style = self.style_size[0] * self.style_size[1] * _PICTURE
+            # The style is only looked at, before there are a picture's gradient and past steps.
+            window = max(window, style + self._windows(self.style_size, side, False)[0] * per_pixel)
+        features = size[0] * size[1] * _TARGETS + _ROWS if self.undivided else 0
+        return int(_FIXED + pictures + window + features)
+
+    def work(self, size: Size, side: int, keep: bool) -> int:
+        """What a step in tiles takes, in pixels that go once through the network."""
+        return self._windows(size, side, self.encoder.periodic)[1] * _PASSES[keep]
+
+    def _windows(self, size: Size, side: int, periodic: bool) -> tuple[int, int]:
+        halo = self.encoder.halo(self.layers)
+        return _windows(size, side, min_size(self.layers), halo, periodic)
+
+
+@functools.cache
+def _windows(size: Size, side: int, stride: int, halo: int, periodic: bool) -> tuple[int, int]:
+    """Pixels of the largest window, and of all."""
+    windows = [
+        (tile.rows[1] - tile.rows[0]) * (tile.columns[1] - tile.columns[0])
+        for tile in tiles_of(size, side, stride=stride, halo=halo, periodic=periodic)
+    ]
+    return max(windows), sum(windows)

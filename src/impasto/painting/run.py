@@ -1,0 +1,326 @@
+"""The loop: a planned run, climbing the pyramid one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from torch import Tensor
+
+from impasto.errors import CheckpointError
+from impasto.losses.features import feature_losses_in, seeks_neighbors
+from impasto.machine.compute import Machine, release_memory
+from impasto.network.encoder import Encoder
+from impasto.network.weights import Weights
+from impasto.objective.cuda_graph import captured
+from impasto.objective.objective import Evaluation, Objective
+from impasto.optimizers.base import PixelOptimizer, make_optimizer
+from impasto.painting.memory_plan import Plan, plan
+from impasto.pictures.image import Image
+from impasto.pictures.resizing import Size, level_iterations, resize
+from impasto.tasks.task import Task
+
+DETAIL = 0.5
+"""Share of the content's detail with which each finer level begins; less where `strength` takes the
+content's weight away (docs/decisions/0013-detail.md)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One evaluation of the objective, as `iterate` yields it.
+
+    Losses and image are converted only when asked for, so watching costs nothing to those who do
+    not watch.
+
+    Attributes:
+        level: level of the pyramid, 0 is the coarsest.
+        levels: number of levels.
+        iteration: 1 for the first evaluation of the level.
+        iterations: how many the level will have at most.
+        progress: share of the whole run's work that is done, 0..1.
+        taken_back: how many steps of the run were taken back so far, because the loss jumped or
+            became NaN.
+        level_done: whether the level ends with it.
+        pixels: (1, 3, h, w), sRGB, mostly in 0..1: the last picture that the optimiser accepted.
+        terms: that picture's weighted loss terms by name.
+        run: what it is a step of.
+    """
+
+    level: int
+    levels: int
+    iteration: int
+    iterations: int
+    progress: float
+    taken_back: int
+    level_done: bool
+    pixels: Tensor = field(repr=False)
+    terms: Mapping[str, Tensor] = field(repr=False)
+    run: Run = field(repr=False)
+    _state: RunState = field(repr=False)
+    _optimizer: PixelOptimizer | None = field(repr=False)
+    _moves: int = field(repr=False)
+
+    @property
+    def size(self) -> Size:
+        """Height and width of this level in pixels."""
+        return self.pixels.shape[2], self.pixels.shape[3]
+
+    @property
+    def machine(self) -> Machine:
+        """What the run computes with."""
+        return self.run.machine
+
+    @property
+    def latest(self) -> bool:
+        """Whether the run still stands here: its optimiser has not moved on since."""
+        return self._moves == self.run.clock.moves
+
+    @cached_property
+    def losses(self) -> dict[str, float]:
+        """Weighted loss terms by name: ``content/relu4_2``, ``style/relu1_1``..."""
+        return {name: float(value) for name, value in self.terms.items()}
+
+    @property
+    def loss(self) -> float:
+        """The total loss."""
+        return sum(self.losses.values())
+
+    def state(self) -> RunState:
+        """All that the rest of the run depends on.
+
+        Raises:
+            CheckpointError: the run has gone on since.
+        """
+        if not self.latest:
+            raise CheckpointError(
+                f"iteration {self.iteration} of level {self.level + 1} is no longer the run's "
+                "latest step, and only that can be saved; save it before asking for the next"
+            )
+        if self._optimizer is None:
+            return self._state
+        return replace(self._state, optimizer=self._optimizer.state())
+
+    @property
+    def shown(self) -> Tensor:
+        """The pixels as `image` has them: on the CPU, 0..1, in the colours asked for."""
+        return self.run.task.shown(self.pixels)
+
+    @cached_property
+    def image(self) -> Image:
+        """The picture so far, at this level's size, with alpha and recipe."""
+        return self.run.task.image(self.pixels, self.progress)
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where a run stands between two steps: all that the rest of it depends on.
+
+    Attributes:
+        level: the level it is in.
+        iteration: the last one that was done in this level.
+        taken_back: as in `Step`.
+        pixels: (1, 3, h, w): what is evaluated next, of any size at the start of a level; the
+            level's result if it is done.
+        level_done: as in `Step`.
+        terms: loss terms of the accepted picture.
+        optimizer: `PixelOptimizer.state`; empty at the start and at the end of a level.
+        guide: (1, 3, h, w): the picture that the level began with, where a style loss seeks its
+            neighbours; None at the start and at the end of a level.
+    """
+
+    level: int
+    iteration: int
+    taken_back: int
+    pixels: Tensor
+    level_done: bool = False
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
+    optimizer: Mapping[str, Tensor] = field(default_factory=dict)
+    guide: Tensor | None = None
+
+
+@dataclass
+class Clock:
+    """How often a run's optimiser was moved: tells the latest step from those before."""
+
+    moves: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A task with everything that its levels share.
+
+    Attributes:
+        task: what is to do.
+        machine: where it runs.
+        encoder: the network on this machine.
+        sizes: height and width of each level, coarse to fine.
+        counts: iterations of each level.
+        plans: how each level fits into memory.
+        clock: counts the run's steps.
+    """
+
+    task: Task
+    machine: Machine
+    encoder: Encoder
+    sizes: Sequence[Size]
+    counts: Sequence[int]
+    plans: Sequence[Plan]
+    clock: Clock = field(default_factory=Clock)
+
+    @classmethod
+    def of(cls, task: Task, network: Weights, machine: Machine) -> Run:
+        """Plans a run.
+
+        Raises:
+            SettingsError: it does not fit into memory.
+        """
+        settings = task.settings
+        encoder = Encoder(
+            network,
+            pooling=settings.pooling,
+            padding="circular" if settings.seamless else settings.padding,
+            device=machine.device,
+            dtype=machine.dtype,
+        )
+        sizes = task.level_sizes
+        counts = level_iterations(len(sizes), settings)
+        styled = task.style is not None and settings.weights.style
+        plans = [
+            plan(
+                size,
+                encoder,
+                machine,
+                layers=task.layers,
+                content_layers=task.content_layers,
+                history=min(settings.history, max(1, count - 1)),
+                style_size=task.style_size(size),
+                undivided=feature_losses_in(settings.style_loss) if styled else (),
+            )
+            for size, count in zip(reversed(sizes), reversed(counts), strict=True)
+        ]  # the largest first: an error names the size that was asked for
+        return cls(task, machine, encoder, sizes, counts, plans[::-1])
+
+    def climb(self, state: RunState) -> Generator[Step, None, None]:
+        """Level by level, from ``state`` on; the result of one level starts the next.
+
+        A run that is resumed first yields the step at which it was left.
+        """
+        standing = [state]
+        del state  # whose tensors would else stay for as long as its level lasts
+        try:
+            while standing[0].level < len(self.sizes):
+                standing.append((yield from self._level(standing.pop())))
+                release_memory()  # what is left in pieces is of no use to the next level
+        finally:
+            release_memory()
+
+    def _level(self, state: RunState) -> Generator[Step, None, RunState]:
+        """Targets, then evaluate, step, yield. Returns what the next level starts from."""
+        level = state.level
+        optimizer = make_optimizer(self.task.settings, self.plans[level].history, level)
+        if state.iteration:  # resumed
+            optimizer.accepted = state.pixels  # all there is of a level that is done
+            if state.optimizer:
+                optimizer.restore(state.optimizer)
+            yield self._step(state, optimizer)
+        pixels = state.pixels.to(self.machine.device)
+        if not state.iteration:
+            pixels = self._start_of(level, pixels)
+        guide = None
+        if seeks_neighbors(self.task.settings):
+            guide = pixels if state.guide is None else state.guide
+        state = replace(state, pixels=pixels, optimizer={}, guide=guide)
+        if not state.level_done:
+            with self.machine.active():
+                objective = self._objective(level, pixels, guide)
+        while not state.level_done:
+            pixels, iteration = state.pixels, state.iteration + 1
+            with self.machine.active():
+                evaluation = objective(pixels)
+                loss = float(evaluation.loss)
+                self.clock.moves += 1  # from here to its step, the latest one cannot be saved
+                proposal = optimizer.step(pixels, loss, evaluation.gradient)
+            taken = optimizer.accepted is pixels
+            terms = evaluation.terms if taken else state.terms
+            state = RunState(
+                level=level,
+                iteration=iteration,
+                taken_back=state.taken_back + (not taken),
+                pixels=proposal,
+                level_done=optimizer.converged or self._is_done(level, iteration, loss, terms),
+                terms=terms,
+                guide=guide,
+            )
+            yield self._step(state, optimizer)
+        assert optimizer.accepted is not None  # the first step accepts one or raises
+        return RunState(level + 1, 0, state.taken_back, optimizer.accepted, terms=state.terms)
+
+    def _start_of(self, level: int, pixels: Tensor) -> Tensor:
+        """The result of the level before at this one's size, with some of the content's detail.
+
+        The detail is what the level before was too small to show.
+        """
+        settings, size = self.task.settings, self.sizes[level]
+        larger = resize(pixels, size, periodic=settings.seamless)
+        content = self.task.content_at(size) if level and settings.weights.content else None
+        if content is None:
+            return larger
+        before = self.task.content_at(self.sizes[level - 1])
+        assert before is not None
+        detail = content - resize(before, size, periodic=settings.seamless)
+        share = DETAIL * settings.weights.content / settings.content_weight
+        return larger.add_(detail.to(larger.device), alpha=share)
+
+    def _is_done(
+        self, level: int, iteration: int, loss: float, terms: Mapping[str, Tensor]
+    ) -> bool:
+        """Whether a level ends with an iteration, after which the loss has these ``terms``."""
+        if iteration >= self.counts[level] or loss == 0:
+            return True
+        stop_loss, last = self.task.settings.stop_loss, len(self.sizes) - 1
+        if stop_loss is None or level < last:
+            return False
+        return sum(map(float, terms.values())) <= stop_loss
+
+    def _objective(
+        self, level: int, pixels: Tensor, guide: Tensor | None
+    ) -> Callable[[Tensor], Evaluation]:
+        size, plan = self.sizes[level], self.plans[level]
+        content = self.task.content_at(size)
+        objective = Objective.towards(
+            self.encoder,
+            self.task.settings,
+            content=None if content is None else content.to(self.machine.device),
+            areas=self.task.style_targets(size, self.machine.device),
+            side=plan.side,
+            keep_content=plan.keep_content,
+            guide=guide,
+        )
+        return objective if plan.tiled else captured(objective, pixels)
+
+    def _step(self, state: RunState, optimizer: PixelOptimizer) -> Step:
+        assert optimizer.accepted is not None
+        work = [
+            count * height * width
+            for count, (height, width) in zip(self.counts, self.sizes, strict=True)
+        ]
+        if state.level_done:  # the next level begins with a picture alone
+            state = replace(state, pixels=optimizer.accepted, guide=None)
+        level, count = state.level, self.counts[state.level]
+        done = sum(work[:level]) + work[level] * state.iteration / count
+        return Step(
+            level=level,
+            levels=len(self.sizes),
+            iteration=state.iteration,
+            iterations=count,
+            progress=done / sum(work),
+            taken_back=state.taken_back,
+            level_done=state.level_done,
+            pixels=optimizer.accepted,
+            terms=state.terms,
+            run=self,
+            _state=state,
+            _optimizer=None if state.level_done else optimizer,
+            _moves=self.clock.moves,
+        )

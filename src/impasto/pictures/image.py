@@ -1,0 +1,310 @@
+"""Pictures in and out: the one Image type, and everything that can become one.
+
+Inside impasto a picture is float32 sRGB in 0..1 and upright; files, colour profiles, bit depths,
+EXIF and Pillow end here.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+import PIL.Image
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from impasto.errors import OutputError, PictureError
+from impasto.files import DEFAULT_MAX_PIXELS
+from impasto.pictures.decoding import (
+    DecodedPicture,
+    check_size,
+    decode_pillow,
+)
+from impasto.pictures.profiles import Samples, to_srgb
+from impasto.pictures.reading import damage_reported, read_picture, read_recipe
+from impasto.pictures.writing import check_output, encode_png, write_picture
+
+__all__ = ["Image", "ImageSource", "check_output", "open_image", "read_recipe"]
+
+# How far a float may leave 0..1 by rounding elsewhere, and is clamped instead of refused.
+_ROUNDING = 1e-3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Image:
+    """A picture: float32, sRGB, 0..1, upright, on the CPU.
+
+    Attributes:
+        pixels: (1, 3, H, W), float32, sRGB, 0..1. Colours are not multiplied by alpha.
+        alpha: (1, 1, H, W), float32, 0 (transparent) to 1, or None where all is opaque.
+        bits: 8 or 16: the depth it came with, and is saved with where the format can.
+        recipe: what made the picture, as JSON can carry it; written into the file.
+
+    Raises:
+        PictureError: tensors of another shape or type, or another number of bits.
+    """
+
+    pixels: torch.Tensor
+    alpha: torch.Tensor | None = None
+    bits: int = 8
+    recipe: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Check shapes, types and bits; values are checked where they are written."""
+        shape = tuple(self.pixels.shape)
+        if len(shape) != 4 or shape[:2] != (1, 3) or 0 in shape:
+            raise PictureError(f"pixels of shape {shape}: an Image has (1, 3, H, W)")
+        if self.alpha is not None and tuple(self.alpha.shape) != (1, 1, *shape[2:]):
+            raise PictureError(
+                f"alpha of shape {tuple(self.alpha.shape)}: these pixels need (1, 1, *{shape[2:]})"
+            )
+        for tensor in (self.pixels, self.alpha):
+            if tensor is not None and (tensor.dtype, tensor.device.type) != (torch.float32, "cpu"):
+                raise PictureError(
+                    f"a tensor of {tensor.dtype} on {tensor.device}: an Image has float32 on the "
+                    "cpu; open_image converts tensors"
+                )
+        if self.bits not in (8, 16):
+            raise PictureError(f"bits {self.bits}: an Image has 8 or 16")
+
+    def __repr__(self) -> str:
+        """Size, depth, and whether there are alpha and a recipe."""
+        extras = ", alpha" * (self.alpha is not None) + ", recipe" * (self.recipe is not None)
+        return f"Image({self.width} x {self.height}, {self.bits} bits{extras})"
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.pixels.shape[3])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.pixels.shape[2])
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
+        """Write the picture, its recipe and the sRGB profile, whole or not at all.
+
+        The extension chooses the format: PNG and TIFF keep ``bits`` and alpha; WebP (lossy,
+        quality 95) has 8 bits and alpha; JPEG (quality 95, full chroma) has 8 bits, and shows the
+        picture on white where it is transparent.
+
+        Args:
+            path: the file; ``-`` writes PNG to standard output.
+            overwrite: whether an existing file may be replaced.
+
+        Returns:
+            ``path``.
+
+        Raises:
+            OutputError: the picture holds NaN, or cannot be written there.
+        """
+        return write_picture(path, self.to_numpy(), recipe=self.recipe, overwrite=overwrite)
+
+    def to_numpy(self) -> NDArray[Any]:
+        """Copy into an array: (H, W, 3), or (H, W, 4) with alpha; uint8 or uint16, as ``bits``.
+
+        Values are rounded to the nearest, after clamping to 0..1.
+
+        Raises:
+            OutputError: the picture holds NaN or infinity.
+        """
+        return self._quantised(self.bits)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """What ``numpy.asarray(image)`` gives: `to_numpy`."""
+        return self.to_numpy() if dtype is None else self.to_numpy().astype(dtype)
+
+    def to_pil(self) -> PIL.Image.Image:
+        """Copy into a Pillow picture: RGB, or RGBA with alpha; 8 bits, as Pillow has no more.
+
+        Raises:
+            OutputError: the picture holds NaN or infinity.
+        """
+        return PIL.Image.fromarray(self._quantised(8))
+
+    def to_tensor(self) -> torch.Tensor:
+        """Copy of the pixels: (1, 3, H, W), float32, sRGB, 0..1, without alpha."""
+        return self.pixels.detach().clone()
+
+    def _repr_png_(self) -> bytes:
+        """Show the picture in a notebook."""
+        return encode_png(self._quantised(8))
+
+    def _quantised(self, bits: int) -> Samples:
+        channels = self.pixels if self.alpha is None else torch.cat([self.pixels, self.alpha], 1)
+        if not torch.isfinite(channels).all():
+            raise OutputError("the picture holds NaN or infinite values and is not written")
+        highest = 2**bits - 1
+        scaled = channels[0].detach().clamp(0, 1).mul(highest).round().permute(1, 2, 0)
+        return np.ascontiguousarray(scaled.numpy().astype(np.uint8 if bits == 8 else np.uint16))
+
+
+ImageSource: TypeAlias = (
+    str | os.PathLike[str] | IO[bytes] | PIL.Image.Image | NDArray[Any] | torch.Tensor | Image
+)
+
+
+def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
+    """Make an :class:`Image` of anything that is a picture.
+
+    Files and Pillow pictures are turned upright (EXIF) and converted to sRGB (ICC profile, CMYK,
+    Lab, grey, palette); of animated ones the first frame is taken. 16-bit PNG and TIFF stay 16-bit.
+    The hidden colour of wholly transparent pixels is replaced by that of their visible
+    neighbourhood, so that neither a resize nor the network sees it.
+
+    Args:
+        source: a path; ``-`` for standard input; a binary stream; a Pillow picture; an array
+            (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16 or floats 0..1; a tensor (1 | 3 | 4, H, W)
+            or (1, 1 | 3 | 4, H, W) of uint8 or floats 0..1; or an Image, which is returned as it
+            is. Arrays and tensors are taken as sRGB, floats get 8 bits.
+        max_pixels: the most pixels (width times height) to accept from a file or Pillow.
+
+    Raises:
+        PictureError: the source cannot be read, is no picture, is damaged or too large.
+        MissingExtraError: a HEIC picture, and pillow-heif is not installed.
+    """
+    if isinstance(source, Image):
+        return source
+    if isinstance(source, torch.Tensor):
+        return _from_tensor(source)
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, PIL.Image.Image):
+        name = str(getattr(source, "filename", "")) or "Pillow picture"
+        check_size(source.size, name, max_pixels)
+        with damage_reported(name, source.format or f"mode {source.mode}"):
+            return _from_decoded(decode_pillow(source, name))
+    if isinstance(source, (str, os.PathLike)) or hasattr(source, "read"):
+        return _from_decoded(read_picture(source, max_pixels))
+    raise PictureError(
+        f"a {type(source).__name__} is no picture; give a path, a binary stream, a Pillow "
+        "picture, a NumPy array or a tensor"
+    )
+
+
+def _from_decoded(decoded: DecodedPicture) -> Image:
+    color = _upright(to_srgb(decoded.samples, decoded.space, decoded.profile), decoded.orientation)
+    alpha = None
+    if decoded.alpha is not None:
+        alpha = _to_tensor(_upright(decoded.alpha[..., None], decoded.orientation))
+    return _image(_to_tensor(color), alpha, decoded.bits, decoded.recipe)
+
+
+def _upright(samples: Samples, orientation: int) -> Samples:
+    """Undo an EXIF orientation (Exif 3.0, tag 274): how the camera was held, or mirrored."""
+    if orientation in (5, 6, 7, 8):
+        samples = samples.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    return samples
+
+
+def _to_tensor(samples: NDArray[Any]) -> torch.Tensor:
+    """(H, W, C) integers over the range of their type to (1, C, H, W) float32 in 0..1."""
+    planes = np.ascontiguousarray(samples.transpose(2, 0, 1)[None], dtype=np.float32)
+    return torch.from_numpy(planes).div_(float(np.iinfo(samples.dtype).max))
+
+
+def _from_array(array: NDArray[Any]) -> Image:
+    shape = array.shape
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or array.size == 0:
+        raise PictureError(
+            f"an array of shape {shape} is no picture; give (H, W), (H, W, 1), (H, W, 3) or "
+            "(H, W, 4)"
+        )
+    if array.dtype in (np.uint8, np.uint16):
+        channels = _to_tensor(array)
+    elif array.dtype.kind == "f":
+        planes = np.ascontiguousarray(array.transpose(2, 0, 1)[None], dtype=np.float32)
+        channels = _checked_floats(torch.from_numpy(planes), "array")
+    else:
+        raise PictureError(
+            f"an array of {array.dtype} is no picture; give uint8, uint16 or floats 0 to 1"
+        )
+    return _from_channels(channels, bits=16 if array.dtype == np.uint16 else 8)
+
+
+def _from_tensor(tensor: torch.Tensor) -> Image:
+    channels = tensor.detach().cpu()
+    channels = channels[None] if channels.ndim == 3 else channels
+    shape = channels.shape
+    if len(shape) != 4 or shape[0] != 1 or shape[1] not in (1, 3, 4) or 0 in shape:
+        raise PictureError(
+            f"a tensor of shape {tuple(tensor.shape)} is no picture; give (C, H, W) or "
+            "(1, C, H, W) with 1, 3 or 4 channels"
+        )
+    if channels.dtype == torch.uint8:
+        return _from_channels(channels.to(torch.float32).div_(255))
+    if not channels.dtype.is_floating_point:
+        raise PictureError(f"a tensor of {channels.dtype} is no picture; give uint8 or floats 0..1")
+    return _from_channels(_checked_floats(channels.to(torch.float32), "tensor"))
+
+
+def _checked_floats(channels: torch.Tensor, kind: str) -> torch.Tensor:
+    lowest, highest = (float(bound) for bound in torch.aminmax(channels))
+    # NaN fails both comparisons.
+    if not (lowest >= -_ROUNDING and highest <= 1 + _ROUNDING):
+        raise PictureError(
+            f"a float {kind} with values from {lowest:g} to {highest:g} is no picture; floats go "
+            "from 0 to 1 (divide 0..255 by 255)"
+        )
+    return channels.clamp(0, 1)  # a copy, so that the caller's own values stay apart
+
+
+def _from_channels(channels: torch.Tensor, bits: int = 8) -> Image:
+    """(1, 1 | 3 | 4, H, W) float32 to an Image."""
+    count = channels.shape[1]
+    color = channels.expand(1, 3, -1, -1) if count == 1 else channels[:, :3]
+    alpha = channels[:, 3:].contiguous() if count == 4 else None
+    return _image(color.contiguous(), alpha, bits, None)
+
+
+def _image(
+    pixels: torch.Tensor,
+    alpha: torch.Tensor | None,
+    bits: int,
+    recipe: Mapping[str, Any] | None,
+) -> Image:
+    if alpha is not None and bool((alpha == 1).all()):
+        alpha = None
+    if alpha is not None:
+        pixels = _hidden_colors_replaced(pixels, alpha)
+    return Image(pixels, alpha, bits, recipe)
+
+
+def _hidden_colors_replaced(pixels: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    """Give wholly transparent pixels the colour of their visible neighbourhood.
+
+    Pull-push (Gortler et al., The Lumigraph, 1996, section 3.4): halve the picture again and again,
+    weighing colours by alpha, then fill each hole from the next smaller picture that has none.
+    Where nothing at all is visible the colour becomes middle grey.
+
+    Args:
+        pixels: (1, 3, H, W).
+        alpha: (1, 1, H, W).
+    """
+    hidden = alpha == 0
+    if not hidden.any():
+        return pixels
+    levels = [(pixels * alpha, alpha)]
+    while max(levels[-1][1].shape[2:]) > 1:
+        odd = [side % 2 for side in levels[-1][1].shape[2:]]
+        padding = (0, odd[1], 0, odd[0])
+        weighted, weight = (F.avg_pool2d(F.pad(x, padding), 2) for x in levels[-1])
+        levels.append((weighted, weight))
+    color = torch.full((1, 3, 1, 1), 0.5)
+    for weighted, weight in reversed(levels):
+        height, width = weight.shape[2:]
+        if color.shape[2:] != weight.shape[2:]:
+            doubled = F.interpolate(color, scale_factor=2, mode="bilinear")
+            color = doubled[..., :height, :width]
+        color = torch.where(weight > 0, weighted / weight, color)
+    return torch.where(hidden, color.clamp(0, 1), pixels)

@@ -1,0 +1,189 @@
+"""Picture files: opening them, telling what they are, and one clear line when they are no good.
+
+Files are recognised by their first bytes, never by their name, and the size is compared with the
+caller's limit before anything is decoded. Pillow's decoders are called without ``Image.open``:
+its own size check is a global variable and a warning, neither of which two threads can set apart.
+"""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import PIL.Image
+
+from impasto.errors import ImpastoError, MissingExtraError, PictureError
+from impasto.files import DEFAULT_MAX_PIXELS, reason_of
+from impasto.pictures.decoding import (
+    DecodedPicture,
+    check_size,
+    decode_deep_png,
+    decode_pillow,
+    decode_tiff,
+    recipe_of,
+)
+
+STANDARD_STREAM = "-"
+READABLE = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, HEIC"
+
+_SIGNATURES = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "TIFF": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "BMP": (b"BM",),
+}
+# Brands of the ISO base media file format (ISO/IEC 14496-12) that hold still pictures.
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+
+def picture_name(source: str | os.PathLike[str] | IO[bytes]) -> str:
+    """How messages name a source: its path, ``standard input`` or ``binary stream``."""
+    if not isinstance(source, (str, os.PathLike)):
+        name = getattr(source, "name", None)
+        return name if isinstance(name, str) else "binary stream"
+    path = os.fspath(source)
+    return "standard input" if path == STANDARD_STREAM else path
+
+
+def read_picture(source: str | os.PathLike[str] | IO[bytes], max_pixels: int) -> DecodedPicture:
+    """Decode the first picture of a file.
+
+    Args:
+        source: a path, ``-`` for standard input, or a binary stream, which is read from its start.
+        max_pixels: the most pixels (width times height) to accept.
+
+    Raises:
+        PictureError: the file cannot be read, is no picture, is damaged or too large.
+        MissingExtraError: a HEIC picture, and pillow-heif is not installed.
+    """
+    name = picture_name(source)
+    with _opened(source, name) as stream:
+        file_format = _recognise(stream, name)
+        with damage_reported(name, file_format):
+            decoded = None
+            if file_format == "TIFF":
+                decoded = decode_tiff(stream, name, max_pixels)
+                stream.seek(0)
+            if decoded is None:
+                picture = _lazily_opened(stream, file_format, name)
+                check_size(picture.size, name, max_pixels)
+                if file_format == "PNG":
+                    decoded = decode_deep_png(picture, stream)
+            return decoded or decode_pillow(picture, name)
+
+
+def read_recipe(
+    path: str | os.PathLike[str] | IO[bytes], *, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> dict[str, Any]:
+    """Read the recipe inside a picture that impasto wrote (PNG, JPEG, WebP, TIFF).
+
+    Args:
+        path: the picture; ``-`` for standard input.
+        max_pixels: the most pixels to accept where the recipe is sought behind the pixels.
+
+    Raises:
+        PictureError: the file cannot be read, is no picture, or holds no recipe.
+    """
+    name = picture_name(path)
+    with _opened(path, name) as stream:
+        file_format = _recognise(stream, name)
+        with damage_reported(name, file_format):
+            picture = _lazily_opened(stream, file_format, name)
+            recipe = recipe_of(picture)
+            if recipe is None and file_format == "PNG":
+                # Programs that rewrite a PNG may put its texts after the pixels.
+                check_size(picture.size, name, max_pixels)
+                picture.load()
+                recipe = recipe_of(picture)
+    if recipe is None:
+        raise PictureError(f"{name}: holds no recipe of impasto; only pictures it wrote do")
+    return recipe
+
+
+@contextlib.contextmanager
+def damage_reported(name: str, file_format: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on damaged data into a PictureError of one line."""
+    try:
+        yield
+    except ImpastoError:
+        raise
+    except MemoryError as error:
+        raise PictureError(f"{name}: too large for this machine's memory") from error
+    # What decoders raise on damaged data is open-ended and undocumented: everything is damage.
+    except Exception as error:
+        raise PictureError(
+            f"{name}: damaged, cut short or an unusual {file_format} ({reason_of(error)})"
+        ) from error
+
+
+@contextlib.contextmanager
+def _opened(source: str | os.PathLike[str] | IO[bytes], name: str) -> Iterator[IO[bytes]]:
+    """A seekable stream; a file opened here is closed again."""
+    try:
+        if not isinstance(source, (str, os.PathLike)):
+            yield source if source.seekable() else io.BytesIO(source.read())
+        elif os.fspath(source) == STANDARD_STREAM:
+            yield io.BytesIO(_standard_input().read())
+        else:
+            path = Path(source)
+            if path.is_dir():
+                raise PictureError(f"{name}: is a folder, not a picture")
+            with path.open("rb") as file:
+                yield file if file.seekable() else io.BytesIO(file.read())
+    except FileNotFoundError as error:
+        raise PictureError(f"{name}: no such file") from error
+    except PermissionError as error:
+        raise PictureError(f"{name}: no permission to read it") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte, a closed stream
+        raise PictureError(f"{name}: cannot be read ({reason_of(error)})") from error
+
+
+def _standard_input() -> IO[bytes]:
+    stream: IO[bytes] | None = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        raise PictureError("standard input: there is none to read a picture from")
+    return stream
+
+
+def _recognise(stream: IO[bytes], name: str) -> str:
+    stream.seek(0)
+    head = stream.read(64)
+    stream.seek(0)
+    if not head:
+        raise PictureError(f"{name}: the file is empty (0 bytes)")
+    for file_format, signatures in _SIGNATURES.items():
+        if head.startswith(signatures):
+            return file_format
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        # The box: its length, its name, the major brand, a version, the compatible brands.
+        length = int.from_bytes(head[:4])
+        brands = {head[at : at + 4] for at in (8, *range(16, min(length, len(head)), 4))}
+        if brands & _AVIF_BRANDS:
+            return "AVIF"
+        if brands & _HEIC_BRANDS:
+            return "HEIC"
+    raise PictureError(f"{name}: is no picture of a kind that can be read ({READABLE})")
+
+
+def _lazily_opened(stream: IO[bytes], file_format: str, name: str) -> PIL.Image.Image:
+    """Let Pillow read the header, and nothing of the pixels."""
+    if file_format == "HEIC":
+        try:
+            from pillow_heif import HeifImageFile
+        except ImportError as error:
+            raise MissingExtraError(
+                f"{name}: reading HEIC needs an extra: pip install 'impasto[heic]'"
+            ) from error
+        factory: Callable[[IO[bytes], str], PIL.Image.Image] = HeifImageFile
+        return factory(stream, "")
+    PIL.Image.preinit()
+    if file_format not in PIL.Image.OPEN:
+        PIL.Image.init()
+    return PIL.Image.OPEN[file_format][0](stream, "")

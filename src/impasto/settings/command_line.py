@@ -1,0 +1,118 @@
+"""The command line that makes a picture again, from its recipe."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from impasto.errors import SettingsError, nearest
+from impasto.settings.model import Settings
+from impasto.settings.presets import command_defaults
+from impasto.settings.recipes import Recipe
+from impasto.settings.wording import setting_text
+
+_STANDARD_STREAM = "-"
+_WITHOUT_NAMES = {
+    "stylize": ["CONTENT", "STYLE"],
+    "try": ["CONTENT", "STYLE"],
+    "texture": ["STYLE"],
+    "reconstruct": ["CONTENT"],
+    "explain": ["CONTENT", "STYLE"],
+    "sheet": ["--content", "CONTENT...", "--style", "STYLE..."],
+}
+
+
+def again(recipe: Recipe, name: str, known: Collection[str] | None = None) -> str:
+    """The command line that makes a picture again; words in place of inputs without a name.
+
+    Args:
+        recipe: what made the picture.
+        name: how messages name the picture.
+        known: the flags that its command has; None if all settings are among them.
+
+    Raises:
+        SettingsError: the recipe is of a command, or has settings, that this version lacks.
+    """
+    if recipe.command not in _WITHOUT_NAMES:
+        raise SettingsError(
+            f"unknown command {recipe.command!r}; {nearest(recipe.command, _WITHOUT_NAMES)}"
+        )
+    check_names(recipe.settings, name)
+    pictures = _pictures(recipe) or _WITHOUT_NAMES[recipe.command]
+    words = ["impasto", recipe.command, *pictures]
+    for flag, values in _needed_flags(recipe, known).items():
+        words += [flag, *values]
+    return shlex.join(words)
+
+
+def check_names(settings: Mapping[str, Any], name: str) -> None:
+    """Check that this version knows the settings of a recipe.
+
+    Args:
+        settings: settings by name.
+        name: how the message names the picture.
+
+    Raises:
+        SettingsError: a setting is unknown.
+    """
+    for setting in settings:
+        if setting not in Settings.model_fields:
+            raise SettingsError(
+                f"{name}: its recipe has the unknown setting {setting!r} "
+                f"({nearest(setting, Settings.model_fields)}); a newer impasto may have written it"
+            )
+
+
+def _pictures(recipe: Recipe) -> list[str]:
+    """The inputs of a command line, where the recipe tells them or how many they were."""
+    made_of, blend = recipe.inputs, recipe.settings.get("style_blend")
+    if made_of is None:
+        first: dict[str, list[str]] = {"stylize": ["CONTENT"], "texture": []}
+        if recipe.command not in first or not isinstance(blend, Sequence) or not blend:
+            return []
+        return [*first[recipe.command], *["STYLE"] * len(blend)]
+    content = [_argument(made_of.content, "CONTENT")]
+    styles = [_argument(style, "STYLE") for style in made_of.styles]
+    if recipe.command != "stylize":
+        return {"texture": styles, "reconstruct": content}.get(recipe.command, [])
+    words = content + styles
+    for mask, style in made_of.regions:
+        words += ["--region", f"{_argument(mask, 'MASK')}:{style or 'STYLE'}"]
+    if made_of.maps:
+        words += ["--map", *(_argument(name, "MAP") for name in made_of.maps)]
+    return words
+
+
+def _argument(name: str | None, word: str = "FILE") -> str:
+    """A file's name as an argument, which no name makes an option; ``word`` for one unknown."""
+    if name is None:
+        return word
+    return f"./{name}" if name.startswith("-") and name != _STANDARD_STREAM else name
+
+
+def _needed_flags(recipe: Recipe, known: Collection[str] | None) -> dict[str, list[str]]:
+    """The flags of a command, with their values, that its defaults and the preset do not give."""
+    name, settings = recipe.command, Settings(**recipe.settings)
+    preset = Settings(preset=settings.preset).model_dump(mode="json")
+    own = command_defaults(name, settings.preset)
+    usual = {key: setting_text(value) for key, value in {**preset, **own}.items()}
+    usual["preset"] = "default"
+    flags: dict[str, list[str]] = {}
+    for key, value in settings.model_dump(mode="json").items():
+        flag, text = f"--{key.replace('_', '-')}", setting_text(value)
+        if (known is None or flag in known) and text != usual[key]:
+            files = key in ("start", "color_from", "keep")
+            flags[flag] = _values(value, _argument(text) if files else text)
+    if name == "reconstruct":
+        flags["--layer"] = setting_text(settings.content_layers).split(" ")
+    if name == "texture" and recipe.size:
+        flags["--size"] = ["x".join(map(str, recipe.size))]
+    return flags
+
+
+def _values(value: Any, text: str) -> list[str]:
+    """What stands behind a flag for a setting's value; nothing behind one that is a switch."""
+    if value is True:
+        return []
+    return text.split(" ") if isinstance(value, Mapping) else [text]

@@ -1,0 +1,75 @@
+"""Settings in words: what help pages, panels and printed commands say of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from impasto.settings.model import Settings
+
+
+@functools.cache
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schema of every setting by name, in the order of the model."""
+    return dict(Settings.model_json_schema()["properties"])
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value as a user writes it behind its flag; several parts apart by a space."""
+    if isinstance(value, Mapping):
+        parts = ((layer, setting_text(weight)) for layer, weight in value.items())
+        return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    if value is None:
+        return "none"
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def typed_text(value: Any) -> str:
+    """A setting's value as a user writes it, in quotes where it is a text or has spaces."""
+    text = setting_text(value)
+    return repr(text) if isinstance(value, str) or " " in text else text
+
+
+def setting_value(name: str, text: Any) -> Any:
+    """The opposite: a text, or several, as `Settings` takes it; ``none`` is no value."""
+    if isinstance(text, list):
+        return [part for item in text for part in item.split(",")]
+    optional = any(part.get("type") == "null" for part in schemas()[name].get("anyOf", ()))
+    return None if optional and text == "none" else text
+
+
+def help_text(schema: Mapping[str, Any]) -> str:
+    """What a setting does and, in brackets, which values it may have."""
+    words = allowed_range(schema)
+    text = str(schema.get("description", "")).replace("`", "")
+    return f"{text} [{words}]" if words not in ("", "none") else text
+
+
+def allowed_range(schema: Mapping[str, Any]) -> str:
+    """The allowed values in words, from a JSON Schema; empty where there is no bound."""
+    if "anyOf" in schema:
+        return " or ".join(filter(None, map(allowed_range, schema["anyOf"])))
+    if "const" in schema:
+        return str(schema["const"])
+    kind = schema.get("type")
+    if kind == "null":
+        return "none"
+    if kind == "object":
+        names = schema.get("propertyNames", {}).get("enum")
+        weights = f"weights {allowed_range(schema['additionalProperties'])}"
+        return f"{', '.join(names)}; {weights}" if names else weights
+    if kind == "array":
+        return f"each {allowed_range(schema['items'])}"
+    if kind not in ("integer", "number"):
+        return ""
+    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
+    high = schema.get("maximum")
+    upper = f"{high:g}".replace("e+", "e") if isinstance(high, float) else str(high)
+    if above is not None:
+        return f"above {above}, at most {upper}"
+    if low is not None and high is not None:
+        return f"{low} to {upper}"
+    return f"{low} or more" if low is not None else ""

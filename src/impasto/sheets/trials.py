@@ -1,0 +1,131 @@
+"""One picture in several ways, small, on one sheet: a look before the wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from impasto.machine.compute import Compute
+from impasto.network.weights import Weights, load_weights
+from impasto.painting.run import Step
+from impasto.painting.synthesis import WeightsSource, iterate, settled, with_defaults
+from impasto.pictures.image import Image, ImageSource, open_image
+from impasto.settings.model import Settings
+from impasto.sheets.plan import (
+    Part,
+    Plan,
+    Steps,
+    cell_size,
+    completed,
+    in_rows,
+    result_size,
+    with_recipe,
+)
+from impasto.sheets.plate import Cell, compose
+
+STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+SCALES = (0.5, 1.0, 2.0)
+
+Trial = Mapping[str, Any]
+"""What a cell changes of the settings, by name."""
+
+METHODS: Sequence[Trial] = tuple(
+    MappingProxyType(trial)
+    for trial in (
+        {"style_loss": "gram"},
+        {"style_loss": "wasserstein"},
+        {"color": "content", "color_from": None},
+        {"color": "match"},
+    )
+)
+"""The last row of the sheet."""
+
+
+def trials() -> list[list[Trial]]:
+    """Rows of stroke sizes, columns of strengths; below, other methods."""
+    dials: list[list[Trial]] = [
+        [{"strength": strength, "style_scale": scale} for strength in STRENGTHS] for scale in SCALES
+    ]
+    return [*dials, list(METHODS)]
+
+
+def flags(trial: Trial) -> str:
+    """What to add to ``impasto stylize`` for it: ``--strength 0.25 --style-scale 2``."""
+    given = {name.replace("_", "-"): value for name, value in trial.items() if value is not None}
+    return " ".join(f"--{name} {_text(value)}" for name, value in given.items())
+
+
+def iterate_trials(
+    content: ImageSource,
+    style: ImageSource,
+    settings: Settings | None = None,
+    *,
+    weights: WeightsSource = None,
+    compute: Compute | None = None,
+    **overrides: Any,
+) -> Steps:
+    """One picture in several strengths, stroke sizes and methods. Yields every step.
+
+    Everything is checked when this is called, the work is done when the result is iterated.
+
+    Args:
+        content: path, PIL image, NumPy array, tensor or `Image`.
+        style: the same.
+        settings: as for `iterate`; each cell changes some. Without them, small and quick: see
+            `COMMAND_DEFAULTS` of `impasto.presets`.
+        weights: see `WeightsSource`.
+        compute: where it runs.
+        **overrides: single settings by name.
+
+    Returns:
+        The sheet, with its recipe (as the generator's return value).
+
+    Raises:
+        As `iterate`.
+    """
+    chosen = settled(settings, with_defaults("try", settings, overrides))
+    pictures = open_image(content), open_image(style)
+    network = weights if isinstance(weights, Weights) else load_weights(weights)
+
+    def begin(trial: Trial) -> Iterator[Step]:
+        return iterate(*pictures, chosen.replace(**trial), weights=network, compute=compute)
+
+    parts = [
+        Part(flags(trial), result_size(pictures[0], chosen), partial(begin, trial))
+        for row in trials()
+        for trial in row
+    ]
+    plan = Plan(parts, partial(_plate, *pictures, chosen, network))
+    plan.check()
+    return plan.steps()
+
+
+def try_out(
+    content: ImageSource,
+    style: ImageSource,
+    settings: Settings | None = None,
+    *,
+    weights: WeightsSource = None,
+    compute: Compute | None = None,
+    **overrides: Any,
+) -> Image:
+    """The sheet of trials. Arguments and errors as for `iterate_trials`."""
+    return completed(
+        iterate_trials(content, style, settings, weights=weights, compute=compute, **overrides)
+    )
+
+
+def _plate(
+    content: Image, style: Image, settings: Settings, network: Weights, made: Sequence[Cell]
+) -> Image:
+    """The sheet, of those of its cells that are made."""
+    rows = in_rows(made, len(SCALES) + 1, len(STRENGTHS))
+    originals: list[Cell | None] = [Cell(content, "content"), Cell(style, "style"), None, None]
+    plate = compose([originals, *rows], cell_size=cell_size(settings))
+    return with_recipe(plate, "try", settings, network)
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

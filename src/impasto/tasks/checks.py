@@ -1,0 +1,137 @@
+"""What would prevent a run, found out before the work."""
+
+from __future__ import annotations
+
+import torch
+
+from impasto.errors import PictureError, SettingsError
+from impasto.network.encoder import min_size
+from impasto.pictures.image import Image
+from impasto.pictures.resizing import Size, fit
+from impasto.tasks.styles import check_region, is_empty
+from impasto.tasks.task import Task, with_weight
+
+
+def check(task: Task) -> None:
+    """Find out before the work what would prevent it.
+
+    Raises:
+        SettingsError: colours to be moved, and a picture missing for it; a setting that means
+            nothing to this command.
+        PictureError: a picture with NaN in it, or too small for the deepest layer in use.
+        SettingsError: a size at which a seamless picture would not repeat.
+    """
+    _check_color(task)
+    if task.settings.expand and task.command != "texture":
+        raise SettingsError("expand = True: only a texture grows; leave it out")
+    if task.regions and not task.painted:
+        raise SettingsError("every region is left as it is; give a style for the rest")
+    if not task.layers:
+        raise SettingsError(
+            "nothing is left to do: neither content nor style has a weight here; give a style, "
+            "or use a strength or weights above 0"
+        )
+    least = min_size(task.layers)
+    deepest = max(task.layers, key=lambda layer: (min_size([layer]), layer))
+    final = task.final_size
+    _check_pictures(task, least, deepest)
+    if task.settings.seamless and any(side % least for side in final):
+        raise SettingsError(_off_grid(final, least, deepest))
+    if min(final) < least:
+        raise PictureError(
+            f"the result would be {final[1]}x{final[0]}; {deepest} needs at least {least} "
+            "pixels on each side: use a larger --size, or shallower layers"
+        )
+    _check_numbers(task)
+    _check_regions(task, final)
+
+
+def _check_pictures(task: Task, least: int, deepest: str) -> None:
+    """That content and styles can be seen by all layers."""
+    final = task.final_size
+    pictures: list[tuple[str, Image, Size, Size]] = [
+        ("style", picture, *task.looks.own_and_used(picture, final, number))
+        for number, style in enumerate(task.painted)
+        for picture in style.pictures
+    ]
+    if task.content is not None:
+        own = task.content.height, task.content.width
+        pictures.insert(0, ("content", task.content, own, fit(own, max(final))))
+    for name, picture, own, used in pictures:
+        if not torch.isfinite(picture.pixels).all():
+            raise PictureError(f"the {name} picture has NaN or infinite pixels; mend it first")
+        if min(own) < least or min(used) < least:
+            raise PictureError(
+                f"the {name} picture is {picture.width}x{picture.height} and would be used at "
+                f"{used[1]}x{used[0]}; {deepest} needs at least {least} pixels on each side: "
+                "use a larger picture, a larger --size, or shallower layers"
+            )
+
+
+def _check_numbers(task: Task) -> None:
+    if len(task.settings.style_blend) > max(1, len(task.styles)):
+        raise SettingsError(
+            f"style_blend has {len(task.settings.style_blend)} weights for "
+            f"{len(task.styles)} styles; give one for each"
+        )
+    if len(task.settings.style_scale) > max(1, len(task.painted)):
+        raise SettingsError(
+            f"style_scale has {len(task.settings.style_scale)} numbers for "
+            f"{len(task.painted)} styles; give one for each"
+        )
+
+
+def _check_regions(task: Task, final: Size) -> None:
+    """That no region is empty, or too small for what it is to be painted in."""
+    styled = with_weight(task.settings.style_layers) if task.settings.weights.style else set()
+    own = [(r.name, styled if r.style is not None else set()) for r in task.regions]
+    for region in task.regions:
+        if not torch.isfinite(region.mask).all():
+            raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
+    first = len(task.shares) - len(own)
+    for (name, layers), share in zip(own, task.shares[first:], strict=True):
+        assert share is not None  # there are regions
+        check_region(name, share, final, layers)
+    blend = task.settings.style_blend
+    for part, share in zip(task.maps, task.shares[:first] if task.maps else (), strict=True):
+        assert share is not None  # there are maps
+        if task.regions and is_empty(share, final) and not is_empty(part.mask, final):
+            continue  # regions cover all of it
+        check_region(part.name, share, final, styled)
+        for number, (name, mask) in part.styles.items():
+            picture = task.styles[number].pictures[0]
+            used = task.looks.own_and_used(picture, final, number)[1]
+            counts = task.looks.mask(picture, used, mask)
+            assert counts is not None  # there is a mask
+            check_region(name, counts, used, styled)
+        if not any(blend[min(number, len(blend) - 1)] for number in part.styles):
+            those = " and ".join(name for name, _ in part.styles.values())
+            raise SettingsError(
+                f"{part.name}: only styles of weight 0 have this colour in their maps ({those}); "
+                "give one of them a weight above 0"
+            )
+
+
+def _check_color(task: Task) -> None:
+    color = task.settings.color
+    if color == "style":
+        return
+    if task.style is None:
+        raise SettingsError(f"color = {color!r}: there is no style here; leave it at style")
+    if task.content is None and task.palette is None:
+        raise SettingsError(
+            f"color = {color!r}: there is no content here whose colours could be taken; use "
+            "match or histogram, and name a picture with color_from"
+        )
+    if task.palette is not None and not torch.isfinite(task.palette.pixels).all():
+        raise PictureError("the picture of color_from has NaN or infinite pixels; mend it")
+
+
+def _off_grid(size: Size, grid: int, deepest: str) -> str:
+    below = [max(grid, side // grid * grid) for side in size]
+    above = [-(-side // grid) * grid for side in size]
+    return (
+        f"the result would be {size[1]}x{size[0]}; with seamless its sides must be multiples of "
+        f"{grid}, the distance of the positions of {deepest} in pixels: the nearest sizes are "
+        f"{below[1]}x{below[0]} and {above[1]}x{above[0]}"
+    )

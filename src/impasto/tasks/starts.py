@@ -1,0 +1,82 @@
+"""Where the optimisation starts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from impasto.errors import SettingsError
+from impasto.files import DEFAULT_MAX_PIXELS
+from impasto.pictures.image import open_image
+from impasto.pictures.resizing import Size, resize
+from impasto.settings.model import STARTS, Noise, Settings
+
+Color = tuple[float, float, float]
+
+
+def start_picture(
+    settings: Settings,
+    size: Size,
+    *,
+    content: Tensor | None,
+    style: Tensor | None,
+    mean_color: Color,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Tensor:
+    """The picture that the coarsest level begins with.
+
+    Args:
+        settings: ``start``, ``noise``, ``noise_share`` and ``seed`` are used.
+        size: height and width of the coarsest level.
+        content: (1, 3, h, w) of that size, sRGB 0..1, or None.
+        style: (1, 3, H, W) of any size, or None.
+        mean_color: R, G and B in 0..1 of the network's mean colour.
+        max_pixels: the most to accept of a file.
+
+    Returns:
+        (1, 3, h, w).
+
+    Raises:
+        SettingsError: a start from a content or a style that is not there.
+        PictureError: a start from a file that cannot be read.
+    """
+    if settings.start not in STARTS:
+        return _cover(open_image(settings.start, max_pixels=max_pixels).pixels, size)
+    if settings.start == "noise":
+        return white_noise(settings.noise, size, settings.seed, mean_color)
+    if settings.start == "style":
+        if style is None:
+            raise SettingsError("start = 'style': there is no style here; use noise or content")
+        return _cover(style, size)
+    if content is None:
+        raise SettingsError(f"start = {settings.start!r}: there is no content here; use noise")
+    if settings.start == "mixed":
+        noise = white_noise(settings.noise, size, settings.seed, mean_color)
+        return noise.lerp(content, 1 - settings.noise_share)
+    return content
+
+
+def white_noise(kind: Noise, size: Size, seed: int, mean_color: Color) -> Tensor:
+    """White noise (1, 3, h, w), sRGB 0..1.
+
+    ``normal``: around 255/2 with a standard deviation of 255/4, cut at 0 and 255. ``uniform``:
+    within 20 of the network's mean colour, as in the course. ``faint``: a standard deviation of
+    0.001 of 255 around that colour, as in neural-style.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.empty((1, 3, *size), dtype=torch.float32)
+    if kind == "normal":
+        return noise.normal_(0.5, 0.25, generator=generator).clamp_(0, 1)
+    mean = torch.tensor(mean_color, dtype=torch.float32).view(1, 3, 1, 1)
+    if kind == "uniform":
+        return noise.uniform_(-20 / 255, 20 / 255, generator=generator) + mean
+    return noise.normal_(0, 0.001 / 255, generator=generator) + mean
+
+
+def _cover(picture: Tensor, size: Size) -> Tensor:
+    """The middle of ``picture``, cut to the shape of ``size`` and resized to it."""
+    height, width = picture.shape[2:]
+    scale = min(height / size[0], width / size[1])
+    rows, columns = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return resize(picture[..., top : top + rows, left : left + columns], size)
