@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from impasto import Settings
-from impasto.errors import SettingsError, nearest
+from impasto.errors import SettingsError
+from impasto.messages import nearest
 
 BASELINE = "default"
 REFERENCES = ("content", "style")

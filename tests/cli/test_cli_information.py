@@ -22,15 +22,15 @@ from impasto.cli.application import run as run_here
 from impasto.cli.run_flags import MachineFlags
 from impasto.diagnostics.doctor import examine
 from impasto.errors import ImpastoError, SettingsError
-from impasto.files import DEFAULT_MAX_PIXELS
-from impasto.layers import layer_facts
-from impasto.network.encoder import Contribution, Encoder, min_size
+from impasto.layers import LAYER_NAMES, layer_facts, min_size
+from impasto.network.encoder import Contribution, Encoder
 from impasto.network.input_conventions import CAFFE
-from impasto.network.weights import EMBEDDED_SHA256, LAYERS, Weights
+from impasto.network.weights import EMBEDDED_SHA256, convolution_shapes(), Weights
 from impasto.pictures.writing import encode_png
 from impasto.settings import wording as setting_words
 from impasto.settings.groups import FILES, GROUPS, MACHINE, NETWORK
-from impasto.settings.model import LAYER_NAMES, Settings
+from impasto.settings.limits import DEFAULT_MAX_PIXELS
+from impasto.settings.model import Settings
 from impasto.settings.presets import PRESETS
 from impasto.settings.wording import setting_text
 from support.command_line import COMMAND, ENVIRONMENT, SCRIPT, run
@@ -250,7 +250,7 @@ def test_layers(capsys: pytest.CaptureFixture[str]) -> None:
     names = {name for layer in facts for name in (layer["convolution"], layer["relu"])}
     assert names == set(LAYER_NAMES)
     channels = [(layer["convolution"], layer["channels"]) for layer in facts]
-    assert channels == [(name, outputs) for name, _, outputs in LAYERS]
+    assert channels == [(name, outputs) for name, _, outputs in convolution_shapes()]
     assert run_here(["layers"]) == 0
     assert "conv5_1      relu5_1     512       16             156" in capsys.readouterr().out
 
@@ -263,9 +263,9 @@ def _giving(gradient: Tensor) -> Contribution:
 def test_layer_facts_are_what_the_encoder_does() -> None:
     """A network of the same shape, in which every cell passes everything on."""
     kernels = {
-        name: torch.full((1, 3 if inputs == 3 else 1, 3, 3), 0.1) for name, inputs, _ in LAYERS
+        name: torch.full((1, 3 if inputs == 3 else 1, 3, 3), 0.1) for name, inputs, _ in convolution_shapes()
     }
-    biases = {name: torch.full((1,), 1000.0) for name, _, _ in LAYERS}
+    biases = {name: torch.full((1,), 1000.0) for name, _, _ in convolution_shapes()}
     encoder = Encoder(Weights(kernels, biases, CAFFE, "test", "test", "0"), pooling="avg")
     side = 512
     for fact in layer_facts():

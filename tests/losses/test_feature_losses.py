@@ -15,6 +15,7 @@ from torch import Tensor
 
 import impasto
 from impasto.errors import CheckpointError, SettingsError
+from impasto.layers import stride
 from impasto.losses.features import (
     FEATURE_LOSSES,
     MOST_POSITIONS,
@@ -23,7 +24,7 @@ from impasto.losses.features import (
     SlicedLoss,
 )
 from impasto.network.convolution import Border
-from impasto.network.encoder import Encoder, Features, stride
+from impasto.network.encoder import Encoder, Features
 from impasto.network.weights import Weights
 from impasto.objective.feature_targets import Part, describing, drawn, feature_losses, mixed
 from impasto.objective.neighbor_search import Search, grid_size, nearest, off_grid, on_grid

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.losses.content import ContentLoss, add_total_variation, squares
+from impasto.losses.content import ContentLoss, squares
+from impasto.losses.moments import GramLoss
 from impasto.losses.statistics import Statistics, pull_back
-from impasto.losses.style import GramLoss
+from impasto.losses.total_variation import add_total_variation
 from impasto.settings.model import Normalization
 from support.reference import gram
 

@@ -6,16 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from impasto.losses.moments import CovarianceLoss, GramLoss, MeanStdLoss
 from impasto.losses.statistics import Statistics
-from impasto.losses.style import (
-    STYLE_LOSSES,
-    CovarianceLoss,
-    GramLoss,
-    MeanStdLoss,
-    StyleLossFunction,
-    WassersteinLoss,
-    WeightedStyleLosses,
-)
+from impasto.losses.style import STYLE_LOSSES, StyleLossFunction, WeightedStyleLosses
+from impasto.losses.wasserstein import WassersteinLoss
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
 from impasto.objective.objective import Objective, StyleTarget

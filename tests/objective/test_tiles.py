@@ -11,8 +11,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from impasto.losses import content as losses
-from impasto.network.encoder import Encoder, min_size
+from impasto.layers import min_size
+from impasto.losses import total_variation
+from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
 from impasto.network.winograd import TILE
 from impasto.objective.objective import Evaluation, Objective, StyleTarget
@@ -236,8 +237,8 @@ def test_total_variation_in_bands_is_the_whole(
     rows: int, random_picture: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, banded = torch.zeros_like(random_picture), torch.zeros_like(random_picture)
-    value = losses.add_total_variation(whole, random_picture, "neural-style", 0.5)
-    monkeypatch.setattr(losses, "_BAND", rows * random_picture.shape[3])
-    again = losses.add_total_variation(banded, random_picture, "neural-style", 0.5)
+    value = total_variation.add_total_variation(whole, random_picture, "neural-style", 0.5)
+    monkeypatch.setattr(total_variation, "_BAND", rows * random_picture.shape[3])
+    again = total_variation.add_total_variation(banded, random_picture, "neural-style", 0.5)
     assert float(again) == pytest.approx(float(value), rel=1e-6)
     assert (banded - whole).norm() <= 1e-6 * whole.norm()

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from impasto.errors import DivergenceError
-from impasto.optimizers.base import LBFGS, Adam, PixelOptimizer
+from impasto.optimizers.adam import Adam
+from impasto.optimizers.base import PixelOptimizer
+from impasto.optimizers.lbfgs import LBFGS
 
 SHAPE = (1, 3, 6, 5)
 TARGET = torch.rand(SHAPE, generator=torch.Generator().manual_seed(0))

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from impasto import Image, stylize
+from impasto.losses.moments import CovarianceLoss, GramLoss
+from impasto.losses.normalization import balance
 from impasto.losses.statistics import Statistics
-from impasto.losses.style import CovarianceLoss, GramLoss, balance
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
 from impasto.objective.objective import Objective, StyleTarget

@@ -24,7 +24,7 @@ from impasto.errors import CheckpointError, ImpastoError, OutputError, SettingsE
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
 from impasto.objective.objective import Objective
-from impasto.optimizers.base import LBFGS
+from impasto.optimizers.lbfgs import LBFGS
 from impasto.painting import checkpoint
 from impasto.painting import checkpoint_writer as keeper
 from impasto.painting.checkpoint import load_checkpoint, save_checkpoint

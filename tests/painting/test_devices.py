@@ -10,7 +10,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from impasto import Image, Settings, SettingsError, iterate
 from impasto.losses.statistics import in_float64
-from impasto.machine.compute import Compute, parse_memory
+from impasto.machine.compute import Compute
+from impasto.machine.memory import parse_memory
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
 from impasto.objective.cuda_graph import captured

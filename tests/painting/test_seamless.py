@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from impasto.errors import SettingsError
-from impasto.losses.content import add_total_variation
 from impasto.losses.statistics import Statistics
+from impasto.losses.total_variation import add_total_variation
 from impasto.machine.compute import Compute
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
 from impasto.objective.objective import Evaluation, Objective, StyleTarget
 from impasto.painting.synthesis import iterate_texture, last, stylize, texture
 from impasto.pictures.image import Image
-from impasto.pictures.resizing import level_sizes, resize
+from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
+from impasto.tasks.levels import level_sizes
 from support.command_line import error_line, picture, run
 from support.pictures import painted
 from support.reference import doubled

@@ -12,7 +12,7 @@ import torch
 from impasto.errors import PictureError, SettingsError
 from impasto.network.weights import Weights
 from impasto.objective.objective import Evaluation, Objective
-from impasto.optimizers.base import LBFGS
+from impasto.optimizers.lbfgs import LBFGS
 from impasto.painting.synthesis import (
     iterate,
     iterate_texture,

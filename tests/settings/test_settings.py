@@ -6,9 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from impasto.errors import SettingsError
+from impasto.layers import LAYER_NAMES
 from impasto.losses.features import FEATURE_LOSSES
 from impasto.losses.style import STYLE_LOSSES
-from impasto.settings.model import LAYER_NAMES, Settings, StyleLoss
+from impasto.settings.model import Settings, StyleLoss
 from impasto.settings.presets import PRESETS
 
 

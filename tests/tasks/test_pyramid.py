@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impasto.pictures.resizing import SHORTEST, fit, level_iterations, level_sizes, resize
+from impasto.pictures.resizing import fit, resize
 from impasto.settings.model import Settings
+from impasto.tasks.levels import SHORTEST, level_iterations, level_sizes
 from support.pictures import painted
 
 

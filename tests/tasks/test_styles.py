@@ -21,8 +21,9 @@ from impasto.network.weights import Weights
 from impasto.objective.objective import Objective, StyleTarget
 from impasto.painting.synthesis import iterate, last, stylize, texture
 from impasto.pictures.image import Image, read_recipe
+from impasto.pictures.masks import feathered, shares
 from impasto.settings.model import Settings
-from impasto.tasks.styles import feathered, open_styles, shares
+from impasto.tasks.styles import open_styles
 from support.command_line import error_line, pixels, run, run_all
 from support.command_line import picture as drawn
 from support.pictures import painted

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from impasto.batch.inputs import is_url, opened, renamed_files
-from impasto.errors import PictureError, SettingsError, nearest
-from impasto.files import PICTURE_EXTENSIONS, reason_of
+from impasto.errors import PictureError, SettingsError
+from impasto.files import reason_of
+from impasto.messages import nearest
+from impasto.pictures.formats import PICTURE_EXTENSIONS
 from impasto.settings.model import Settings
 
 LISTS = (".csv", ".jsonl")

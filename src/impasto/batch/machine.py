@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from impasto.batch.jobs import Job
 from impasto.errors import SettingsError
-from impasto.machine.compute import Compute, free_memory
+from impasto.machine.compute import Compute
+from impasto.machine.memory import free_memory
 
 _FIXED = 800 * 1000**2  # bytes of a worker without a picture
 _PER_PIXEL = 4500  # and for each pixel of its result, worked on whole in float32

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from impasto.batch.jobs import Job
 from impasto.batch.listing import Row
-from impasto.errors import OutputError, SettingsError, nearest
+from impasto.errors import OutputError, SettingsError
+from impasto.messages import nearest
 from impasto.pictures.writing import check_extension
 from impasto.settings.model import Settings
 

@@ -20,7 +20,8 @@ from impasto.cli.app import app
 from impasto.cli.error_words import with_flags
 from impasto.cli.help_pages import requested
 from impasto.cli.interruption import interruption
-from impasto.errors import ImpastoError, SettingsError, nearest
+from impasto.errors import ImpastoError, SettingsError
+from impasto.messages import nearest
 
 FAILED = 1
 BAD_USAGE = 2

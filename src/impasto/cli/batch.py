@@ -19,7 +19,8 @@ from impasto.cli.interruption import Interrupted
 from impasto.cli.progress import duration
 from impasto.cli.run_flags import MachineFlags
 from impasto.cli.settings_flags import GivenSettings, takes_flags
-from impasto.errors import OutputError, SettingsError, counted
+from impasto.errors import OutputError, SettingsError
+from impasto.messages import counted
 from impasto.settings.groups import FILES, MACHINE, PAINT
 from impasto.settings.model import Settings
 

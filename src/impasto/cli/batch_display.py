@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration
-from impasto.errors import counted
+from impasto.messages import counted
 
 if TYPE_CHECKING:
     from impasto.batch.jobs import Job, Result

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from impasto.cli.run_flags import STANDARD_STREAM, stem
-from impasto.errors import SettingsError, counted
+from impasto.errors import SettingsError
+from impasto.messages import counted
 from impasto.settings.model import Settings
 
 

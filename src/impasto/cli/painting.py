@@ -24,7 +24,8 @@ from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, takes_flags
 from impasto.errors import SettingsError
 from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
-from impasto.settings.model import LARGEST_SIDE, Settings
+from impasto.settings.limits import LARGEST_SIDE
+from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults
 from impasto.settings.wording import setting_text
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.errors import OutputError, PictureError, SettingsError
-from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.settings.groups import FILES, MACHINE
+from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from impasto.pictures.image import Image

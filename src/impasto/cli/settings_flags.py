@@ -14,7 +14,8 @@ from cyclopts import Parameter
 from impasto.errors import RegionWarning, SettingsError
 from impasto.settings.command_line import check_names
 from impasto.settings.groups import PAINT
-from impasto.settings.model import LARGEST_SIDE, STARTS
+from impasto.settings.limits import LARGEST_SIDE
+from impasto.settings.model import STARTS
 from impasto.settings.presets import PRESETS, command_defaults
 from impasto.settings.wording import help_text, schemas, setting_text, setting_value
 

@@ -27,14 +27,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.errors import ImpastoError, SettingsError
+from impasto.layers import stride
 from impasto.machine.compute import Compute, Machine
-from impasto.network.encoder import Encoder, stride
+from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights, load_weights
 from impasto.objective.cuda_graph import captured
 from impasto.objective.objective import Objective, StyleTarget
-from impasto.optimizers.base import PixelOptimizer, make_optimizer
-from impasto.pictures.resizing import Size, level_sizes
-from impasto.settings.model import LARGEST_SIDE, Settings
+from impasto.optimizers.base import PixelOptimizer
+from impasto.optimizers.by_settings import make_optimizer
+from impasto.pictures.resizing import Size
+from impasto.settings.limits import LARGEST_SIDE
+from impasto.settings.model import Settings
+from impasto.tasks.levels import level_sizes
 
 SIZES = (256, 512, 1024)
 """Long sides in pixels that are measured unless others are asked for."""

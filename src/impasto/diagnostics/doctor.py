@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from impasto.errors import ImpastoError
-from impasto.machine.compute import Compute, free_memory
+from impasto.machine.compute import Compute
+from impasto.machine.memory import free_memory
 from impasto.network.weights import EMBEDDED_SHA256, describe_weights
 from impasto.version import __version__
 

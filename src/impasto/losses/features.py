@@ -23,6 +23,7 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
+from impasto.losses.normalization import TINY
 from impasto.losses.statistics import as_matrix, in_float64
 from impasto.settings.model import Settings, StyleLoss
 
@@ -30,7 +31,6 @@ MOST_POSITIONS = 16_384
 """How many positions of a style are looked at, and how many are sorted along one direction as long
 as the directions together see them all; beyond this many times C, each sees its part of them."""
 
-_TINY = 1e-12
 _SLICED_FACTOR = 14.0
 
 
@@ -88,7 +88,7 @@ class SlicedLoss:
         gaussian = torch.randn(channels, channels, generator=generator, dtype=torch.float64)
         directions = torch.linalg.qr(gaussian)[0].to(style)
         target = (style @ directions).t().contiguous().sort(dim=1).values
-        return cls(directions, target, style.square().sum(1).mean().clamp_min(_TINY), seed)
+        return cls(directions, target, style.square().sum(1).mean().clamp_min(TINY), seed)
 
     def __call__(
         self, features: Tensor, weight: float = 1.0, counts: Tensor | None = None
@@ -106,7 +106,7 @@ class SlicedLoss:
                 shares = projected.new_full((1, projected.shape[1]), 1 / projected.shape[1])
             else:
                 own = counts.reshape(-1)[part].to(projected)
-                shares = (own / own.sum().clamp_min(_TINY))[order]
+                shares = (own / own.sum().clamp_min(TINY))[order]
             difference = projected - self._quantiles(shares, self.target[number :: len(parts)])
             moved = difference * shares
             value = value + factor * (moved * difference).sum(1).sum()
@@ -167,7 +167,7 @@ class NeighborLoss:
         if counts is None:
             moved = difference / (features.shape[2] * features.shape[3])
         else:
-            moved = difference * (counts / counts.sum().clamp_min(_TINY)).to(wide)
+            moved = difference * (counts / counts.sum().clamp_min(TINY)).to(wide)
         factor = weight / self.size
         value = factor * (moved * difference).sum(1).sum()
         return value, (moved * (2 * factor)).to(features.dtype)

@@ -12,6 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from impasto.losses.normalization import TINY
 from impasto.pictures.resizing import Size
 
 MOST_POSITIONS = 1024
@@ -21,7 +22,7 @@ _MOST_EACH = 4
 """How many positions of a layer one that is compared may stand for, at full weight."""
 
 _FACTOR = 7.0
-_FLAT, _DARK, _TINY = 1e-4, 1e-3, 1e-12
+_FLAT, _DARK = 1e-4, 1e-3
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _distances(features: Tensor, dark: Tensor) -> Tensor:
 def _directions(features: Tensor, dark: Tensor) -> tuple[Tensor, Tensor]:
     """(n, C) features of length 1, and their norms (n, 1)."""
     # A feature near 0 has no direction; the root of what is added keeps its slope finite.
-    norms = (features.square().sum(1, keepdim=True) + dark.square() + _TINY).sqrt()
+    norms = (features.square().sum(1, keepdim=True) + dark.square() + TINY).sqrt()
     return features / norms, norms
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -18,7 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.errors import SettingsError, nearest
+from impasto.errors import SettingsError
+from impasto.layers import block_of, convolution_of, relu_of, stride
+from impasto.messages import nearest
 from impasto.network.convolution import Border, Convolution
 from impasto.network.pooling import Winners, max_pooled
 from impasto.network.weights import Weights
@@ -129,7 +130,7 @@ class Encoder:
         before = ""
         for name in self._stages[: self._depth_of(wanted)]:
             if _is_pool(name):
-                if keep and self._pooling == "max" and not {before, _relu(before)} & wanted:
+                if keep and self._pooling == "max" and not {before, relu_of(before)} & wanted:
                     way[-1] = x.new_empty(0)  # the winners say all that the way back needs
                 x = self._pool(x, name, winners if keep else None)
             elif name in wanted:
@@ -137,8 +138,8 @@ class Encoder:
                 x = maps[name].relu()
             else:
                 x = self._convolution(name).forward(x, self._padding, relu=True)
-            if _relu(name) in wanted:
-                maps[_relu(name)] = x
+            if relu_of(name) in wanted:
+                maps[relu_of(name)] = x
             if keep:
                 way.append(x)
             before = name
@@ -170,14 +171,14 @@ class Encoder:
                         gradient = _masked(gradient, output)
                     gradient = self._unpool(gradient, way[-1], features._winners.pop(name, None))
                 continue
-            if _relu(name) in contributions:
-                gradient, masked = contributions[_relu(name)](gradient), False
+            if relu_of(name) in contributions:
+                gradient, masked = contributions[relu_of(name)](gradient), False
             if gradient is not None and not masked:
                 gradient = _masked(gradient, output)
             masked = False
             if name in contributions:
                 gradient = contributions[name](gradient)
-            for layer in (_relu(name), name):
+            for layer in (relu_of(name), name):
                 features.maps.pop(layer, None)
             del output
             if gradient is not None:
@@ -198,7 +199,7 @@ class Encoder:
         total, before, size = 3.0, "", 0.0
         for name in self._stages[: self._depth_of(wanted)]:
             if _is_pool(name):
-                if self._pooling == "max" and not {before, _relu(before)} & wanted:
+                if self._pooling == "max" and not {before, relu_of(before)} & wanted:
                     total -= size
                 size /= 4
             else:
@@ -209,13 +210,13 @@ class Encoder:
     def values_in(self, layers: Iterable[str]) -> float:
         """Values in the feature maps of some layers, per pixel of the picture."""
         biases = self._weights.biases
-        return sum(len(biases[_convolution_of(layer)]) / stride(layer) ** 2 for layer in layers)
+        return sum(len(biases[convolution_of(layer)]) / stride(layer) ** 2 for layer in layers)
 
     def _depth_of(self, wanted: set[str]) -> int:
         """How many stages it takes to reach every wanted layer."""
         depths = {name: depth for depth, name in enumerate(self._stages, start=1)}
         _check_names(depths, wanted)
-        return max((depths[_convolution_of(layer)] for layer in wanted), default=0)
+        return max((depths[convolution_of(layer)] for layer in wanted), default=0)
 
     def _convolution(self, name: str) -> Convolution:
         """Made when it is first needed: the layers above the deepest in use take no memory."""
@@ -260,16 +261,6 @@ class Encoder:
         return before
 
 
-def stride(layer: str) -> int:
-    """Distance of a layer's positions in pixels of the picture."""
-    return 1 << (_block(layer) - 1)
-
-
-def min_size(layers: Iterable[str]) -> int:
-    """Shortest side, in pixels, of a picture of which each layer still sees one full cell."""
-    return max((stride(layer) for layer in layers), default=1)
-
-
 def check_layers(weights: Weights, layers: Iterable[str]) -> None:
     """Raises SettingsError where a layer is none of a network's."""
     _check_names(weights.kernels, layers)
@@ -278,7 +269,7 @@ def check_layers(weights: Weights, layers: Iterable[str]) -> None:
 def _check_names(convolutions: Iterable[str], layers: Iterable[str]) -> None:
     known = [name for name in convolutions if name.startswith("conv")]
     for layer in sorted(layers):
-        if _convolution_of(layer) not in known:
+        if convolution_of(layer) not in known:
             names = [*known, *(name.replace("conv", "relu") for name in known)]
             raise SettingsError(f"unknown layer {layer!r}; {nearest(layer, names)}")
 
@@ -293,31 +284,15 @@ def _masked(gradient: Tensor, output: Tensor) -> Tensor:
     return gradient.view(dtype)
 
 
-def _relu(convolution: str) -> str:
-    return convolution.replace("conv", "relu")
-
-
-def _convolution_of(layer: str) -> str:
-    return layer.replace("relu", "conv")
-
-
 def _stages(weights: Weights) -> tuple[str, ...]:
     """Names of convolutions and poolings, in order."""
     stages: list[str] = []
     for name in weights.biases:
-        if stages and _block(stages[-1]) != _block(name):
-            stages.append(f"pool{_block(stages[-1])}_0")
+        if stages and block_of(stages[-1]) != block_of(name):
+            stages.append(f"pool{block_of(stages[-1])}_0")
         stages.append(name)
     return tuple(stages)
 
 
 def _is_pool(stage: str) -> bool:
     return stage.startswith("pool")
-
-
-def _block(name: str) -> int:
-    """The block of a layer: 4 for conv4_2."""
-    digits = re.search(r"(\d+)_", name)
-    if digits is None:
-        raise SettingsError(f"{name!r} is no layer; layers are named like conv4_2 and relu4_1")
-    return int(digits[1])

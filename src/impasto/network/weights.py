@@ -23,36 +23,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from impasto.errors import WeightsError
+from impasto.layers import convolution_shapes
 from impasto.network.input_conventions import InputConvention, read_convention, recognise
-
-__all__ = [
-    "EMBEDDED_SHA256",
-    "LAYERS",
-    "InputConvention",
-    "Weights",
-    "describe_weights",
-    "load_weights",
-]
-
-LAYERS: tuple[tuple[str, int, int], ...] = (
-    ("conv1_1", 3, 64),
-    ("conv1_2", 64, 64),
-    ("conv2_1", 64, 128),
-    ("conv2_2", 128, 128),
-    ("conv3_1", 128, 256),
-    ("conv3_2", 256, 256),
-    ("conv3_3", 256, 256),
-    ("conv3_4", 256, 256),
-    ("conv4_1", 256, 512),
-    ("conv4_2", 512, 512),
-    ("conv4_3", 512, 512),
-    ("conv4_4", 512, 512),
-    ("conv5_1", 512, 512),
-    ("conv5_2", 512, 512),
-    ("conv5_3", 512, 512),
-    ("conv5_4", 512, 512),
-)
-"""The 16 convolutions of VGG-19 in order: name, input channels, output channels (3x3 each)."""
 
 EMBEDDED_SHA256 = "15cadd8c5d4cb9e3765ed01803a3a72c0f2b557fc0c40135fbab6434f0dd13a8"
 """SHA-256 of the weights file inside the package; ``scripts/derive_weights.py`` checks it too."""
@@ -61,7 +33,10 @@ _EMBEDDED_NAME = "vgg19.safetensors"
 
 # Where torchvision, timm and Johnson's conversion keep the 16 convolutions in ``features``.
 _POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
-_NAMINGS = (tuple(name for name, _, _ in LAYERS), tuple(str(place) for place in _POSITIONS))
+_NAMINGS = (
+    tuple(name for name, _, _ in convolution_shapes()),
+    tuple(str(place) for place in _POSITIONS),
+)
 _DEPTHS = {8: "VGG-11", 10: "VGG-13", 13: "VGG-16", 16: "VGG-19"}
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 
@@ -264,7 +239,7 @@ def _layers(
     kernels: dict[str, torch.Tensor | _Encoded] = {}
     biases: dict[str, torch.Tensor] = {}
     missing: list[str] = []
-    for (name, inputs, outputs), stem in zip(LAYERS, naming, strict=True):
+    for (name, inputs, outputs), stem in zip(convolution_shapes(), naming, strict=True):
         kernel = _kernel(path, prefix + stem, tensors)
         bias = tensors.get(f"{prefix}{stem}.bias")
         if kernel is None or bias is None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from impasto.layers import stride
 from impasto.losses.content import ContentLoss, squares
 from impasto.losses.self_similarity import SelfSimilarityLoss, positions, weight_on
-from impasto.network.encoder import Encoder, Features, stride
+from impasto.network.encoder import Encoder, Features
 from impasto.objective.tiles import Tile
 from impasto.pictures.resizing import Size
 from impasto.settings.model import Settings

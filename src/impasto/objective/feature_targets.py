@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from impasto.errors import SettingsError
+from impasto.layers import stride
 from impasto.losses.features import MOST_POSITIONS, FeatureLoss, SlicedLoss
 from impasto.losses.statistics import FEWEST_POSITIONS, as_matrix
-from impasto.network.encoder import Encoder, stride
+from impasto.network.encoder import Encoder
 from impasto.objective.neighbor_search import GRID, Search, grid_size, on_grid, pooled, wide
 from impasto.settings.model import Settings
 

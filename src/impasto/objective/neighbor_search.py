@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.layers import stride
 from impasto.losses.features import NeighborLoss
 from impasto.losses.statistics import as_matrix
-from impasto.network.encoder import stride
 from impasto.pictures.resizing import Size
 
 GRID = 4

@@ -17,7 +17,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from impasto.losses.content import add_total_variation
+from impasto.layers import min_size, stride
 from impasto.losses.features import feature_losses_in
 from impasto.losses.statistics import FEWEST_POSITIONS, Statistics, pull_back
 from impasto.losses.style import (
@@ -28,14 +28,16 @@ from impasto.losses.style import (
     takes_means,
     takes_roots,
 )
-from impasto.machine.compute import release_memory
-from impasto.network.encoder import Contribution, Encoder, Features, min_size, stride
+from impasto.losses.total_variation import add_total_variation
+from impasto.machine.memory import release_memory
+from impasto.network.encoder import Contribution, Encoder, Features
 from impasto.objective.content_targets import Content, Samples, weighted
 from impasto.objective.feature_targets import Part, feature_losses, mixed
 from impasto.objective.style_targets import Area, Derivatives, KnownStyle, Look, Sums, style_terms
 from impasto.objective.style_targets import StyleTarget as StyleTarget  # for callers
 from impasto.objective.tiles import Tile, tiles_of
-from impasto.settings.model import LARGEST_SIDE, Settings
+from impasto.settings.limits import LARGEST_SIDE
+from impasto.settings.model import Settings
 
 
 @dataclass(frozen=True)

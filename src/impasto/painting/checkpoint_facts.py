@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from impasto.errors import counted
 from impasto.machine.compute import Machine
+from impasto.messages import counted
 from impasto.painting.fingerprints import (
     NO_FINGERPRINT,
     fingerprint,

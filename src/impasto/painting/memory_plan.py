@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from impasto.errors import SettingsError
+from impasto.layers import min_size
 from impasto.machine.compute import Machine
-from impasto.network.encoder import Encoder, min_size
+from impasto.network.encoder import Encoder
 from impasto.objective.tiles import tiles_of
 from impasto.pictures.resizing import Size
-from impasto.settings.model import LARGEST_SIDE
+from impasto.settings.limits import LARGEST_SIDE
 
 _FIXED = 640 * 1000**2  # interpreter, libraries, network
 _PICTURE = 12  # bytes per pixel of a float32 picture

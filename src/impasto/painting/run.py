@@ -10,15 +10,18 @@ from torch import Tensor
 
 from impasto.errors import CheckpointError
 from impasto.losses.features import feature_losses_in, seeks_neighbors
-from impasto.machine.compute import Machine, release_memory
+from impasto.machine.compute import Machine
+from impasto.machine.memory import release_memory
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
 from impasto.objective.cuda_graph import captured
 from impasto.objective.objective import Evaluation, Objective
-from impasto.optimizers.base import PixelOptimizer, make_optimizer
+from impasto.optimizers.base import PixelOptimizer
+from impasto.optimizers.by_settings import make_optimizer
 from impasto.painting.memory_plan import Plan, plan
 from impasto.pictures.image import Image
-from impasto.pictures.resizing import Size, level_iterations, resize
+from impasto.pictures.resizing import Size, resize
+from impasto.tasks.levels import level_iterations
 from impasto.tasks.task import Task
 
 DETAIL = 0.5

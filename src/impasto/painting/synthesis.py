@@ -22,7 +22,8 @@ from impasto.painting.checkpoint_writer import CheckpointTarget, Keeper
 from impasto.painting.run import Run, RunState, Step
 from impasto.pictures.image import Image, ImageSource, open_image
 from impasto.pictures.resizing import Size
-from impasto.settings.model import LARGEST_SIDE, LayerWeights, Settings
+from impasto.settings.limits import LARGEST_SIDE
+from impasto.settings.model import LayerWeights, Settings
 from impasto.settings.presets import command_defaults
 from impasto.settings.recipes import Inputs
 from impasto.tasks.checks import check

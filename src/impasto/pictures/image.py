@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from impasto.errors import OutputError, PictureError
-from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.pictures.decoding import (
     DecodedPicture,
     check_size,
@@ -26,6 +25,7 @@ from impasto.pictures.decoding import (
 from impasto.pictures.profiles import Samples, to_srgb
 from impasto.pictures.reading import damage_reported, read_picture, read_recipe
 from impasto.pictures.writing import check_output, encode_png, write_picture
+from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 __all__ = ["Image", "ImageSource", "check_output", "open_image", "read_recipe"]
 

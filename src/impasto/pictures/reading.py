@@ -16,7 +16,7 @@ from typing import IO, Any
 import PIL.Image
 
 from impasto.errors import ImpastoError, MissingExtraError, PictureError
-from impasto.files import DEFAULT_MAX_PIXELS, reason_of
+from impasto.files import reason_of
 from impasto.pictures.decoding import (
     DecodedPicture,
     check_size,
@@ -25,6 +25,7 @@ from impasto.pictures.decoding import (
     decode_tiff,
     recipe_of,
 )
+from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 STANDARD_STREAM = "-"
 READABLE = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, HEIC"

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from impasto.errors import SettingsError, nearest
+from impasto.errors import SettingsError
+from impasto.messages import nearest
 from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults
 from impasto.settings.recipes import Recipe

@@ -19,21 +19,13 @@ from pydantic import (
     model_validator,
 )
 
-from impasto.errors import SettingsError, nearest
+from impasto.errors import SettingsError
+from impasto.layers import LAYER_NAMES
+from impasto.messages import nearest
 from impasto.settings.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
+from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.parsing import parse_numbers, parse_weighted
 from impasto.settings.presets import PRESETS, STYLE_LAYERS
-
-BLOCKS = (2, 2, 4, 4, 4)
-"""Convolutions in each of VGG-19's five blocks (Simonyan and Zisserman 2015, table 1, column E)."""
-
-LAYER_NAMES = tuple(
-    f"{kind}{block}_{index}"
-    for block, count in enumerate(BLOCKS, start=1)
-    for index in range(1, count + 1)
-    for kind in ("conv", "relu")
-)
-"""All layers that can be used, shallow to deep: a convolution before and after its ReLU."""
 
 Normalization = Literal["scale-free", "gatys", "course", "neural-style", "sums"]
 StyleLoss = Literal["gram", "covariance", "wasserstein", "mean-std", "sliced", "neighbors"]
@@ -45,7 +37,6 @@ Noise = Literal["normal", "uniform", "faint"]
 ColorMode = Literal["style", "content", "match", "histogram"]
 
 STARTS = ("content", "noise", "mixed", "style")
-LARGEST_SIDE = 65_536
 
 
 def parse_layers(value: object) -> object:

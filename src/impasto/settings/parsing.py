@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from impasto.errors import nearest
+from impasto.messages import nearest
 
 
 def parse_weighted(value: object, known: Iterable[str], what: str, example: str) -> object:

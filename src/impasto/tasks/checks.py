@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from impasto.errors import PictureError, SettingsError
-from impasto.network.encoder import min_size
+from impasto.layers import min_size
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size, fit
 from impasto.tasks.styles import check_region, is_empty

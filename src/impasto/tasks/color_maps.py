@@ -21,10 +21,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.errors import PictureError, SettingsError, counted
+from impasto.errors import PictureError, SettingsError
+from impasto.messages import counted
 from impasto.pictures.image import Image, ImageSource, open_image
+from impasto.pictures.masks import feathered
 from impasto.pictures.resizing import Size, resize
-from impasto.tasks.styles import Style, feathered
+from impasto.tasks.styles import Style
 
 ONE_COLOR = 24.0
 """Colours nearer than this are one: distance in R, G and B of 0..255. JPEG moves those of flat

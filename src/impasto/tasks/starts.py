@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from impasto.errors import SettingsError
-from impasto.files import DEFAULT_MAX_PIXELS
 from impasto.pictures.image import open_image
 from impasto.pictures.resizing import Size, resize
+from impasto.settings.limits import DEFAULT_MAX_PIXELS
 from impasto.settings.model import STARTS, Noise, Settings
 
 Color = tuple[float, float, float]

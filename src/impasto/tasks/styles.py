@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from impasto.errors import PictureError, RegionWarning
-from impasto.files import DEFAULT_MAX_PIXELS, PICTURE_EXTENSIONS
-from impasto.network.encoder import stride
+from impasto.layers import stride
 from impasto.pictures import blending
+from impasto.pictures.formats import PICTURE_EXTENSIONS
 from impasto.pictures.image import Image, ImageSource, open_image
 from impasto.pictures.resizing import Size, resize
+from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -118,34 +117,6 @@ def open_kept(name: str, size: Size, max_pixels: int = DEFAULT_MAX_PIXELS) -> Te
     return share
 
 
-def shares(
-    size: Size, masks: Sequence[Tensor], alpha: Tensor | None = None, feather: float = 0.0
-) -> list[Tensor | None]:
-    """How much of each pixel belongs to each region.
-
-    Where masks overlap, the later one lies on top. With what is left over they add up to 1, or to
-    the alpha of the picture.
-
-    Args:
-        size: height and width of the picture.
-        masks: (1, 1, h, w) each, of any size.
-        alpha: (1, 1, H, W), or None where all is opaque.
-        feather: width over which neighbours blend, as a share of the picture's long side.
-
-    Returns:
-        (1, 1, H, W) for what is left over, then for each region. None, alone, is everything.
-    """
-    if not masks:
-        return [alpha]
-    left, own = torch.ones(1, 1, *size), []
-    for mask in reversed(masks):
-        soft = feathered(resize(mask, size).clamp(0, 1), feather * max(size))
-        own.append(left * soft)
-        left = left * (1 - soft)
-    found = [left, *reversed(own)]
-    return [*found] if alpha is None else [alpha * share for share in found]
-
-
 def check_region(name: str, share: Tensor, size: Size, layers: Iterable[str]) -> None:
     """Says of a region whether it can be painted, or a style be learned from it.
 
@@ -187,19 +158,6 @@ def check_region(name: str, share: Tensor, size: Size, layers: Iterable[str]) ->
 def is_empty(share: Tensor, size: Size) -> bool:
     """Whether a region has less than half a pixel of a picture of ``size``; see `check_region`."""
     return not share.numel() or float(share.mean()) * size[0] * size[1] < 0.5
-
-
-def feathered(mask: Tensor, width: float) -> Tensor:
-    """``mask`` (1, 1, H, W) blurred, so that an edge becomes about ``width`` pixels wide."""
-    sigma = width / 4
-    if sigma < 0.3:
-        return mask
-    reach = round(3 * sigma)
-    kernel = torch.exp(-(torch.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
-    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
-    mask = functional.conv2d(functional.pad(mask, (reach, reach, 0, 0), "replicate"), kernel)
-    kernel = kernel.transpose(2, 3)
-    return functional.conv2d(functional.pad(mask, (0, 0, reach, reach), "replicate"), kernel)
 
 
 def _is_picture(file: Path) -> bool:

@@ -11,20 +11,21 @@ import torch
 from torch import Tensor
 
 from impasto.errors import SettingsError
-from impasto.files import DEFAULT_MAX_PIXELS
-from impasto.network.encoder import min_size
+from impasto.layers import min_size
 from impasto.objective.objective import StyleTarget
 from impasto.pictures import blending
 from impasto.pictures.color import keep_chroma
 from impasto.pictures.image import Image
-from impasto.pictures.resizing import COARSEST, Size, fit, level_sizes, on_grid, resize
+from impasto.pictures.masks import shares as shares_of
+from impasto.pictures.resizing import Size, fit, on_grid, resize
+from impasto.settings.limits import DEFAULT_MAX_PIXELS
 from impasto.settings.model import Settings
 from impasto.settings.recipes import Inputs
 from impasto.tasks.color_maps import MapRegion, split
+from impasto.tasks.levels import COARSEST, level_sizes
 from impasto.tasks.starts import Color, start_picture
 from impasto.tasks.style_views import StyleLooks, meaningful
 from impasto.tasks.styles import Region, Style, open_kept
-from impasto.tasks.styles import shares as shares_of
 from impasto.version import __version__
 
 

@@ -1,0 +1,18 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 map``, ``2 maps``."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Words that point from a mistyped ``name`` to the nearest known one, or list them all."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
