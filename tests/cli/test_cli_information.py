@@ -22,10 +22,10 @@ from impasto.cli.application import run as run_here
 from impasto.cli.run_flags import MachineFlags
 from impasto.diagnostics.doctor import examine
 from impasto.errors import ImpastoError, SettingsError
-from impasto.layers import LAYER_NAMES, layer_facts, min_size
+from impasto.layers import LAYER_NAMES, convolution_shapes, layer_facts, min_size
 from impasto.network.encoder import Contribution, Encoder
 from impasto.network.input_conventions import CAFFE
-from impasto.network.weights import EMBEDDED_SHA256, convolution_shapes(), Weights
+from impasto.network.weights import EMBEDDED_SHA256, Weights
 from impasto.pictures.writing import encode_png
 from impasto.settings import wording as setting_words
 from impasto.settings.groups import FILES, GROUPS, MACHINE, NETWORK

@@ -20,14 +20,14 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-import impasto.network.weights
+import impasto
 from impasto.errors import WeightsError
 from impasto.layers import convolution_shapes
 from impasto.network.input_conventions import CAFFE, CAFFE_RGB, TORCHVISION, InputConvention
 from impasto.network.weights import EMBEDDED_SHA256, Weights, describe_weights, load_weights
 
-PACKAGE = Path(impasto.network.weights.__file__).parent
-EMBEDDED = PACKAGE / "data" / "vgg19.safetensors"
+PACKAGE = Path(impasto.__file__).parent
+EMBEDDED = PACKAGE / "network" / "data" / "vgg19.safetensors"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "derive_weights.py"
 POSITIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
