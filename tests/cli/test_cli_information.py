@@ -17,8 +17,8 @@ from torch import Tensor
 import impasto
 from impasto import cli
 from impasto.cli import settings_flags
-from impasto.cli.app import app
-from impasto.cli.application import run as run_here
+from impasto.cli.commands import app
+from impasto.cli.exit_codes import run_command
 from impasto.cli.run_flags import MachineFlags
 from impasto.diagnostics.doctor import examine
 from impasto.errors import ImpastoError, SettingsError
@@ -134,7 +134,7 @@ def test_every_command_has_help(
 ) -> None:
     """In two screens, or everything."""
     monkeypatch.setenv("COLUMNS", "100")
-    assert run_here([command, flag]) == 0
+    assert run_command([command, flag]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"Usage: impasto {command}")
     assert max(map(len, lines)) <= 100
@@ -149,14 +149,14 @@ def test_the_front_page_is_one_line_a_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    assert run_here([]) == 0
+    assert run_command([]) == 0
     page = capsys.readouterr().out
     assert len(page.splitlines()) <= 30
     for command in COMMANDS:
         assert len([line for line in page.splitlines() if line.split()[:1] == [command]]) == 1
-    assert run_here(["--help"]) == 0
+    assert run_command(["--help"]) == 0
     assert capsys.readouterr().out == page
-    assert run_here(["stilyze", "--help"]) == 2
+    assert run_command(["stilyze", "--help"]) == 2
 
 
 def test_every_setting_says_its_group() -> None:
@@ -187,7 +187,7 @@ def test_a_long_line_of_help_is_two_before_anything_is_cut(
         "--style-crop N,N... Part of the style to use: left, top, right, bottom, each 0 to 1.",
     ):
         assert words in page
-    assert run_here(["stylize", "--help"]) == 0
+    assert run_command(["stylize", "--help"]) == 0
     assert len(capsys.readouterr().out.splitlines()) <= most
 
 
@@ -201,17 +201,17 @@ def test_errors_name_the_flag_that_was_typed(capsys: pytest.CaptureFixture[str])
         ("--style-loss wasserstein --normalization gatys", "use --style-loss gram"),
         ("--size \x1b[2J", "--size '\\x1b[2J': should be a valid integer"),
     ):
-        assert run_here(["stylize", "a.png", "b.png", *words.split()]) == 2
+        assert run_command(["stylize", "a.png", "b.png", *words.split()]) == 2
         assert message in capsys.readouterr().err
     with pytest.raises(SettingsError, match=r"^style_weight = 1e\+99: "):
         Settings(style_weight=1e99)
-    assert run_here(["reconstruct", "a.png", "--layer", "conv6_1"]) == 2
+    assert run_command(["reconstruct", "a.png", "--layer", "conv6_1"]) == 2
     assert "--layer conv6_1: unknown layer" in capsys.readouterr().err
 
 
 def _page(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     """A help page in one line."""
-    assert run_here(words) == 0
+    assert run_command(words) == 0
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -245,13 +245,13 @@ def test_help_shows_the_commands_own_defaults(
 
 
 def test_layers(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here(["layers", "--json"]) == 0
+    assert run_command(["layers", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     names = {name for layer in facts for name in (layer["convolution"], layer["relu"])}
     assert names == set(LAYER_NAMES)
     channels = [(layer["convolution"], layer["channels"]) for layer in facts]
     assert channels == [(name, outputs) for name, _, outputs in convolution_shapes()]
-    assert run_here(["layers"]) == 0
+    assert run_command(["layers"]) == 0
     assert "conv5_1      relu5_1     512       16             156" in capsys.readouterr().out
 
 
@@ -263,7 +263,8 @@ def _giving(gradient: Tensor) -> Contribution:
 def test_layer_facts_are_what_the_encoder_does() -> None:
     """A network of the same shape, in which every cell passes everything on."""
     kernels = {
-        name: torch.full((1, 3 if inputs == 3 else 1, 3, 3), 0.1) for name, inputs, _ in convolution_shapes()
+        name: torch.full((1, 3 if inputs == 3 else 1, 3, 3), 0.1)
+        for name, inputs, _ in convolution_shapes()
     }
     biases = {name: torch.full((1,), 1000.0) for name, _, _ in convolution_shapes()}
     encoder = Encoder(Weights(kernels, biases, CAFFE, "test", "test", "0"), pooling="avg")
@@ -280,31 +281,31 @@ def test_layer_facts_are_what_the_encoder_does() -> None:
 
 
 def test_presets(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here(["presets"]) == 0
+    assert run_command(["presets"]) == 0
     text = capsys.readouterr().out
     for name, preset in PRESETS.items():
         assert name in text
         assert preset.summary in text
         assert preset.source in text
-    assert run_here(["presets", "gatys", "--json"]) == 0
+    assert run_command(["presets", "gatys", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == Settings(preset="gatys").model_dump(mode="json")
-    assert run_here(["presets", "gatys"]) == 0
+    assert run_command(["presets", "gatys"]) == 0
     rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[3:])
     assert rows["pooling"].split() == ["avg", "max"]
-    assert run_here(["presets", "--json"]) == 0
+    assert run_command(["presets", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == set(PRESETS)
 
 
 def test_weights(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here(["weights", "--json"]) == 0
+    assert run_command(["weights", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["sha256"], facts["parameters"]) == (EMBEDDED_SHA256, 20_024_384)
-    assert run_here(["weights"]) == 0
+    assert run_command(["weights"]) == 0
     assert "parameters           20,024,384" in capsys.readouterr().out
 
 
 def test_doctor_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here(["doctor", "--json"]) == 0
+    assert run_command(["doctor", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["problems"] == []
     assert facts["versions"]["impasto"] == impasto.__version__
@@ -314,7 +315,7 @@ def test_doctor_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["weights"]["sha256"] == EMBEDDED_SHA256
     assert facts["memory"]["total"] > facts["memory"]["free"] > 0
     assert set(facts["extras"]) == {"video", "plot", "heic"}
-    assert run_here(["doctor"]) == 0
+    assert run_command(["doctor"]) == 0
     text = capsys.readouterr().out
     assert "nothing is ever fetched" in text
     assert text.splitlines()[-1].split() == ["problems", "none"]
@@ -361,13 +362,13 @@ def test_a_recipe_of_another_form_is_one_line(
     case: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = _with_recipe(tmp_path, MALFORMED[case])
-    assert run_here([*words, str(path)]) == 2
+    assert run_command([*words, str(path)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 1
     assert "foreign.png: its recipe is not of the form that impasto writes" in printed.err
     assert "\x1b" not in printed.err
-    assert run_here(["show", str(path), "--json"]) == 0
+    assert run_command(["show", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == MALFORMED[case]
 
 
@@ -385,12 +386,12 @@ def test_a_recipe_that_cannot_be_followed(
     problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = _with_recipe(tmp_path, IMPOSSIBLE[problem])
-    assert run_here(["show", str(path)]) == 0
+    assert run_command(["show", str(path)]) == 0
     shown = capsys.readouterr().out
     last = shown.splitlines()[-1]
     assert last.startswith("This version of impasto cannot make it again: ")
     assert problem in last
-    assert run_here(["stylize", "a.png", "b.png", "--like", str(path)]) == 2
+    assert run_command(["stylize", "a.png", "b.png", "--like", str(path)]) == 2
     line = capsys.readouterr().err
     assert problem in line
     assert len(line.splitlines()) == 1
@@ -400,14 +401,14 @@ def test_a_recipe_that_cannot_be_followed(
 def test_show_obeys_nothing_in_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = _made_by("stylize", start="\x1b]0;a\x07\nb\u202ec\x9b2J\x7f é")
     path = _with_recipe(tmp_path, {**recipe, "impasto": "1\x1b[31m"})
-    assert run_here(["show", str(path)]) == 0
+    assert run_command(["show", str(path)]) == 0
     printed = capsys.readouterr().out
     assert all(line.isprintable() for line in printed.splitlines())
     assert "made by impasto 1\\x1b[31m, stylize, 30 x 20" in printed
     escaped = r"\x1b]0;a\x07\nb\u202ec\x9b2J\x7f é"
     assert f"start  {escaped}" in printed
     assert f"--start '{escaped}'" in printed
-    assert run_here(["show", str(path), "--json"]) == 0
+    assert run_command(["show", str(path), "--json"]) == 0
     assert "\x1b" not in capsys.readouterr().out
 
 
@@ -416,8 +417,8 @@ def test_show_of_a_deep_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for _ in range(700):
         nested = [nested]
     path = _with_recipe(tmp_path, {"nested": nested})
-    assert run_here(["show", str(path)]) == 2
-    run_here(["show", str(path), "--json"])  # whether it is too deep depends on Python
+    assert run_command(["show", str(path)]) == 2
+    run_command(["show", str(path), "--json"])  # whether it is too deep depends on Python
     assert all(line.startswith("impasto: ") for line in capsys.readouterr().err.splitlines())
 
 
@@ -450,7 +451,7 @@ def test_like_and_show_read_the_style_loss_of_older_recipes(
     assert Settings(**given).style_loss == {"gram": 1.0}
     own = _given("stylize", like=path, style_loss=["gram", "mean-std=0.5"]).given()
     assert Settings(**own).style_loss == {"gram": 1.0, "mean-std": 0.5}
-    assert run_here(["show", str(path)]) == 0
+    assert run_command(["show", str(path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("--style-loss gram")
 
 
@@ -458,7 +459,7 @@ def test_like_reads_no_file_that_a_recipe_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = _with_recipe(tmp_path, _made_by("stylize", start="/secret.png"))
-    assert run_here(["stylize", "a.png", "b.png", "--like", str(path)]) == 2
+    assert run_command(["stylize", "a.png", "b.png", "--like", str(path)]) == 2
     assert capsys.readouterr().err.endswith(
         "foreign.png: the recipe starts from a picture of its own ('/secret.png'): "
         "give it with --start\n"
@@ -478,7 +479,7 @@ def test_show_names_what_a_picture_was_made_of(
     }
     recipe = _made_by("stylize", keep="-o", style_blend=[2, 1])
     path = _with_recipe(tmp_path, {**recipe, "inputs": inputs})
-    assert run_here(["show", str(path)]) == 0
+    assert run_command(["show", str(path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (
         "  impasto stylize ./--weights=evil.png 'my style.jpg' STYLE --region m.png:none "
         "--region MASK:b.png --map c.png d.png MAP --style-blend 2.0,1.0 --keep ./-o"
@@ -486,7 +487,7 @@ def test_show_names_what_a_picture_was_made_of(
     given = _given("stylize", like=path, keep="mine.png").given()
     assert set(given) == {"keep", "style_blend"}
     older = _with_recipe(tmp_path, _made_by("stylize", style_blend=[2, 1]))
-    assert run_here(["show", str(older)]) == 0
+    assert run_command(["show", str(older)]) == 0
     line = capsys.readouterr().out.splitlines()[-1]
     assert line == "  impasto stylize CONTENT STYLE STYLE --style-blend 2.0,1.0"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from impasto.cli.application import run as run_here
+from impasto.cli.exit_codes import run_command
 from impasto.diagnostics import bench as bench_room
 from impasto.diagnostics.bench import SIZES, BenchmarkError, Row, bench
 from impasto.errors import SettingsError
@@ -104,7 +104,7 @@ def test_the_table(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     machine_of(2.0)
-    assert run_here(["bench", "--precision", "float32", "--device", "cpu"]) == 0
+    assert run_command(["bench", "--precision", "float32", "--device", "cpu"]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
     lines = printed.out.splitlines()
@@ -115,7 +115,7 @@ def test_the_table(
     assert "the ratio can be below 1" in printed.out
     assert "Left out to stay under 50 s; it can be had with --sizes 1024" in lines[-1]
     machine_of(0.01)
-    assert run_here(["bench", "--sizes", "80,512,80"]) == 0
+    assert run_command(["bench", "--sizes", "80,512,80"]) == 0
     printed = capsys.readouterr()
     assert "Left out" not in printed.out
     assert "512 x 384  in tiles of 384" in printed.out
@@ -140,7 +140,7 @@ def test_the_table(
 def test_bad_input_is_one_line(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_here(["bench", *arguments]) == 2
+    assert run_command(["bench", *arguments]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert words in printed.err
@@ -168,7 +168,7 @@ def test_a_child_that_dies_is_one_line(
     monkeypatch.setattr(bench_room, "_IN_THE_CHILD", code)
     with pytest.raises(BenchmarkError, match="size 80 could not be measured"):
         list(bench([80]))
-    assert run_here(["bench", "--sizes", "80"]) == 1
+    assert run_command(["bench", "--sizes", "80"]) == 1
     line = capsys.readouterr().err
     assert words in line
     assert len(line.splitlines()) == 1

@@ -24,9 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Even the imports below take a moment in which Ctrl-C must not print a traceback.
     with interruption:
         try:
-            from impasto.cli.application import run
+            from impasto.cli.exit_codes import run_command
 
-            return run(sys.argv[1:] if arguments is None else arguments)
+            return run_command(sys.argv[1:] if arguments is None else arguments)
         except KeyboardInterrupt:
             print("impasto: interrupted; nothing was written", file=sys.stderr)
             return 130

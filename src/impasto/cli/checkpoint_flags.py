@@ -53,7 +53,7 @@ class CheckpointFlags:
             CheckpointError: no checkpoint, or that of another command.
         """
         if self._saved is not None:
-            return self._saved.settled(command, None, given)
+            return self._saved.settle(command, None, given)
         preset = str(given.get("preset", "default"))
         return Settings(**{**command_defaults(command, preset), **given})
 
@@ -105,9 +105,9 @@ class CheckpointFlags:
         Raises:
             OutputError: the checkpoint cannot be written there.
         """
-        from impasto.painting.checkpoint_writer import Keeper
+        from impasto.painting.checkpoint_writer import CheckpointWriter
 
-        kept = self.checkpoint and Keeper(self.checkpoint, overwrite=overwrite)
+        kept = self.checkpoint and CheckpointWriter(self.checkpoint, overwrite=overwrite)
         return {"checkpoint": kept, "resume": self._saved}
 
     def files(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Collection, Sequence
 
-from impasto.cli.app import app
+from impasto.cli.commands import app
 
 _OTHER_FLAGS = {"content_layers": "--layer"}
 """Flags that are not called like their setting."""

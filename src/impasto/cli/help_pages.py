@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from impasto.cli.app import COMMANDS, app
+from impasto.cli.commands import COMMANDS, app
 from impasto.settings.groups import GROUPS
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def front_page() -> str:
     """The commands, one line each."""
     lines = [str(app.usage), "", str(app.help)]
     for title, rooms in (
-        ("Paint", ("painting", "sheets", "batch", "studio")),
-        ("Tell", ("information", "benchmark")),
+        ("Paint", ("painting_commands", "sheet_commands", "batch_command", "studio_command")),
+        ("Tell", ("fact_commands", "bench_command")),
     ):
         lines += ["", title]
         for path, (_, summary, *_) in COMMANDS.items():

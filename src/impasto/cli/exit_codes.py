@@ -16,7 +16,7 @@ from cyclopts.exceptions import (
     UnusedCliTokensError,
 )
 
-from impasto.cli.app import app
+from impasto.cli.commands import app
 from impasto.cli.error_words import with_flags
 from impasto.cli.help_pages import requested
 from impasto.cli.interruption import interruption
@@ -28,7 +28,7 @@ BAD_USAGE = 2
 INTERRUPTED = 130
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_command(arguments: Sequence[str]) -> int:
     """Runs one command. Returns its exit code."""
     as_json = "--json" in arguments
     if isinstance(sys.stdout, io.TextIOWrapper):  # file names need not be valid text

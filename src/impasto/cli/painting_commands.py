@@ -10,7 +10,6 @@ from cyclopts import Parameter
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import interruption
-from impasto.cli.named_styles import NamedStyles
 from impasto.cli.progress import Position
 from impasto.cli.run_flags import (
     STANDARD_STREAM,
@@ -20,8 +19,9 @@ from impasto.cli.run_flags import (
     check_inputs,
     stem,
 )
-from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, takes_flags
+from impasto.cli.style_arguments import NamedStyles
+from impasto.cli.watched_run import Job, perform
 from impasto.errors import SettingsError
 from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.settings.limits import LARGEST_SIDE

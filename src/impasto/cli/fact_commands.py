@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.app import app
+from impasto.cli.commands import app
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
 from impasto.settings.command_line import again

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.cli.interruption import interruption
-from impasto.cli.painting import picture
+from impasto.cli.painting_commands import picture
 from impasto.cli.progress import Position
 from impasto.cli.run_flags import (
     MachineFlags,
@@ -17,8 +17,8 @@ from impasto.cli.run_flags import (
     check_inputs,
     stem,
 )
-from impasto.cli.running import Job, perform
 from impasto.cli.settings_flags import GivenSettings, takes_flags
+from impasto.cli.watched_run import Job, perform
 from impasto.settings.groups import FILES, PAINT
 from impasto.settings.model import Settings
 

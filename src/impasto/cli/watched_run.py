@@ -150,13 +150,17 @@ def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callabl
     """What watches every step: the film, the log and the plot, where they are asked for."""
     watchers: list[Callable[[Step], None]] = []
     if flags.record is not None:
-        from impasto.recording.film import Recorder
+        from impasto.recording.film import FilmRecorder
 
-        watchers.append(stack.enter_context(Recorder(flags.record)).add)
-    if flags.plot is not None or flags.log is not None:
-        from impasto.recording.loss_log import Journal
+        watchers.append(stack.enter_context(FilmRecorder(flags.record)).add)
+    if flags.log is not None:
+        from impasto.recording.loss_log import LossLog
 
-        watchers.append(stack.enter_context(Journal(log=flags.log, plot=flags.plot)).add)
+        watchers.append(stack.enter_context(LossLog(flags.log)).add)
+    if flags.plot is not None:
+        from impasto.recording.loss_plot import LossPlot
+
+        watchers.append(stack.enter_context(LossPlot(flags.plot)).add)
     return watchers
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from impasto.studio.options import (
+from impasto.studio.studio_options import (
     DEFAULT_FOLDER,
     LARGEST_PICTURE,
     LARGEST_UPLOAD,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.information import AsJson, print_json, print_table
+from impasto.cli.fact_commands import AsJson, print_json, print_table
 from impasto.cli.run_flags import ComputeFlags
 from impasto.errors import SettingsError
 

@@ -18,70 +18,70 @@ app = App(
 
 _FILES = "in the current folder"
 COMMANDS = {
-    "painting:stylize": (
+    "painting_commands:stylize": (
         "CONTENT STYLE[:WEIGHT]... [-o OUT] [OPTIONS]",
         "Repaint a picture in the style of another, or of several.",
         f"Without -o the result is CONTENT-in-STYLE.png {_FILES}. Ctrl-C keeps the picture so far.",
     ),
-    "painting:texture": (
+    "painting_commands:texture": (
         "STYLE[:WEIGHT]... [-o OUT] [--size WxH] [OPTIONS]",
         "Paint the style alone, or several together, from noise.",
         f"Without -o the result is STYLE-texture.png {_FILES}.",
     ),
-    "painting:reconstruct": (
+    "painting_commands:reconstruct": (
         "CONTENT --layer LAYER... [-o OUT] [OPTIONS]",
         "Paint the content from what single layers keep of it, from noise.",
         f"Without -o the result is CONTENT-from-LAYER.png {_FILES}.",
     ),
-    "sheets:try_": (
+    "sheet_commands:try_": (
         "CONTENT STYLE [-o SHEET] [OPTIONS]",
         "Look before the wait: one picture, small, in several strengths and methods.",
         "Rows are stroke sizes, columns strengths; the last row has other methods. "
         "Every picture is captioned with the flags that make it. "
         f"Without -o the sheet is CONTENT-in-STYLE-tried.png {_FILES}.",
     ),
-    "sheets:explain": (
+    "sheet_commands:explain": (
         "CONTENT STYLE [-o SHEET] [OPTIONS]",
         "Show what the network keeps of content and style, on one sheet.",
         "The founding figure (Gatys et al. 2015): the content rebuilt from conv1_2, conv2_2, "
         "conv3_2, conv4_2 and conv5_2, and the style rebuilt from conv1_1, then up to conv5_1. "
         f"Without -o the sheet is CONTENT-and-STYLE-explained.png {_FILES}.",
     ),
-    "sheets:sheet": (
+    "sheet_commands:sheet": (
         "--content FILE... --style FILE... [-o SHEET] [OPTIONS]",
         "Paint every content in every style, all on one sheet with captions.",
         f"Without -o the sheet is sheet.png {_FILES}.",
     ),
-    "batch:batch": (
+    "batch_command:batch": (
         "CONTENT... --styles STYLE... -o FOLDER [OPTIONS]",
         "Paint many pictures: folders, lists, every content in every style.",
         "The same command again goes on where the last one ended, however it ended. What cannot be "
         "painted is named at the end, and stops nothing; the exit code is then 1.",
     ),
-    "studio:studio": (
+    "studio_command:studio": (
         "[--port N] [OPTIONS]",
         "Open the studio: a page in the browser to paint in.",
         "Needs impasto[studio]. For this machine only, unless --host says more. Ctrl-C ends it.",
     ),
-    "information:show": (
+    "fact_commands:show": (
         "OUT [--json]",
         "Print the recipe inside a picture, and the command that makes it again.",
     ),
-    "information:presets": ("[NAME] [--json]", "List the presets, or the settings of one."),
-    "information:layers": (
+    "fact_commands:presets": ("[NAME] [--json]", "List the presets, or the settings of one."),
+    "fact_commands:layers": (
         "[--json]",
         "List the layers of the network that losses can use, and what each one sees.",
     ),
-    "information:weights": (
+    "fact_commands:weights": (
         "[FILE] [--json]",
         "Tell where the network's weights come from, and check them.",
     ),
-    "information:doctor": (
+    "fact_commands:doctor": (
         "[--json]",
         "Tell what impasto runs on here, and whether all is well.",
         "The exit code is 1 if it is not.",
     ),
-    "benchmark:bench": (
+    "bench_command:bench": (
         "[--sizes N,N...] [--json]",
         "Measure how fast this machine paints, and in how much memory.",
         "Takes up to 50 s. Other work on the machine meanwhile spoils the figures.",
