@@ -19,7 +19,7 @@ from impasto.painting.checkpoint import save_checkpoint
 from impasto.painting.synthesis import iterate, reconstruct, stylize, texture
 from impasto.pictures.color import to_oklab
 from impasto.pictures.image import Image, open_image, read_recipe
-from impasto.recording.film import Recorder
+from impasto.recording.film import FilmRecorder
 from impasto.settings.model import Settings
 from impasto.tasks.checks import check
 from impasto.tasks.styles import open_styles
@@ -159,7 +159,7 @@ def test_previews_film_and_result_agree(
     tiny: Weights, photograph: Image, painting: Image, tmp_path: Path
 ) -> None:
     grey = Image(photograph.pixels[:, 1:2].expand(1, 3, 72, 96).contiguous())
-    with Recorder(tmp_path / "making.gif") as recorder:
+    with FilmRecorder(tmp_path / "making.gif") as recorder:
         for step in iterate(grey, painting, **quick(tiny, color="content")):
             recorder.add(step)
             assert torch.equal(step.shown, step.image.pixels)

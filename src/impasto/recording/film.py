@@ -1,4 +1,4 @@
-"""The picture's making as a short film: a looping GIF or an H.264 MP4.
+"""How a picture came about, as a short film: which moments of a run become its frames.
 
 An optimisation changes the picture fast at first and slowly later; a film with one frame every
 n iterations would jump and then stand still. The frames here lie evenly along the *change* of the
@@ -10,32 +10,26 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from PIL import Image as PillowImage
 
-from impasto.errors import MissingExtraError, OutputError, SettingsError
-from impasto.files import check_file, reason_of, replacing
-
-FRAME_MILLISECONDS = 80
-LAST_FRAME_MILLISECONDS = 1520  # the result is held for some 1.5 s; a multiple of the above
+from impasto.errors import OutputError, SettingsError
+from impasto.recording.film_files import check_film, write_film
 
 _CANDIDATES_PER_FRAME = 4
 _THUMBNAIL_SIDE = 64
 _JPEG_QUALITY = 95
-_H264_QUALITY = "18"  # x264's constant rate factor: visually close to lossless
-_BT709 = 1  # the code of ITU-T H.273 for primaries, transfer and matrix alike
 
 
-class RecordedStep(Protocol):
-    """What a recorder needs to know of a step."""
+class FilmedStep(Protocol):
+    """What a film needs to know of a step."""
 
     @property
     def shown(self) -> torch.Tensor:
@@ -51,7 +45,7 @@ class _Candidate:
     picture: bytes  # a JPEG, so that many fit into memory
 
 
-class Recorder:
+class FilmRecorder:
     """Collects the pictures of a run and writes them as a film when closed.
 
     Use it as a context manager. If the block is left by an error or by Ctrl-C, the film so far is
@@ -76,7 +70,7 @@ class Recorder:
             raise SettingsError(f"frames of a film: {frames} is too few; give 2 or more")
         if max_side < 16:
             raise SettingsError(f"longest side of a film: {max_side} is too small; give 16 or more")
-        _check_target(self.path)
+        check_film(self.path)
         self.frames = frames
         self.max_side = max_side
         self._candidates: list[_Candidate] = []
@@ -86,7 +80,7 @@ class Recorder:
         self._latest_thumbnail: torch.Tensor | None = None
         self._closed = False
 
-    def add(self, step: RecordedStep) -> None:
+    def add(self, step: FilmedStep) -> None:
         """Take the picture of a step into account; pictures that are not finite are left out.
 
         Args:
@@ -112,6 +106,11 @@ class Recorder:
             if len(self._candidates) > _CANDIDATES_PER_FRAME * self.frames:
                 self._thin_out()
 
+    @property
+    def held(self) -> int:
+        """How many pictures are in memory that may become frames; at most four a frame."""
+        return len(self._candidates)
+
     def close(self) -> Path | None:
         """Write the film.
 
@@ -124,7 +123,7 @@ class Recorder:
         if self._closed or self._latest is None:
             return None
         self._closed = True
-        _write(self.path, self.pictures())
+        write_film(self.path, self.pictures())
         self._candidates.clear()
         return self.path
 
@@ -135,7 +134,7 @@ class Recorder:
         chosen = _evenly_spaced(self._positions(), self.frames)
         return [*(self._candidates[i].picture for i in chosen[:-1]), _to_jpeg(self._latest)]
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> FilmRecorder:
         """Return the recorder itself."""
         return self
 
@@ -185,31 +184,6 @@ class Recorder:
         return positions
 
 
-def write_film(path: str | os.PathLike[str], pictures: Sequence[bytes]) -> Path:
-    """Write a film from the frames of a `Recorder`; an existing file is replaced.
-
-    Args:
-        path: The film to write, ``.gif`` or ``.mp4``.
-        pictures: One or more frames, as `Recorder.pictures` gives them. They are shown in the size
-            of the last one (H.264 wants even sides).
-
-    Raises:
-        OutputError: The extension is unknown, or the film cannot be written.
-        MissingExtraError: MP4 is asked for and ``impasto[video]`` is not installed.
-    """
-    path = Path(path)
-    _check_target(path)
-    _write(path, pictures)
-    return path
-
-
-def _write(path: Path, pictures: Sequence[bytes]) -> None:
-    step = 2 if path.suffix.lower() == ".mp4" else 1
-    width, height = (max(step, side - side % step) for side in _from_jpeg(pictures[-1]).size)
-    film = (_resized(_from_jpeg(picture), (width, height)) for picture in pictures)
-    _replace_atomically(path, film, _WRITERS[path.suffix.lower()])
-
-
 def _evenly_spaced(positions: Sequence[float], count: int) -> list[int]:
     """Choose ``count`` of the ascending positions, first and last included, as evenly as possible.
 
@@ -253,115 +227,7 @@ def _to_pillow(pixels: torch.Tensor, max_side: int) -> PillowImage.Image:
     return picture.resize((width, height), PillowImage.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _resized(picture: PillowImage.Image, size: tuple[int, int]) -> PillowImage.Image:
-    if picture.size == size:
-        return picture
-    return picture.resize(size, PillowImage.Resampling.LANCZOS)
-
-
 def _to_jpeg(picture: PillowImage.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
-
-
-def _from_jpeg(data: bytes) -> PillowImage.Image:
-    with PillowImage.open(io.BytesIO(data)) as picture:
-        return picture.convert("RGB")
-
-
-def _write_gif(path: Path, film: Iterator[PillowImage.Image]) -> None:
-    """Each frame has a palette of its own: the colours change as much as the shapes do."""
-    frames = [_with_palette(picture) for picture in film]
-    durations = [FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_FRAME_MILLISECONDS]
-    frames[0].save(
-        path,
-        "GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=durations,
-        loop=0,
-        disposal=1,
-    )
-
-
-def _with_palette(picture: PillowImage.Image) -> PillowImage.Image:
-    # Of Pillow's methods the octree is nearest to the picture once dithered, and the fastest.
-    palette = picture.quantize(256, method=PillowImage.Quantize.FASTOCTREE)
-    return picture.quantize(palette=palette, dither=PillowImage.Dither.FLOYDSTEINBERG)
-
-
-def _write_mp4(path: Path, film: Iterator[PillowImage.Image]) -> None:
-    """H.264 in BT.709 with the colours tagged, ready to play before it is loaded to the end."""
-    av = _import_av()
-    held = LAST_FRAME_MILLISECONDS // FRAME_MILLISECONDS - 1
-    try:
-        with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-            frame = _yuv_frame(av, next(film))
-            stream = _h264_stream(container, frame.width, frame.height)
-            container.mux(stream.encode(frame))
-            for picture in film:
-                frame = _yuv_frame(av, picture)
-                container.mux(stream.encode(frame))
-            for _ in range(held):
-                frame.pts = None
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-    except av.FFmpegError as error:
-        raise OSError(str(error)) from error
-
-
-def _h264_stream(container: Any, width: int, height: int) -> Any:
-    stream = container.add_stream(
-        "libx264", rate=Fraction(1000, FRAME_MILLISECONDS), options={"crf": _H264_QUALITY}
-    )
-    stream.width, stream.height = width, height
-    stream.pix_fmt = "yuv420p"
-    stream.codec_context.colorspace = _BT709
-    stream.codec_context.color_primaries = _BT709
-    stream.codec_context.color_trc = _BT709
-    stream.codec_context.color_range = 1  # limited range, as players expect
-    return stream
-
-
-def _yuv_frame(av: Any, picture: PillowImage.Image) -> Any:
-    frame = av.VideoFrame.from_image(picture)
-    return frame.reformat(format="yuv420p", dst_colorspace="ITU709")
-
-
-def _import_av() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError(
-            "a film as .mp4 needs PyAV: pip install 'impasto[video]', or choose .gif"
-        ) from error
-    return av
-
-
-_WRITERS: dict[str, Callable[[Path, Iterator[PillowImage.Image]], None]] = {
-    ".gif": _write_gif,
-    ".mp4": _write_mp4,
-}
-
-
-def _check_target(path: Path) -> None:
-    """Find out before the long run what would prevent the film after it."""
-    extension = path.suffix.lower()
-    if extension not in _WRITERS:
-        raise OutputError(f"film {path}: extension {extension!r} is not known; use .gif or .mp4")
-    check_file(path, f"film {path}")
-    if extension == ".mp4":
-        _import_av()
-
-
-def _replace_atomically(
-    path: Path,
-    film: Iterator[PillowImage.Image],
-    write: Callable[[Path, Iterator[PillowImage.Image]], None],
-) -> None:
-    try:
-        with replacing(path) as temporary:
-            write(temporary, film)
-    except OSError as error:
-        raise OutputError(f"film {path}: cannot be written ({reason_of(error)})") from error

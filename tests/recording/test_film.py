@@ -15,7 +15,8 @@ from PIL import Image as PillowImage
 from PIL import ImageSequence
 
 from impasto.errors import OutputError, SettingsError
-from impasto.recording.film import FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS, Recorder
+from impasto.recording.film import FilmRecorder
+from impasto.recording.film_files import FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS
 
 
 @dataclass
@@ -49,7 +50,7 @@ def mean_levels(path: Path) -> NDArray[np.float64]:
 
 def test_frames_lie_evenly_over_the_change_not_over_the_iterations(tmp_path: Path) -> None:
     path = tmp_path / "making.gif"
-    with Recorder(path, frames=11) as recorder:
+    with FilmRecorder(path, frames=11) as recorder:
         for iteration in range(2001):  # a thousand slow steps, then a thousand fast ones
             slow, fast = min(iteration, 1000) / 1000, max(iteration - 1000, 0) / 1000
             recorder.add(grey(0.1 * slow + 0.9 * fast))
@@ -61,7 +62,7 @@ def test_frames_lie_evenly_over_the_change_not_over_the_iterations(tmp_path: Pat
 
 def test_an_exponential_approach_shows_every_early_step_and_the_end(tmp_path: Path) -> None:
     path = tmp_path / "making.gif"
-    with Recorder(path, frames=8) as recorder:
+    with FilmRecorder(path, frames=8) as recorder:
         for iteration in range(300):
             recorder.add(grey(1 - math.exp(-iteration / 4)))
     levels = mean_levels(path)
@@ -75,7 +76,7 @@ def test_an_exponential_approach_shows_every_early_step_and_the_end(tmp_path: Pa
 
 def test_trembling_on_the_spot_is_no_change(tmp_path: Path) -> None:
     path = tmp_path / "making.gif"
-    with Recorder(path, frames=6) as recorder:
+    with FilmRecorder(path, frames=6) as recorder:
         for iteration in range(500):
             recorder.add(grey(iteration / 500))
         for iteration in range(500):
@@ -85,10 +86,10 @@ def test_trembling_on_the_spot_is_no_change(tmp_path: Path) -> None:
 
 def test_memory_stays_bounded_while_the_run_goes_on(tmp_path: Path) -> None:
     most = 0
-    recorder = Recorder(tmp_path / "making.gif", frames=5)
+    recorder = FilmRecorder(tmp_path / "making.gif", frames=5)
     for iteration in range(3000):
         recorder.add(grey(iteration / 3000, 16, 16))
-        most = max(most, len(recorder._candidates))
+        most = max(most, recorder.held)
     assert 5 <= most <= 20
     recorder.close()
     assert len(mean_levels(tmp_path / "making.gif")) == 5
@@ -96,7 +97,7 @@ def test_memory_stays_bounded_while_the_run_goes_on(tmp_path: Path) -> None:
 
 def test_a_gif_of_a_pyramid_has_one_size_holds_its_end_and_loops(tmp_path: Path) -> None:
     path = tmp_path / "making.gif"
-    with Recorder(path, frames=12, max_side=60) as recorder:
+    with FilmRecorder(path, frames=12, max_side=60) as recorder:
         for height, width in ((15, 20), (45, 61), (90, 121)):
             for share in (0.2, 0.4, 0.6, 0.8, 1.0):
                 recorder.add(Step(0.5 + share * (painting(height, width) - 0.5)))
@@ -117,7 +118,7 @@ def test_an_mp4_plays_in_its_size_with_the_right_colours(tmp_path: Path) -> None
     av = pytest.importorskip("av")
     path = tmp_path / "making.mp4"
     final = painting(91, 121)
-    with Recorder(path, frames=10) as recorder:
+    with FilmRecorder(path, frames=10) as recorder:
         for iteration in range(40):
             recorder.add(Step(final * (iteration + 1) / 40))
     with av.open(str(path)) as film:
@@ -136,9 +137,9 @@ def test_an_mp4_plays_in_its_size_with_the_right_colours(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_values_outside_0_to_1_are_cut_and_unfinished_numbers_left_out(tmp_path: Path) -> None:
+def test_values_outside_0_to_1_are_cut_and_infinite_ones_left_out(tmp_path: Path) -> None:
     path = tmp_path / "making.gif"
-    with Recorder(path) as recorder:
+    with FilmRecorder(path) as recorder:
         recorder.add(grey(-0.2))
         recorder.add(grey(math.nan))
         recorder.add(grey(1.3))
@@ -153,7 +154,7 @@ def test_an_interrupted_run_leaves_what_there_is(
     path = tmp_path / "making.gif"
 
     def run() -> None:
-        with Recorder(path) as recorder:
+        with FilmRecorder(path) as recorder:
             recorder.add(grey(0.0))
             recorder.add(grey(0.5))
             raise interruption
@@ -165,13 +166,13 @@ def test_an_interrupted_run_leaves_what_there_is(
 
 def test_a_run_that_failed_at_its_start_leaves_no_film(tmp_path: Path) -> None:
     def run() -> None:
-        with Recorder(tmp_path / "making.gif") as recorder:
+        with FilmRecorder(tmp_path / "making.gif") as recorder:
             recorder.add(grey(0.0))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         run()
-    with Recorder(tmp_path / "nothing.gif") as recorder:
+    with FilmRecorder(tmp_path / "nothing.gif") as recorder:
         pass
     assert recorder.close() is None
     assert list(tmp_path.iterdir()) == []
@@ -179,7 +180,7 @@ def test_a_run_that_failed_at_its_start_leaves_no_film(tmp_path: Path) -> None:
 
 def test_a_film_that_cannot_be_written_leaves_the_older_one(tmp_path: Path) -> None:
     path = tmp_path / "making.gif"
-    recorder = Recorder(path)
+    recorder = FilmRecorder(path)
     recorder.add(grey(0.5))
     path.mkdir()
     (path / "kept").touch()
@@ -201,23 +202,23 @@ def test_what_cannot_work_is_refused_before_the_run(
     tmp_path: Path, name: str, message: str
 ) -> None:
     with pytest.raises(OutputError, match=message):
-        Recorder(tmp_path / name)
+        FilmRecorder(tmp_path / name)
 
 
 def test_limits_out_of_range_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="1 is too few"):
-        Recorder(tmp_path / "making.gif", frames=1)
+        FilmRecorder(tmp_path / "making.gif", frames=1)
     with pytest.raises(SettingsError, match="8 is too small"):
-        Recorder(tmp_path / "making.gif", max_side=8)
+        FilmRecorder(tmp_path / "making.gif", max_side=8)
 
 
 def test_without_pyav_the_error_names_the_extra(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['av'] = None\n"
-        "from impasto.recording.film import Recorder\n"
+        "from impasto.recording.film import FilmRecorder\n"
         "from impasto.errors import MissingExtraError\n"
-        "Recorder('making.gif')\n"
-        "try: Recorder('making.mp4')\n"
+        "FilmRecorder('making.gif')\n"
+        "try: FilmRecorder('making.mp4')\n"
         "except MissingExtraError as error: print(error)\n"
     )
     run = subprocess.run(
