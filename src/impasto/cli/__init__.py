@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from impasto.cli.interruption import interruption
+from impasto.cli.interruption import INTERRUPTED, interruption
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,4 +29,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_command(sys.argv[1:] if arguments is None else arguments)
         except KeyboardInterrupt:
             print("impasto: interrupted; nothing was written", file=sys.stderr)
-            return 130
+            return INTERRUPTED

@@ -7,18 +7,18 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from impasto.batch.naming import DEFAULT_TEMPLATE
-from impasto.cli.batch_display import Tally, choose_watch
+from impasto.cli.batch_display import BatchDisplay, BatchTally, choose_batch_display
 from impasto.cli.interruption import Interrupted
 from impasto.cli.progress import duration
 from impasto.cli.run_flags import MachineFlags
-from impasto.cli.settings_flags import GivenSettings, takes_flags
+from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.errors import OutputError, SettingsError
 from impasto.messages import counted
 from impasto.settings.groups import FILES, MACHINE, PAINT
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 _NOT_SHOWN = Parameter(show_default=False, negative=())
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class BatchFlags:
-    """What is paired, where the results go, and what is said."""
+    """What is paired, where the results go, what is said, and where the work is done."""
 
     output: Annotated[
         str | None, Parameter(alias="-o", group=FILES.title, metavar="FOLDER"), _NOT_SHOWN
@@ -95,6 +96,8 @@ class BatchFlags:
     was measured to serve throughput best; where memory is short there are fewer, with more threads
     each, and on a graphics device there is one. --threads and --memory are those of one worker."""
 
+    machine: MachineFlags = field(default_factory=MachineFlags)
+
     def check(self) -> str:
         """The output; checks what fits together."""
         if self.output is None:
@@ -103,10 +106,15 @@ class BatchFlags:
             raise SettingsError("--address needs --engine ray; leave it out")
         if self.quiet and self.json:
             raise SettingsError("--quiet and --json exclude each other; leave one of them out")
+        self.machine.check()
         return self.output
 
 
-@takes_flags()
+@setting_flags("batch")
+class BatchSettings(GivenSettings):
+    """Those of ``impasto batch``."""
+
+
 def batch(
     *contents: Annotated[
         str,
@@ -128,19 +136,17 @@ def batch(
             show_default=False,
         ),
     ] = None,
-    settings: GivenSettings,
-    flags: BatchFlags,
-    machine: MachineFlags,
+    settings: BatchSettings = BatchSettings(),
+    flags: BatchFlags = BatchFlags(),
 ) -> int:
     """Behind ``impasto batch``; see `COMMANDS`."""
     if flags.status is not None:
         return _tell_status(flags.status, as_json=flags.json)
     output = flags.check()
-    machine.check()
-    jobs = _jobs(contents, styles or [], settings.given(), output, flags, machine)
+    jobs = _jobs(contents, styles or [], settings.given(), output, flags)
     if flags.dry_run:
-        return _rehearse(jobs, output, flags, machine)
-    return _paint(jobs, output, flags, machine)
+        return _rehearse(jobs, output, flags)
+    return _paint(jobs, output, flags)
 
 
 def _jobs(
@@ -149,7 +155,6 @@ def _jobs(
     given: dict[str, Any],
     output: str,
     flags: BatchFlags,
-    machine: MachineFlags,
 ) -> list[Job]:
     """All jobs of the command line, checked."""
     from impasto.batch.inputs import is_url
@@ -166,21 +171,17 @@ def _jobs(
         given,
         pair=flags.pair,
         template=flags.name,
-        weights=None if machine.weights is None else str(machine.weights),
+        weights=None if flags.machine.weights is None else str(flags.machine.weights),
     )
 
 
-def _engine(jobs: list[Job], name: str, flags: BatchFlags, machine: MachineFlags) -> Engine:
+def _engine(jobs: list[Job], name: str, flags: BatchFlags) -> Engine:
     from impasto.batch.many import engine_of
-    from impasto.machine.compute import Compute
 
-    compute = Compute(
-        machine.device, machine.precision, machine.threads, machine.memory, machine.max_pixels
-    )
-    return engine_of(name, jobs, flags.workers, compute, flags.address)
+    return engine_of(name, jobs, flags.workers, flags.machine.compute(), flags.address)
 
 
-def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlags) -> int:
+def _paint(jobs: list[Job], output: str, flags: BatchFlags) -> int:
     """Paints what is left. Returns the exit code."""
     from impasto.batch.runs import Run
 
@@ -189,14 +190,16 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
         if flags.gallery:
             _check_gallery(run)
         plan = run.plan(jobs, retry=flags.retry, overwrite=flags.overwrite)
-        tally = Tally(len(jobs), len(plan.done), {job.name: error for job, error in plan.failed})
+        tally = BatchTally(
+            len(jobs), len(plan.done), {job.name: error for job, error in plan.failed}
+        )
         interrupted = False
-        with choose_watch(tally, quiet=flags.quiet, json=flags.json) as watch:
-            watch.started(plan)
+        with choose_batch_display(tally, quiet=flags.quiet, json=flags.json) as display:
+            display.start(plan)
             try:
                 if plan.todo:
-                    engine = _engine(list(plan.todo), flags.engine, flags, machine)
-                    _follow(run, plan, engine, watch)
+                    engine = _engine(list(plan.todo), flags.engine, flags)
+                    _follow(run, plan, engine, display)
             except KeyboardInterrupt:
                 interrupted = True
             except OutputError as error:
@@ -206,7 +209,7 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
                 ) from error
         gallery = _gallery(run) if flags.gallery else None
         seconds = time.monotonic() - began
-        watch.ended(seconds, output, gallery, interrupted=interrupted)
+        display.end(seconds, output, gallery, interrupted=interrupted)
     if interrupted:
         raise Interrupted(
             f"interrupted; {tally.done} of {counted(tally.jobs, 'picture')} done, and the same "
@@ -215,11 +218,11 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlag
     return 1 if tally.errors else 0
 
 
-def _follow(run: Run, plan: Plan, engine: Engine, watch: Any) -> None:
+def _follow(run: Run, plan: Plan, engine: Engine, display: BatchDisplay) -> None:
     # Ray prints what happens to nodes; standard output belongs to the events.
     with contextlib.redirect_stdout(sys.stderr), engine:
         for result, message in run.results(plan, engine):
-            watch.heard(message, result, plan)
+            display.hear(message, result, plan)
 
 
 def _check_gallery(run: Run) -> None:
@@ -234,14 +237,14 @@ def _gallery(run: Run) -> str:
     return write_gallery(run.storage, run.ledger.entries().values())
 
 
-def _rehearse(jobs: list[Job], output: str, flags: BatchFlags, machine: MachineFlags) -> int:
+def _rehearse(jobs: list[Job], output: str, flags: BatchFlags) -> int:
     """Lists the jobs and estimates the time."""
     from impasto.batch.estimate import estimated
     from impasto.batch.runs import plan_of
 
     plan = plan_of(jobs, output, flags.ledger, retry=flags.retry, overwrite=flags.overwrite)
     todo = list(plan.todo)
-    engine = _engine(todo, "local", flags, machine)
+    engine = _engine(todo, "local", flags)
     with contextlib.ExitStack() as stack:
         found = estimated(todo, stack.enter_context(engine)) if todo else None
     if flags.json:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Tally:
+class BatchTally:
     """How far a batch is.
 
     Attributes:
@@ -66,39 +66,39 @@ class Tally:
         return open_pictures / self.per_minute * 60 if self.per_minute else None
 
     def words(self) -> str:
-        """All that in a line."""
+        """The tally in one line: ``3 of 9 pictures, 1 failed, 2.0 a minute, 3 min 00 s left``."""
         left = "" if self.left is None else f", {duration(self.left)} left"
         failed = f", {len(self.errors)} failed" if self.errors else ""
         pace = f", {self.per_minute:.1f} a minute{left}" if self.made else ""  # none to go by yet
         return f"{self.done} of {counted(self.jobs, 'picture')}{failed}{pace}"
 
 
-class Watch:
-    """Keeps the tally and says nothing; the others say more. A context manager.
+class BatchDisplay:
+    """Keeps the tally, and says nothing until the end. A context manager.
 
     Args:
         tally: how far the batch is.
     """
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: BatchTally) -> None:
         self.tally = tally
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> BatchDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Nothing to do."""
 
-    def started(self, plan: Plan) -> None:
-        """What there is to do."""
+    def start(self, plan: Plan) -> None:
+        """Hears what there is to do, as the work begins."""
         self.tally.began = time.monotonic()
 
-    def heard(self, message: Message | None, result: Result | None, plan: Plan) -> None:
-        """Keeps the tally by a message, and what it brought."""
+    def hear(self, message: Message | None, result: Result | None, plan: Plan) -> None:
+        """Keeps the tally, by a message of the engine and the result that it brought, if any."""
         from impasto.batch.orders import Began, Lost, Moved
 
         if message is None:
-            return self.shown()
+            return self.show()
         tally, job = self.tally, plan.todo[message.number]
         if isinstance(message, Began | Moved):
             tally.current[job.name] = getattr(message, "progress", 0.0)
@@ -112,16 +112,16 @@ class Watch:
         elif result is not None:
             tally.made += 1
             tally.painting += result.seconds
-        self.told(message, result, job)
-        return self.shown()
+        self.tell(message, result, job)
+        return self.show()
 
-    def told(self, message: Message, result: Result | None, job: Job) -> None:
-        """Says something about a message."""
+    def tell(self, message: Message, result: Result | None, job: Job) -> None:
+        """Says something about the message; nothing here."""
 
-    def shown(self) -> None:
-        """Shows the tally, if it is time."""
+    def show(self) -> None:
+        """Shows the tally if it is time; nothing here."""
 
-    def ended(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
+    def end(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
         """Names what failed, each error once."""
         from impasto.batch.jobs import errors_once
 
@@ -129,33 +129,33 @@ class Watch:
             print(f"impasto: {error}", file=sys.stderr)
 
 
-class Lines(Watch):
+class BatchLines(BatchDisplay):
     """A line every ten seconds, and one at the end."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: BatchTally) -> None:
         super().__init__(tally)
         self._last = time.monotonic()
 
-    def started(self, plan: Plan) -> None:
+    def start(self, plan: Plan) -> None:
         """Says what there is to do."""
-        super().started(plan)
+        super().start(plan)
         also = f"{len(plan.done)} are done" if plan.done else ""
         again = f"{len(plan.again)} anew, as they or their inputs changed" if plan.again else ""
         skipped = f"{len(plan.failed)} failed before (--retry tries again)" if plan.failed else ""
         parts = [f"{counted(len(plan.todo), 'picture')} to paint", also, again, skipped]
         print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
-    def shown(self) -> None:
-        """A line if it is time for one."""
+    def show(self) -> None:
+        """Prints a line if it is time for one."""
         now = time.monotonic()
         if now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
             current = "; ".join(self.tally.current)
             print(f"{self.tally.words()}: {current}", file=sys.stderr, flush=True)
 
-    def ended(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
-        """The last words."""
-        super().ended(seconds, output, gallery, interrupted=interrupted)
+    def end(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
+        """Says what is done, and how long it took."""
+        super().end(seconds, output, gallery, interrupted=interrupted)
         tally = self.tally
         if interrupted:
             return
@@ -175,23 +175,23 @@ class Lines(Watch):
         )
 
 
-class Bar(Lines):
+class BatchBar(BatchLines):
     """A bar with the pictures in work below it."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: BatchTally) -> None:
         super().__init__(tally)
         from impasto.cli.progress import rich_bar
 
         self._progress, self._task = rich_bar("starting the workers")
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> BatchBar:
         self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def shown(self) -> None:
+    def show(self) -> None:
         """Moves the bar."""
         tally = self.tally
         current = ", ".join(f"{name} {share:.0%}" for name, share in tally.current.items())
@@ -205,22 +205,22 @@ class Bar(Lines):
         )
 
 
-class Events(Watch):
+class BatchEvents(BatchDisplay):
     """Every event as a JSON object on a line of its own, on standard output."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: BatchTally) -> None:
         super().__init__(tally)
         self._stream = sys.stdout
 
-    def started(self, plan: Plan) -> None:
-        """What there is to do."""
-        super().started(plan)
+    def start(self, plan: Plan) -> None:
+        """Says what there is to do."""
+        super().start(plan)
         self._say(
             "start", jobs=self.tally.jobs, todo=len(plan.todo), done=len(plan.done),
             failed=len(plan.failed), again=len(plan.again),
         )  # fmt: skip
 
-    def told(self, message: Message, result: Result | None, job: Job) -> None:
+    def tell(self, message: Message, result: Result | None, job: Job) -> None:
         """One event for each message."""
         from impasto.batch.orders import Began, Lost, Moved
 
@@ -245,8 +245,8 @@ class Events(Watch):
                 steps=round(steps, 3),
             )  # fmt: skip
 
-    def ended(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
-        """All of it together."""
+    def end(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
+        """Says what is done, and how long it took."""
         tally = self.tally
         self._say(
             "end", jobs=tally.jobs, done=tally.done, painted=tally.made, failed=len(tally.errors),
@@ -258,10 +258,10 @@ class Events(Watch):
         print(json.dumps({"event": event, **facts}), file=self._stream, flush=True)
 
 
-def choose_watch(tally: Tally, *, quiet: bool, json: bool) -> Watch:
-    """A bar on a terminal, else lines; or events, or errors alone."""
+def choose_batch_display(tally: BatchTally, *, quiet: bool, json: bool) -> BatchDisplay:
+    """A bar on a terminal and lines elsewhere; events if ``json``; errors alone if ``quiet``."""
     if json:
-        return Events(tally)
+        return BatchEvents(tally)
     if quiet:
-        return Watch(tally)
-    return Bar(tally) if sys.stderr.isatty() else Lines(tally)
+        return BatchDisplay(tally)
+    return BatchBar(tally) if sys.stderr.isatty() else BatchLines(tally)

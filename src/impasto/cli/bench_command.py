@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.fact_commands import AsJson, print_json, print_table
 from impasto.cli.run_flags import ComputeFlags
+from impasto.cli.tables import AsJson, print_json, print_table
 from impasto.errors import SettingsError
 
 if TYPE_CHECKING:
     from impasto.diagnostics.bench import Row
     from impasto.machine.compute import Compute
 
-_ANY_MACHINE = ComputeFlags()
 _ERASE = "\r\x1b[K"
 
 
@@ -37,7 +36,7 @@ def bench(
     *,
     sizes: Sizes = None,
     json: AsJson = False,
-    machine: Annotated[ComputeFlags, Parameter(name="*")] = _ANY_MACHINE,
+    machine: ComputeFlags = ComputeFlags(),
 ) -> None:
     """Behind ``impasto bench``; see `COMMANDS`."""
     chosen = None if sizes is None else _numbers(sizes)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _FILE = Parameter(group=FILES.title, metavar="FILE", show_default=False, negative=())
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class CheckpointFlags:
     """How a run outlives its process."""

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Collection, Sequence
 
-from impasto.cli.commands import app
+from impasto.cli.commands import flags_of
 
 _OTHER_FLAGS = {"content_layers": "--layer"}
 """Flags that are not called like their setting."""
@@ -23,9 +23,9 @@ def with_flags(message: str, arguments: Sequence[str]) -> str:
         message: as Python's callers see it.
         arguments: what stands after ``impasto``.
     """
-    if not arguments or arguments[0] not in app:
+    known = flags_of(arguments[0]) if arguments else set()
+    if not known:
         return message
-    known = {name for one in app[arguments[0]].assemble_argument_collection() for name in one.names}
     typed = {argument.partition("=")[0] for argument in arguments}
     start = re.match(r"([a-z_]+)((?:\.[\w-]+)*) = ('.*?'|\[.*?\]|\(.*?\)|[^\s:]+)(?=[: ])", message)
     if start is not None:

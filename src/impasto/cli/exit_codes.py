@@ -19,13 +19,12 @@ from cyclopts.exceptions import (
 from impasto.cli.commands import app
 from impasto.cli.error_words import with_flags
 from impasto.cli.help_pages import requested
-from impasto.cli.interruption import interruption
+from impasto.cli.interruption import INTERRUPTED, interruption
 from impasto.errors import ImpastoError, SettingsError
 from impasto.messages import nearest
 
 FAILED = 1
 BAD_USAGE = 2
-INTERRUPTED = 130
 
 
 def run_command(arguments: Sequence[str]) -> int:

@@ -1,84 +1,18 @@
-"""The commands that tell: show, presets, layers, weights, doctor."""
+"""The commands that tell what impasto has and runs on: presets, layers, weights, doctor."""
 
 from __future__ import annotations
 
-import json as json_format
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.commands import app
-from impasto.errors import PictureError, SettingsError
+from impasto.cli.tables import AsJson, flat_rows, print_json, print_table
 from impasto.layers import layer_facts
-from impasto.settings.command_line import again
 from impasto.settings.model import Settings
 from impasto.settings.presets import PRESETS
 from impasto.settings.wording import setting_text
-
-if TYPE_CHECKING:
-    from impasto.settings.recipes import Inputs
-
-AsJson = Annotated[
-    bool, Parameter(negative=(), show_default=False, help="Print JSON, for programs.")
-]
-
-
-def show(
-    picture: Annotated[str, Parameter(name="OUT", help="A picture that impasto wrote.")],
-    /,
-    *,
-    json: AsJson = False,
-) -> None:
-    """Behind ``impasto show``; see `COMMANDS`."""
-    from impasto.pictures.reading import picture_name, read_recipe
-    from impasto.settings.recipes import check_recipe
-
-    given, name = read_recipe(picture), picture_name(picture)
-    if json:
-        try:
-            print_json(given)
-        except RecursionError as error:
-            raise PictureError(f"{name}: its recipe is nested too deeply to print") from error
-        return
-    recipe = check_recipe(given, name)
-    size = f", {recipe.size[0]} x {recipe.size[1]}" if recipe.size else ""
-    version = recipe.version or "of an unknown version"
-    print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}") + "\n")
-    print_table([(key, setting_text(value)) for key, value in recipe.settings.items()])
-    if recipe.inputs is not None:
-        print("\nmade of:")
-        print_table(_named_inputs(recipe.inputs))
-    progress = given.get("progress")
-    if isinstance(progress, float) and 0 <= progress < 1:
-        print(f"\nThe run was {progress:.0%} done when this was taken from it.")
-    try:
-        command = again(recipe, name, _flags_of(recipe.command))
-    except SettingsError as error:
-        print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
-        return
-    print(f"\nTo make it again:\n  {printable(command)}")
-
-
-def _flags_of(command: str) -> set[str]:
-    """The flags that a command has; none where there is no such command."""
-    if command not in app:
-        return set()
-    arguments = app[command].assemble_argument_collection()
-    return {flag for argument in arguments for flag in argument.names}
-
-
-def _named_inputs(made_of: Inputs) -> list[tuple[str, str]]:
-    """What a recipe tells of the files, as rows of a table."""
-    unnamed = "(no file)"
-    rows = [("content", made_of.content or "")] if made_of.content else []
-    rows += [("style", style or unnamed) for style in made_of.styles]
-    rows += [
-        ("region", f"{mask or unnamed} in {style or unnamed}") for mask, style in made_of.regions
-    ]
-    return rows + [("map", name or unnamed) for name in made_of.maps]
 
 
 def presets(
@@ -133,7 +67,7 @@ def weights(
     if json:
         print_json(facts)
     else:
-        print_table(_flat(facts))
+        print_table(flat_rows(facts))
 
 
 def doctor(*, json: AsJson = False) -> int:
@@ -144,53 +78,5 @@ def doctor(*, json: AsJson = False) -> int:
     if json:
         print_json(facts)
     else:
-        print_table(_flat(facts))
+        print_table(flat_rows(facts))
     return 1 if facts["problems"] else 0
-
-
-def printable(text: str) -> str:
-    """``text`` without characters that a terminal obeys instead of showing them."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
-
-
-def print_json(value: Any) -> None:
-    """What every ``--json`` of a command that tells prints."""
-    print(json_format.dumps(value, indent=2))
-
-
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Columns, each as wide as its longest entry."""
-    rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
-    for row in rows:
-        cells = [f"{cell:{width}}  " for cell, width in zip(row, widths, strict=False)]
-        print(("".join(cells) + row[-1]).rstrip())
-
-
-def _flat(facts: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
-    """Nested facts as rows of a table: ``memory free`` and its value."""
-    rows: list[tuple[str, str]] = []
-    for name, value in facts.items():
-        label = f"{path} {name}".strip().replace("_", " ")
-        if isinstance(value, Mapping):
-            rows += _flat(value, label)
-        elif isinstance(value, (list, tuple)):
-            rows.append((label, ", ".join(map(str, value)) or "none"))
-        else:
-            rows.append((label, _plain(label, value)))
-    return rows
-
-
-def _plain(label: str, value: Any) -> str:
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) and (label.startswith("memory") or label.endswith("bytes")):
-        return f"{value / 1e9:.1f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"
-    if isinstance(value, int):
-        return f"{value:,}" if value >= 10_000 else str(value)
-    return str(value)

@@ -52,15 +52,10 @@ def requested(arguments: Sequence[str]) -> str | None:
 def front_page() -> str:
     """The commands, one line each."""
     lines = [str(app.usage), "", str(app.help)]
-    for title, rooms in (
-        ("Paint", ("painting_commands", "sheet_commands", "batch_command", "studio_command")),
-        ("Tell", ("fact_commands", "bench_command")),
-    ):
+    for title, commands in COMMANDS.items():
         lines += ["", title]
-        for path, (_, summary, *_) in COMMANDS.items():
-            room, _, name = path.partition(":")
-            if room in rooms:
-                lines += _entry(name.rstrip("_"), summary, column=15)
+        for command in commands:
+            lines += _entry(command.name, command.summary, column=15)
     return "\n".join([*lines, "", _EXAMPLES])
 
 
@@ -129,16 +124,16 @@ def _brief(argument: Argument) -> str:
     Of a sentence of more than two lines what stands before the colon, with the names that may be
     given, if two lines hold these.
     """
-    room = _width() - _COLUMN
+    width = _width() - _COLUMN
     text = re.split(r"(?<=\.)(?<! al\.) ", " ".join((argument.parameter.help or "").split()))[0]
     head, colon, _ = text.partition(": ")
-    if colon and _lines(text, room) > 2:
+    if colon and _lines(text, width) > 2:
         listed = f"{head}: {_choices(argument)}."
-        text = listed if _choices(argument) and _lines(listed, room) <= 2 else f"{head}."
+        text = listed if _choices(argument) and _lines(listed, width) <= 2 else f"{head}."
     default = _default(argument)
     with_default = f"{text} [{default}]"
     tells = default not in ("", "none", "auto", "False")
-    return with_default if tells and _lines(with_default, room) == _lines(text, room) else text
+    return with_default if tells and _lines(with_default, width) == _lines(text, width) else text
 
 
 def _lines(text: str, width: int) -> int:

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+INTERRUPTED = 130
+"""The exit code of a command that was interrupted."""
+
 SECONDS_UNTIL_AGAIN = 0.02
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

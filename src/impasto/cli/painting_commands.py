@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import interruption
-from impasto.cli.progress import Position
+from impasto.cli.progress import RunProgress
 from impasto.cli.run_flags import (
     STANDARD_STREAM,
-    MachineFlags,
-    OutputFlags,
+    RunFlags,
     TraceFlags,
     check_inputs,
     stem,
 )
-from impasto.cli.settings_flags import GivenSettings, takes_flags
-from impasto.cli.style_arguments import NamedStyles
-from impasto.cli.watched_run import Job, perform
+from impasto.cli.settings_flags import GivenSettings, setting_flags
+from impasto.cli.style_arguments import StyleArguments
+from impasto.cli.watched_run import WatchedRun, paint_and_save
 from impasto.errors import SettingsError
 from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.settings.limits import LARGEST_SIDE
@@ -32,6 +32,31 @@ from impasto.settings.wording import setting_text
 if TYPE_CHECKING:
     from impasto.painting.run import Step
     from impasto.painting.synthesis import Steps
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class PaintingFlags(RunFlags):
+    """All that does not change how a painted picture looks."""
+
+    traces: TraceFlags = field(default_factory=TraceFlags)
+    checkpoints: CheckpointFlags = field(default_factory=CheckpointFlags)
+
+    def check(self, target: str, inputs: Sequence[str]) -> None:
+        """Checks that no file of the run would replace another one.
+
+        Raises:
+            OutputError: one would.
+        """
+        self.traces.check(target, inputs, overwrite=self.output.overwrite)
+        weights = str(self.machine.weights or STANDARD_STREAM)
+        self.checkpoints.check(target, self.traces, [*inputs, weights])
+
+    def prepare(self) -> dict[str, Any]:
+        """Sets the process up. Returns keywords of `iterate` and its like."""
+        checkpoints = self.checkpoints.prepare(overwrite=self.output.overwrite)
+        return {**self.machine.prepare(), **checkpoints}
+
 
 FORMATS = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC; - is standard input."
 
@@ -80,37 +105,42 @@ MapNames = Annotated[
 ]
 
 
-@takes_flags("expand")
+@setting_flags("stylize", "expand")
+class StylizeSettings(GivenSettings):
+    """Those of ``impasto stylize``."""
+
+
 def stylize(
     content: Annotated[str, picture("The picture to repaint.")],
     /,
     *styles: StyleNames,
     region: RegionNames = None,
     maps: MapNames = None,
-    settings: GivenSettings,
-    output: OutputFlags,
-    traces: TraceFlags,
-    checkpoints: CheckpointFlags,
-    machine: MachineFlags,
+    settings: StylizeSettings = StylizeSettings(),
+    flags: PaintingFlags = PaintingFlags(),
 ) -> int:
     """Behind ``impasto stylize``; see `COMMANDS`."""
     given = settings.given()
-    named = NamedStyles.of(styles, region or (), maps or ())
+    named = StyleArguments.parse(styles, region or (), maps or ())
     given |= named.settings(settings.own())
-    chosen = checkpoints.settings("stylize", given)
+    chosen = flags.checkpoints.settings("stylize", given)
 
-    def begin(**keywords: Any) -> Steps:
+    def begin() -> Steps:
         from impasto.painting.synthesis import iterate
 
         settings.warn_of_dropped({"--map": maps, "--region": region})
-        return iterate(content, **named.keywords(), **keywords, **given)
+        return iterate(content, **named.keywords(), **flags.prepare(), **given)
 
     name = f"{stem(content)}-in-{named.stem()}.png"
     inputs = [content, *named.files()]
-    return _paint(begin, inputs, chosen, name, output, traces, checkpoints, machine)
+    return _paint(begin, inputs, chosen, name, flags)
 
 
-@takes_flags("content_", "size", "feather", "strength", "keep")
+@setting_flags("texture", "content_", "size", "feather", "strength", "keep")
+class TextureSettings(GivenSettings):
+    """Those of ``impasto texture``."""
+
+
 def texture(
     *styles: StyleNames,
     size: Annotated[
@@ -123,34 +153,32 @@ def texture(
             "the shape of the style.",
         ),
     ] = None,
-    settings: GivenSettings,
-    output: OutputFlags,
-    traces: TraceFlags,
-    checkpoints: CheckpointFlags,
-    machine: MachineFlags,
+    settings: TextureSettings = TextureSettings(),
+    flags: PaintingFlags = PaintingFlags(),
 ) -> int:
     """Behind ``impasto texture``; see `COMMANDS`."""
     given = settings.given()
-    named = NamedStyles.of(styles, command="texture")
+    named = StyleArguments.parse(styles, command="texture")
     given |= named.settings(settings.own())
     shape = settings.shape() if size is None else _texture_size(size)
     if isinstance(shape, str):
         given["size"] = shape
-    chosen = checkpoints.settings("texture", given)
+    chosen = flags.checkpoints.settings("texture", given)
 
-    def begin(**keywords: Any) -> Steps:
+    def begin() -> Steps:
         from impasto.painting.synthesis import iterate_texture
 
         others = {key: value for key, value in given.items() if key != "size"}
         side = chosen.size if "size" in given else None
         wanted = shape if isinstance(shape, tuple) else side
-        return iterate_texture(named.styles, wanted, **keywords, **others)
+        return iterate_texture(named.styles, wanted, **flags.prepare(), **others)
 
     name = f"{named.stem()}-texture.png"
-    return _paint(begin, named.files(), chosen, name, output, traces, checkpoints, machine)
+    return _paint(begin, named.files(), chosen, name, flags)
 
 
-@takes_flags(
+@setting_flags(
+    "reconstruct",
     "style_",
     "content_layers",
     "feather",
@@ -161,6 +189,10 @@ def texture(
     "seamless",
     "expand",
 )
+class ReconstructSettings(GivenSettings):
+    """Those of ``impasto reconstruct``."""
+
+
 def reconstruct(
     content: Annotated[str, picture("The picture to rebuild.")],
     /,
@@ -176,57 +208,50 @@ def reconstruct(
             help="Layers to rebuild it from, each with a weight: conv4_2 conv5_1=0.2.",
         ),
     ] = None,
-    settings: GivenSettings,
-    output: OutputFlags,
-    traces: TraceFlags,
-    checkpoints: CheckpointFlags,
-    machine: MachineFlags,
+    settings: ReconstructSettings = ReconstructSettings(),
+    flags: PaintingFlags = PaintingFlags(),
 ) -> int:
     """Behind ``impasto reconstruct``; see `COMMANDS`."""
     given = settings.given()
     if layer is not None:
         given["content_layers"] = layer
-    chosen = checkpoints.settings("reconstruct", given)
+    chosen = flags.checkpoints.settings("reconstruct", given)
 
-    def begin(**keywords: Any) -> Steps:
+    def begin() -> Steps:
         from impasto.painting.synthesis import iterate_reconstruct
 
-        return iterate_reconstruct(content, **keywords, **given)
+        return iterate_reconstruct(content, **flags.prepare(), **given)
 
     name = f"{stem(content)}-from-{'-'.join(chosen.content_layers)}.png"
-    return _paint(begin, [content], chosen, name, output, traces, checkpoints, machine)
+    return _paint(begin, [content], chosen, name, flags)
 
 
 def _paint(
-    begin: Callable[..., Steps],
+    begin: Callable[[], Steps],
     inputs: Sequence[str],
     chosen: Settings,
     default_name: str,
-    output: OutputFlags,
-    traces: TraceFlags,
-    checkpoints: CheckpointFlags,
-    machine: MachineFlags,
+    flags: PaintingFlags,
 ) -> int:
     """Checks what can be checked without torch, then does the work."""
-    machine.check()
+    flags.machine.check()
     # A run that goes on does not need the picture that it started from, nor its mask.
-    resumed = checkpoints.resume is not None
+    resumed = flags.checkpoints.resume is not None
     idle = (chosen.start, chosen.keep) if resumed else ()
     sources = [*inputs, *(file for file in chosen.files if file not in idle)]
     check_inputs(sources)
-    written = checkpoints.over_its_own(output, default_name)
-    target = written.target(default_name, sources)
-    traces.check(target, sources, overwrite=output.overwrite)
-    checkpoints.check(target, traces, [*sources, str(machine.weights or STANDARD_STREAM)])
-    job: Job[Step] = Job(
-        begin=lambda: begin(**machine.prepare(), **checkpoints.prepare(overwrite=output.overwrite)),
-        position=lambda step: Position(step, step.progress),
+    output = flags.checkpoints.over_its_own(flags.output, default_name)
+    target = output.target(default_name, sources)
+    flags.check(target, sources)
+    run: WatchedRun[Step] = WatchedRun(
+        begin=begin,
+        progress=lambda step: RunProgress(step, step.progress),
         target=target,
-        flags=written,
-        traces=traces,
-        checkpoints=checkpoints,
+        output=output,
+        traces=flags.traces,
+        checkpoints=flags.checkpoints,
     )
-    return perform(job, interruption)
+    return paint_and_save(run, interruption)
 
 
 def _texture_size(size: str) -> str | tuple[int, int]:

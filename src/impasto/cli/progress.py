@@ -16,17 +16,17 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass(frozen=True)
-class Position:
+class RunProgress:
     """How far a run is.
 
     Attributes:
         step: the latest step.
-        progress: share of the whole work that is done, 0..1.
+        share: how much of the whole work is done, 0..1.
         part: which part of a larger sheet it is; empty where there is only one picture.
     """
 
     step: Step
-    progress: float
+    share: float
     part: str = ""
 
     def place(self) -> str:
@@ -47,8 +47,8 @@ class Display(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def show(self, position: Position) -> None:
-        """Shows a new position."""
+    def show(self, progress: RunProgress) -> None:
+        """Shows a new progress."""
 
     def warn(self, message: str) -> None:
         """Says what is doubtful about the run."""
@@ -71,7 +71,7 @@ class Silence:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def show(self, position: Position) -> None:
+    def show(self, progress: RunProgress) -> None:
         """Nothing to do."""
 
     def warn(self, message: str) -> None:
@@ -85,16 +85,16 @@ class Lines(Silence):
         self._clock = _Clock()
         self._last = time.monotonic()
 
-    def show(self, position: Position) -> None:
+    def show(self, progress: RunProgress) -> None:
         """Prints a line if it is time for one."""
         now = time.monotonic()
-        left = self._clock.left(position.progress)
-        finished = position.step.iteration == position.step.iterations
+        left = self._clock.left(progress.share)
+        finished = progress.step.iteration == progress.step.iterations
         if not finished and now - self._last < SECONDS_BETWEEN_LINES:
             return
         self._last = now
         print(
-            f"{position.place()}: loss {position.step.loss:.4g}, {position.progress:.0%} done, "
+            f"{progress.place()}: loss {progress.step.loss:.4g}, {progress.share:.0%} done, "
             f"{left} left",
             file=sys.stderr,
             flush=True,
@@ -119,16 +119,16 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def show(self, position: Position) -> None:
+    def show(self, progress: RunProgress) -> None:
         """Moves the bar."""
-        step = position.step
-        part = f"{position.part}  " if position.part else ""
+        step = progress.step
+        part = f"{progress.part}  " if progress.part else ""
         self._progress.update(
             self._task,
-            completed=position.progress,
+            completed=progress.share,
             description=f"{part}level {step.level + 1}/{step.levels}  "
             f"iteration {step.iteration}/{step.iterations}  loss {step.loss:.4g}",
-            left=f"{self._clock.left(position.progress)} left",
+            left=f"{self._clock.left(progress.share)} left",
         )
 
     def warn(self, message: str) -> None:
@@ -155,22 +155,22 @@ def rich_bar(description: str) -> tuple[Progress, TaskID]:
 
 
 class _Clock:
-    """Estimates the time left: progress counts work, so it grows evenly with time."""
+    """Estimates the time left: the share counts work, so it grows evenly with time."""
 
     def __init__(self) -> None:
         self._start: tuple[float, float] | None = None
 
-    def left(self, progress: float) -> str:
+    def left(self, share: float) -> str:
         """Time left as text; asked once for every step, as the first one starts the clock."""
         now = time.monotonic()
         if self._start is None:
-            self._start = now, progress
+            self._start = now, share
         began, already = self._start
-        if progress >= 1:
+        if share >= 1:
             return duration(0)
-        if progress <= already:
+        if share <= already:
             return "some time"
-        return duration((now - began) * (1 - progress) / (progress - already))
+        return duration((now - began) * (1 - share) / (share - already))
 
 
 def duration(seconds: float) -> str:

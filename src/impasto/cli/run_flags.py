@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from impasto.settings.groups import FILES, MACHINE
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
+    from impasto.machine.compute import Compute
     from impasto.pictures.image import Image
 
 STANDARD_STREAM = "-"
@@ -24,6 +25,7 @@ _MACHINE = MACHINE.title
 _NOT_SHOWN = Parameter(show_default=False, negative=())
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class OutputFlags:
     """Where the picture goes and what is said about it."""
@@ -65,6 +67,7 @@ class OutputFlags:
         return name
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class TraceFlags:
     """What else is kept of the run."""
@@ -106,6 +109,7 @@ class TraceFlags:
         return {name: str(path) for name, path in named.items() if path is not None}
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ComputeFlags:
     """Where the work is done, and how exactly."""
@@ -121,6 +125,7 @@ class ComputeFlags:
     """Threads of the processor. If not given all cores, or OMP_NUM_THREADS."""
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class MachineFlags(ComputeFlags):
     """Where and with what the work is done; no part of the recipe."""
@@ -149,12 +154,17 @@ class MachineFlags(ComputeFlags):
         if self.max_pixels < 1:
             raise SettingsError(f"max_pixels = {self.max_pixels}: must be 1 or more")
 
+    def compute(self) -> Compute:
+        """The same for Python's functions."""
+        from impasto.machine.compute import Compute
+
+        return Compute(self.device, self.precision, self.threads, self.memory, self.max_pixels)
+
     def prepare(self) -> dict[str, Any]:
         """Sets the process up. Returns the keywords ``weights`` and ``compute`` of every run."""
-        from impasto.machine.compute import Compute
         from impasto.network.weights import load_weights
 
-        compute = Compute(self.device, self.precision, self.threads, self.memory, self.max_pixels)
+        compute = self.compute()
         compute.machine()  # raises before pictures are opened
         return {"weights": load_weights(self.weights), "compute": compute}
 
@@ -167,6 +177,15 @@ class MachineFlags(ComputeFlags):
         from impasto.pictures.image import open_image
 
         return open_image(source, max_pixels=self.max_pixels)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RunFlags:
+    """Where the result goes, and where the work is done."""
+
+    output: OutputFlags = field(default_factory=OutputFlags)
+    machine: MachineFlags = field(default_factory=MachineFlags)
 
 
 def check_inputs(inputs: Sequence[str]) -> None:

@@ -1,13 +1,17 @@
-"""Flags for all settings, made from the settings model: a new field appears here by itself."""
+"""Flags for all settings, made from the settings model: a new field appears here by itself.
+
+Every command declares the class of its own settings, empty but for a docstring, below
+`setting_flags`, which adds the fields; its function has one parameter of that class.
+"""
 
 from __future__ import annotations
 
 import functools
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
+from dataclasses import dataclass, fields, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, ParamSpec, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from cyclopts import Parameter
 
@@ -22,13 +26,13 @@ from impasto.settings.wording import help_text, schemas, setting_text, setting_v
 if TYPE_CHECKING:
     from impasto.settings.recipes import Recipe
 
-P = ParamSpec("P")
-R = TypeVar("R")
+G = TypeVar("G", bound="GivenSettings")
 
 SHARED_RECIPES = {"stylize": "sheet", "sheet": "stylize", "batch": "stylize"}
 """The other command whose recipes a command can follow; all others follow their own alone."""
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class GivenSettings:
     """The settings that were given on the command line; None where one was not."""
@@ -139,42 +143,29 @@ class GivenSettings:
                 )
 
 
-def takes_flags(*without: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Spreads a command's dataclasses out into flags, and its ``settings`` into one for each.
+def setting_flags(command: str, *without: str) -> Callable[[type[G]], type[G]]:
+    """Gives a class of `GivenSettings` a field, which cyclopts makes a flag, for every setting.
 
     Args:
+        command: the command whose defaults its help page shows.
         *without: settings that mean nothing to the command: names, or beginnings that end in an
             underscore.
     """
+    beginnings = tuple(name for name in without if name.endswith("_"))
 
-    def decorate(command: Callable[P, R]) -> Callable[P, R]:
-        hints = get_type_hints(command, include_extras=True)
-        hints["settings"] = _flags_class(without, command.__name__.rstrip("_"))
-        groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
-        defaults = {name: hint() for name, hint in groups.items() if isinstance(hint, type)}
-        command.__kwdefaults__ = {**(command.__kwdefaults__ or {}), **defaults}
-        spread = {name: Annotated[hint, Parameter(name="*")] for name, hint in groups.items()}
-        command.__annotations__ = {**hints, **spread}
-        return command
+    def with_fields(bare: type[G]) -> type[G]:
+        defaults = command_defaults(command)
+        flags = [
+            (name, _flag(name, schema, defaults.get(name)), None)
+            for name, schema in schemas().items()
+            if name not in without and not name.startswith(beginnings)
+        ]
+        names = {"__module__": bare.__module__, "__doc__": bare.__doc__, "command": command}
+        return make_dataclass(
+            bare.__name__, flags, bases=(bare,), namespace=names, frozen=True, kw_only=True
+        )
 
-    return decorate
-
-
-def _flags_class(without: Collection[str], command: str) -> type[GivenSettings]:
-    defaults = command_defaults(command)
-    flags: list[tuple[str, Any, Any]] = []
-    for name, schema in schemas().items():
-        if name in without or any(name.startswith(start) for start in without if start[-1] == "_"):
-            continue
-        flags.append((name, _flag(name, schema, defaults.get(name)), field(default=None)))
-    return make_dataclass(
-        "SettingFlags",
-        flags,
-        bases=(GivenSettings,),
-        frozen=True,
-        kw_only=True,
-        namespace={"__module__": __name__, "command": command},
-    )
+    return with_fields
 
 
 def _flag(name: str, schema: Mapping[str, Any], default: Any) -> Any:

@@ -10,21 +10,20 @@ from cyclopts import Parameter
 
 from impasto.cli.interruption import interruption
 from impasto.cli.painting_commands import picture
-from impasto.cli.progress import Position
+from impasto.cli.progress import RunProgress
 from impasto.cli.run_flags import (
-    MachineFlags,
     OutputFlags,
+    RunFlags,
     check_inputs,
     stem,
 )
-from impasto.cli.settings_flags import GivenSettings, takes_flags
-from impasto.cli.watched_run import Job, perform
+from impasto.cli.settings_flags import GivenSettings, setting_flags
+from impasto.cli.watched_run import WatchedRun, paint_and_save
 from impasto.settings.groups import FILES, PAINT
 from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
-    from impasto.pictures.image import Image
-    from impasto.sheets.plan import Steps
+    from impasto.sheets.plan import SheetSteps
 
 
 def _pictures(what: str) -> Parameter:
@@ -34,28 +33,35 @@ def _pictures(what: str) -> Parameter:
     )
 
 
-@takes_flags("style_blend", "style_scale", "feather", "strength", "expand")
+@setting_flags("try", "style_blend", "style_scale", "feather", "strength", "expand")
+class TrySettings(GivenSettings):
+    """Those of ``impasto try``."""
+
+
 def try_(
     content: Annotated[str, picture("The picture to repaint.")],
     style: Annotated[str, picture("The picture whose style to use.")],
     /,
     *,
-    settings: GivenSettings,
-    output: OutputFlags,
-    machine: MachineFlags,
+    settings: TrySettings = TrySettings(),
+    flags: RunFlags = RunFlags(),
 ) -> int:
     """Behind ``impasto try``; see `COMMANDS`."""
+    given = settings.given()
+    name = f"{stem(content)}-in-{stem(style)}-tried.png"
+    target = _check(name, [content, style], given, flags)
 
-    def begin(first: Image, second: Image, **keywords: Any) -> Steps:
+    def begin() -> SheetSteps:
         from impasto.sheets.trials import iterate_trials
 
-        return iterate_trials(first, second, **keywords)
+        first, second = flags.machine.open(content), flags.machine.open(style)
+        return iterate_trials(first, second, **flags.machine.prepare(), **given)
 
-    name = f"{stem(content)}-in-{stem(style)}-tried.png"
-    return _of_a_pair(begin, name, (content, style), settings, output, machine)
+    return _compose(begin, target, flags.output)
 
 
-@takes_flags(
+@setting_flags(
+    "explain",
     "content_",
     "style_layers",
     "style_blend",
@@ -67,27 +73,37 @@ def try_(
     "keep",
     "seamless",
 )
+class ExplainSettings(GivenSettings):
+    """Those of ``impasto explain``."""
+
+
 def explain(
     content: Annotated[str, picture("The picture to take the content of.")],
     style: Annotated[str, picture("The picture to take the style of.")],
     /,
     *,
-    settings: GivenSettings,
-    output: OutputFlags,
-    machine: MachineFlags,
+    settings: ExplainSettings = ExplainSettings(),
+    flags: RunFlags = RunFlags(),
 ) -> int:
     """Behind ``impasto explain``; see `COMMANDS`."""
-
-    def begin(first: Image, second: Image, **keywords: Any) -> Steps:
-        from impasto.sheets.grid import iterate_explain
-
-        return iterate_explain(first, second, **keywords)
-
+    given = settings.given()
     name = f"{stem(content)}-and-{stem(style)}-explained.png"
-    return _of_a_pair(begin, name, (content, style), settings, output, machine)
+    target = _check(name, [content, style], given, flags)
+
+    def begin() -> SheetSteps:
+        from impasto.sheets.explain import iterate_explain
+
+        first, second = flags.machine.open(content), flags.machine.open(style)
+        return iterate_explain(first, second, **flags.machine.prepare(), **given)
+
+    return _compose(begin, target, flags.output)
 
 
-@takes_flags("style_blend", "feather", "expand")
+@setting_flags("sheet", "style_blend", "feather", "expand")
+class SheetSettings(GivenSettings):
+    """Those of ``impasto sheet``."""
+
+
 def sheet(
     *,
     content: Annotated[list[str], _pictures("The pictures to repaint.")],
@@ -101,70 +117,45 @@ def sheet(
             help="Save each finished picture in this folder too. Each is CONTENT-in-STYLE.png.",
         ),
     ] = None,
-    settings: GivenSettings,
-    output: OutputFlags,
-    machine: MachineFlags,
+    settings: SheetSettings = SheetSettings(),
+    flags: RunFlags = RunFlags(),
 ) -> int:
     """Behind ``impasto sheet``; see `COMMANDS`."""
     given = settings.given()
-    target = _target("sheet.png", [*content, *style], given, output, machine)
+    target = _check("sheet.png", [*content, *style], given, flags)
 
-    def begin() -> Steps:
+    def begin() -> SheetSteps:
         from impasto.sheets.grid import file_names, iterate_sheet
 
-        contents = [machine.open(source) for source in content]
-        styles = [machine.open(source) for source in style]
+        contents = [flags.machine.open(source) for source in content]
+        styles = [flags.machine.open(source) for source in style]
         return iterate_sheet(
-            contents, styles, cells=cells, overwrite=output.overwrite,
+            contents, styles, cells=cells, overwrite=flags.output.overwrite,
             protect=[*content, *style, target],
             names=(file_names(content, "content"), file_names(style, "style")),
-            **machine.prepare(), **given,
+            **flags.machine.prepare(), **given,
         )  # fmt: skip
 
-    return _compose(begin, target, output)
+    return _compose(begin, target, flags.output)
 
 
-def _of_a_pair(
-    begin: Callable[..., Steps],
-    default_name: str,
-    pair: tuple[str, str],
-    settings: GivenSettings,
-    output: OutputFlags,
-    machine: MachineFlags,
-) -> int:
-    """A sheet about one content and one style."""
-    given = settings.given()
-    target = _target(default_name, pair, given, output, machine)
-
-    def opened() -> Steps:
-        return begin(*map(machine.open, pair), **machine.prepare(), **given)
-
-    return _compose(opened, target, output)
-
-
-def _target(
-    default_name: str,
-    inputs: Sequence[str],
-    given: dict[str, Any],
-    output: OutputFlags,
-    machine: MachineFlags,
-) -> str:
+def _check(default_name: str, inputs: Sequence[str], given: dict[str, Any], flags: RunFlags) -> str:
     """The picture to write; checks what can be checked without torch."""
     chosen = Settings(**given)
-    machine.check()
+    flags.machine.check()
     sources = [*inputs, *chosen.files]
     check_inputs(sources)
-    return output.target(default_name, sources)
+    return flags.output.target(default_name, sources)
 
 
-def _compose(begin: Callable[[], Steps], target: str, output: OutputFlags) -> int:
+def _compose(begin: Callable[[], SheetSteps], target: str, output: OutputFlags) -> int:
     """Does the work."""
-    job = Job(
+    run = WatchedRun(
         begin=begin,
-        position=lambda made: Position(
+        progress=lambda made: RunProgress(
             made.step, made.progress, f"{made.part + 1} of {made.parts}: {made.label}"
         ),
         target=target,
-        flags=output,
+        output=output,
     )
-    return perform(job, interruption)
+    return paint_and_save(run, interruption)

@@ -1,4 +1,4 @@
-"""The styles and regions that a command line names."""
+"""The styles, regions and maps that a command line names."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from impasto.settings.model import Settings
 
 
 @dataclass(frozen=True)
-class NamedStyles:
-    """Files of styles and masks.
+class StyleArguments:
+    """The files of styles, masks and maps that a command line names.
 
     Attributes:
         styles: files or folders, to be blended.
@@ -33,16 +33,20 @@ class NamedStyles:
     maps: list[str]
 
     @classmethod
-    def of(
+    def parse(
         cls,
         styles: Sequence[str],
         regions: Sequence[str] = (),
         maps: Sequence[str] = (),
         command: str = "stylize",
-    ) -> NamedStyles:
-        """From ``STYLE[:WEIGHT]...``, ``MASK:STYLE...``, and the maps of content and styles.
+    ) -> StyleArguments:
+        """Reads what was typed.
 
-        ``command`` is the one that they were given to.
+        Args:
+            styles: each ``STYLE`` or ``STYLE:WEIGHT``.
+            regions: each ``MASK:STYLE`` or ``MASK:none``.
+            maps: those of the content and the styles.
+            command: the one that they were given to.
 
         Raises:
             SettingsError: no style, a region of another form, too few or too many maps, or an

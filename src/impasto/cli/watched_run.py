@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
-from impasto.cli.interruption import Interrupted, Interruption
-from impasto.cli.progress import Display, Position, choose_display, duration
+from impasto.cli.interruption import INTERRUPTED, Interrupted, Interruption
+from impasto.cli.progress import Display, RunProgress, choose_display, duration
 from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
 from impasto.errors import DivergenceError, OutputError, RegionWarning
 
@@ -35,27 +35,25 @@ class HasImage(Protocol):
 
 S = TypeVar("S", bound=HasImage)
 
-INTERRUPTED = 130
-
 
 @dataclass(frozen=True)
-class Job(Generic[S]):
-    """What a command wants done.
+class WatchedRun(Generic[S]):
+    """A run of steps as a command wants it: shown, recorded, and its picture written.
 
     Attributes:
         begin: imports what is needed, opens the pictures, and returns the steps; the picture of
             the last one is the result.
-        position: where in the run a step is.
+        progress: how far the run is at a step.
         target: the file to write; ``-`` for standard output.
-        flags: what the user wants to hear.
+        output: what the user wants to hear.
         traces: what else is kept of the run.
         checkpoints: what it goes on from, and where its state is kept.
     """
 
-    begin: Callable[[], Generator[S, None, Any]]
-    position: Callable[[S], Position]
+    begin: Callable[[], Generator[S, None, object]]
+    progress: Callable[[S], RunProgress]
     target: str
-    flags: OutputFlags
+    output: OutputFlags
     traces: TraceFlags = dataclasses.field(default_factory=TraceFlags)
     checkpoints: CheckpointFlags = dataclasses.field(default_factory=CheckpointFlags)
 
@@ -65,53 +63,53 @@ class Job(Generic[S]):
 
 
 @dataclass
-class _Run(Generic[S]):
-    """The state of a job while it runs."""
+class _Outcome(Generic[S]):
+    """What has come of a run so far."""
 
     last: S | None = None
+    began: float = dataclasses.field(default_factory=time.monotonic)
     warnings: list[str] = dataclasses.field(default_factory=list)
     interrupted: bool = False
     failure: DivergenceError | OutputError | None = None
 
 
-def perform(job: Job[S], interruption: Interruption) -> int:
-    """Runs a job, writes its picture, says so. Returns the exit code.
+def paint_and_save(run: WatchedRun[S], interruption: Interruption) -> int:
+    """Takes all steps, writes the picture, says so. Returns the exit code.
 
     Raises:
         ImpastoError: as the Python function behind the command.
         Interrupted: interrupted before there was a picture, or while it was written.
     """
-    began = time.monotonic()
-    run: _Run[S] = _Run()
+    outcome: _Outcome[S] = _Outcome()
     with contextlib.ExitStack() as traces:
-        with choose_display(quiet=job.flags.quiet, json=job.flags.json) as display:
-            watchers = _open_traces(job.traces, traces)
+        with choose_display(quiet=run.output.quiet, json=run.output.json) as display:
+            watchers = _open_traces(run.traces, traces)
 
             def see(step: S) -> None:
-                run.last = step
-                position = job.position(step)
-                display.show(position)
+                outcome.last = step
+                progress = run.progress(step)
+                display.show(progress)
                 for watch in watchers:
-                    watch(position.step)
+                    watch(progress.step)
 
-            _follow(job, run, display, see, interruption)
-        if run.last is None:
-            raise run.failure or Interrupted(
+            _follow(run, outcome, display, see, interruption)
+        if outcome.last is None:
+            raise outcome.failure or Interrupted(
                 "interrupted before the first step; nothing was written"
             )
         # The picture first: should a film or plot fail, the picture is safe.
-        picture = run.last.image
-        picture.save(job.target, overwrite=job.flags.overwrite)
-    if run.failure is not None:
-        kind = type(run.failure)
-        raise kind(f"{run.failure}; the picture so far is in {job.target}") from run.failure
-    _report(job, run, job.position(run.last), picture, time.monotonic() - began)
-    return INTERRUPTED if run.interrupted else 0
+        picture = outcome.last.image
+        picture.save(run.target, overwrite=run.output.overwrite)
+    if outcome.failure is not None:
+        kind = type(outcome.failure)
+        raise kind(f"{outcome.failure}; the picture so far is in {run.target}") from outcome.failure
+    _report(run, outcome, run.progress(outcome.last), picture)
+    return INTERRUPTED if outcome.interrupted else 0
 
 
 def _follow(
-    job: Job[S],
-    run: _Run[S],
+    run: WatchedRun[S],
+    outcome: _Outcome[S],
     display: Display,
     see: Callable[[S], None],
     interruption: Interruption,
@@ -120,29 +118,29 @@ def _follow(
 
     def between_steps() -> bool:
         """Whether what can be saved is incomplete; never for long."""
-        return run.last is not None and not job.position(run.last).step.latest
+        return outcome.last is not None and not run.progress(outcome.last).step.latest
 
     try:
-        with interruption.waiting(between_steps), contextlib.closing(_begun(job, run)) as steps:
-            for warning in run.warnings:
+        with interruption.waiting(between_steps), contextlib.closing(_begin(run, outcome)) as steps:
+            for warning in outcome.warnings:
                 display.warn(warning)
             for step in steps:
                 see(step)
                 if interruption.requested:
                     raise Interrupted
     except KeyboardInterrupt:
-        run.interrupted = True
+        outcome.interrupted = True
     except (DivergenceError, OutputError) as error:
-        run.failure = error
+        outcome.failure = error
 
 
-def _begun(job: Job[S], run: _Run[S]) -> Generator[S, None, Any]:
+def _begin(run: WatchedRun[S], outcome: _Outcome[S]) -> Generator[S, None, object]:
     """The steps; notes what is doubtful about the run."""
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", RegionWarning)
-        steps = job.begin()
-    run.warnings += [str(warning.message) for warning in found]
+        steps = run.begin()
+    outcome.warnings += [str(warning.message) for warning in found]
     return steps
 
 
@@ -164,52 +162,59 @@ def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callabl
     return watchers
 
 
-def _report(job: Job[S], run: _Run[S], position: Position, picture: Image, seconds: float) -> None:
-    """The last words of a run."""
+def _report(
+    run: WatchedRun[S], outcome: _Outcome[S], progress: RunProgress, picture: Image
+) -> None:
+    """Says what has come of the run."""
+    seconds = time.monotonic() - outcome.began
     size = f"{picture.width} x {picture.height}"
-    target = "standard output" if job.target == STANDARD_STREAM else job.target
-    if job.flags.json:
-        print(json.dumps(_facts(job, run, position, picture, seconds)), flush=True)
-    elif run.interrupted:
+    target = "standard output" if run.target == STANDARD_STREAM else run.target
+    if run.output.json:
+        print(json.dumps(_facts(run, outcome, progress, picture, seconds)), flush=True)
+    elif outcome.interrupted:
         print(
-            f"impasto: interrupted at {position.place()} ({position.progress:.0%} done); "
-            f"the picture so far ({size}) is in {target}{job.checkpoints.how_to_go_on()}",
+            f"impasto: interrupted at {progress.place()} ({progress.share:.0%} done); "
+            f"the picture so far ({size}) is in {target}{run.checkpoints.how_to_go_on()}",
             file=sys.stderr,
         )
-    elif not job.flags.quiet:
-        also = "".join(f", {name} in {path}" for name, path in job.files().items())
+    elif not run.output.quiet:
+        also = "".join(f", {name} in {path}" for name, path in run.files().items())
         # Standard output belongs to the picture where it is written there.
-        stream = sys.stderr if job.target == STANDARD_STREAM else sys.stdout
-        back = position.step.taken_back
+        stream = sys.stderr if run.target == STANDARD_STREAM else sys.stdout
+        back = progress.step.taken_back
         if back:
             steps = "1 step" if back == 1 else f"{back} steps"
             also += f"; {steps} taken back because the loss jumped or became NaN"
-        also += job.checkpoints.caveat(position.step.machine)
-        where = f"on {position.step.machine}"
+        also += run.checkpoints.caveat(progress.step.machine)
+        where = f"on {progress.step.machine}"
         print(
             f"wrote {target} ({size}) in {duration(seconds)} {where}{also}", file=stream, flush=True
         )
 
 
 def _facts(
-    job: Job[S], run: _Run[S], position: Position, picture: Image, seconds: float
+    run: WatchedRun[S],
+    outcome: _Outcome[S],
+    progress: RunProgress,
+    picture: Image,
+    seconds: float,
 ) -> dict[str, Any]:
     """What ``--json`` prints."""
     recipe = dict(picture.recipe or {})
-    losses = position.step.losses
+    losses = progress.step.losses
     return {
-        "output": str(Path(job.target)),
+        "output": str(Path(run.target)),
         "width": picture.width,
         "height": picture.height,
         "seconds": round(seconds, 3),
-        "machine": str(position.step.machine),
-        "interrupted": run.interrupted,
-        "progress": round(position.progress, 6),
-        "taken_back": position.step.taken_back,
-        "warnings": run.warnings,
-        "loss": _number(position.step.loss),
+        "machine": str(progress.step.machine),
+        "interrupted": outcome.interrupted,
+        "progress": round(progress.share, 6),
+        "taken_back": progress.step.taken_back,
+        "warnings": outcome.warnings,
+        "loss": _number(progress.step.loss),
         "losses": {name: _number(value) for name, value in losses.items()},
-        **job.files(),
+        **run.files(),
         "settings": recipe.get("settings"),
     }
 
