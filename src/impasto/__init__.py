@@ -40,10 +40,12 @@ if TYPE_CHECKING:
         stylize,
         texture,
     )
-    from impasto.pictures.image import Image, open_image, read_recipe
+    from impasto.pictures.image import Image, open_image
+    from impasto.pictures.reading import read_recipe
     from impasto.settings.model import Settings
     from impasto.settings.presets import PRESETS
-    from impasto.sheets.grid import explain, iterate_explain, iterate_sheet, sheet
+    from impasto.sheets.explain import explain, iterate_explain
+    from impasto.sheets.grid import iterate_sheet, sheet
     from impasto.sheets.trials import iterate_trials, try_out
 
 __all__ = [
@@ -100,12 +102,14 @@ _ROOMS = {
         "SettingsError",
         "WeightsError",
     ),
-    "pictures.image": ("Image", "open_image", "read_recipe"),
+    "pictures.image": ("Image", "open_image"),
+    "pictures.reading": ("read_recipe",),
     "layers": ("layer_facts",),
     "painting.run": ("Step",),
     "settings.presets": ("PRESETS",),
     "settings.model": ("Settings",),
-    "sheets.grid": ("explain", "iterate_explain", "iterate_sheet", "sheet"),
+    "sheets.explain": ("explain", "iterate_explain"),
+    "sheets.grid": ("iterate_sheet", "sheet"),
     "painting.synthesis": (
         "iterate",
         "iterate_reconstruct",

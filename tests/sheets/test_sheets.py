@@ -8,17 +8,12 @@ import torch
 
 from impasto.errors import OutputError, PictureError, SettingsError
 from impasto.network.weights import Weights
-from impasto.pictures.image import Image, open_image, read_recipe
+from impasto.pictures.image import Image, open_image
+from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
-from impasto.sheets.grid import (
-    cell_files,
-    explain,
-    file_names,
-    iterate_explain,
-    iterate_sheet,
-    sheet,
-)
-from impasto.sheets.plan import PartStep, Steps
+from impasto.sheets.explain import explain, iterate_explain
+from impasto.sheets.grid import cell_files, file_names, iterate_sheet, sheet
+from impasto.sheets.plan import SheetStep, SheetSteps
 
 QUICK: dict[str, Any] = {
     "size": 64,
@@ -28,7 +23,7 @@ QUICK: dict[str, Any] = {
 }
 
 
-def drained(steps: Steps) -> tuple[list[PartStep], Image]:
+def drained(steps: SheetSteps) -> tuple[list[SheetStep], Image]:
     seen = []
     while True:
         try:

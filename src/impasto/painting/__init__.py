@@ -1,1 +1,14 @@
-"""painting."""
+"""Painting: from pictures and settings to a picture, step by step.
+
+Read `synthesis` first, which is the main path: `iterate` and its siblings settle the settings, open
+the pictures, make a `Task` of them, and `begin` checks it, plans its `Run` and returns its steps.
+Then read `run`, the loop over the levels and their steps.
+
+finished            makes `stylize` of `iterate`, and every other call that returns a picture
+run                 `Run`, its loop, and the `Step` that it yields
+memory_plan         how each level is worked on so that it fits into memory
+checkpoint          a run's state in a file: saving, loading, and what may be resumed
+checkpoint_facts    what that file says of its run, and how it differs from another
+checkpoint_writer   when the file is written during a run, and what it may replace
+fingerprints        by which the pictures of a run are known again
+"""

@@ -23,7 +23,7 @@ from torch import Tensor, device
 from impasto.errors import CheckpointError, OutputError, SettingsError
 from impasto.files import reason_of, replacing
 from impasto.losses.features import seeks_neighbors
-from impasto.painting.checkpoint_facts import FORMAT, Facts
+from impasto.painting.checkpoint_facts import FORMAT, CheckpointFacts
 from impasto.painting.run import Run, RunState, Step
 from impasto.settings.model import Settings
 from impasto.settings.wording import typed_text
@@ -36,7 +36,7 @@ _TERM, _OPTIMIZER, _KEPT, _GUIDE = "term/", "optimizer/", "kept", "guide"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was opened; its tensors are read by `state`.
+    """A checkpoint that was opened; its tensors are read by `read_state`.
 
     Attributes:
         path: the file.
@@ -45,10 +45,10 @@ class Checkpoint:
     """
 
     path: Path
-    facts: Facts
+    facts: CheckpointFacts
     settings: Settings
 
-    def settled(
+    def settle(
         self,
         command: str,
         given: Settings | None = None,
@@ -107,7 +107,7 @@ class Checkpoint:
                 "with, or begin a new one without this checkpoint"
             )
 
-    def planned(self, run: Run) -> Run:
+    def restore_plans(self, run: Run) -> Run:
         """``run`` worked on as it was before, where memory still allows it.
 
         Raises:
@@ -120,7 +120,7 @@ class Checkpoint:
         peak = max(plan.peak for plan in facts.plans[facts.level :])
         return replace(run, plans=facts.plans) if same and peak <= machine.most_memory else run
 
-    def state(self, run: Run) -> RunState:
+    def read_state(self, run: Run) -> RunState:
         """Where the run stood.
 
         Raises:
@@ -156,7 +156,7 @@ class Checkpoint:
             guide=guide,
         )
 
-    def kept(self) -> Tensor | None:
+    def read_kept(self) -> Tensor | None:
         """The mask of what the run keeps of its content, (1, 1, H, W), or None.
 
         The mask's own file is not read again: a checkpoint may come from anyone.
@@ -209,7 +209,7 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
     if step.run.task.kept is not None:
         tensors[_KEPT] = step.run.task.kept
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {_KEY: json.dumps(Facts.of(step, state).model_dump(mode="json"))}
+    metadata = {_KEY: json.dumps(CheckpointFacts.of(step, state).model_dump(mode="json"))}
     try:
         with replacing(Path(os.path.realpath(path))) as temporary:
             save_file(tensors, temporary, metadata)
@@ -238,7 +238,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(path, facts, settings)
 
 
-def _read_facts(path: Path) -> Facts:
+def _read_facts(path: Path) -> CheckpointFacts:
     try:
         with path.open("rb") as file:
             start = file.read(9)
@@ -261,7 +261,7 @@ def _read_facts(path: Path) -> Facts:
         facts = json.loads(text)
         if isinstance(facts, dict) and isinstance(facts.get("format"), int):
             _check_format(path, facts)
-        return Facts.model_validate(facts)
+        return CheckpointFacts.model_validate(facts)
     except (ValueError, ValidationError) as error:
         raise CheckpointError(_damaged(path, error)) from error
 

@@ -27,7 +27,7 @@ FORMAT = 2
 """Goes up whenever readers of before and files of now, or the reverse, no longer go together."""
 
 
-class Facts(BaseModel):
+class CheckpointFacts(BaseModel):
     """What a checkpoint says of its run, beside the tensors.
 
     Attributes:
@@ -80,7 +80,7 @@ class Facts(BaseModel):
     finished: bool
 
     @classmethod
-    def of(cls, step: Step, state: RunState) -> Facts:
+    def of(cls, step: Step, state: RunState) -> CheckpointFacts:
         """The facts about a run at one of its steps."""
         task, machine = step.run.task, step.run.machine
         return cls(

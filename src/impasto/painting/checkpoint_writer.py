@@ -22,8 +22,8 @@ WORK_PER_WRITING = 30.0
 _REPLACE = "choose another name, delete it, or say --overwrite"
 
 
-class Keeper:
-    """Keeps a run's checkpoint: at the end of every level, every so often, and where it breaks off.
+class CheckpointWriter:
+    """Writes a run's checkpoint at the end of every level, every so often, and where it breaks off.
 
     Args:
         path: the file.
@@ -95,5 +95,5 @@ class Keeper:
             raise
 
 
-CheckpointTarget = str | os.PathLike[str] | Keeper | None
-"""Where checkpoints are kept: a file, a `Keeper`, or nowhere."""
+CheckpointTarget = str | os.PathLike[str] | CheckpointWriter | None
+"""Where checkpoints are kept: a file, a `CheckpointWriter`, or nowhere."""

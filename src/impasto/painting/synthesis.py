@@ -1,13 +1,15 @@
 """The main path: from pictures to a picture, one step at a time.
 
-`iterate` is the generator that everything else drains; closing it cancels the work. `stylize`,
-`texture` and `reconstruct` return the finished `Image`.
+`iterate`, `iterate_texture` and `iterate_reconstruct` settle the settings, open the pictures and
+make a `Task` of them. `begin` checks the task, plans its `Run` and returns the run's steps; closing
+them cancels the work. `stylize`, `texture` and `reconstruct` take all steps and return the `Image`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
@@ -18,7 +20,8 @@ from impasto.machine.compute import Compute
 from impasto.network.encoder import check_layers
 from impasto.network.weights import Weights, load_weights
 from impasto.painting.checkpoint import Checkpoint, CheckpointSource, load_checkpoint
-from impasto.painting.checkpoint_writer import CheckpointTarget, Keeper
+from impasto.painting.checkpoint_writer import CheckpointTarget, CheckpointWriter
+from impasto.painting.finished import finished
 from impasto.painting.run import Run, RunState, Step
 from impasto.pictures.image import Image, ImageSource, open_image
 from impasto.pictures.resizing import Size
@@ -65,7 +68,7 @@ def iterate(
             or None to leave it as it is. Where they overlap, the later one lies on top.
         maps: a colour-coded map of the content, and one of the style or a list of one for each:
             each colour of the content is painted in the same colour's part of the styles alone.
-            Colours are told apart as in `impasto.maps`. Regions lie on top.
+            Colours are told apart as in `impasto.tasks.color_maps`. Regions lie on top.
         weights: see `WeightsSource`.
         compute: where it runs.
         checkpoint: a file that keeps the run's state: it is written at the end of every level,
@@ -87,58 +90,36 @@ def iterate(
     Warns:
         RegionWarning: a region that is too small for some of the style's layers.
     """
-    saved = _opened(resume)
-    chosen = (
-        settled(settings, overrides)
-        if saved is None
-        else saved.settled("stylize", settings, overrides)
-    )
-    opened = _opener(compute)
-    picture = opened(content)
-    styles = () if style is None else open_styles(style, opened)
+    saved = _load_saved(resume)
+    chosen = settle("stylize", settings, overrides, saved)
+    open_one = picture_opener(compute)
+    picture = open_one(content)
+    styles = () if style is None else open_styles(style, open_one)
     task = Task(
         "stylize",
         chosen,
         picture,
         styles,
-        open_regions(regions, opened),
-        maps=open_maps(maps, styles, opened),
+        open_regions(regions, open_one),
+        maps=open_maps(maps, styles, open_one),
         inputs=Inputs.of(content, style, regions, maps),
     )
     return begin(task, weights, compute, checkpoint, saved)
 
 
-def stylize(
-    content: ImageSource,
-    style: StyleSource | None,
-    settings: Settings | None = None,
-    *,
-    regions: Sequence[RegionSource] = (),
-    maps: MapsSource | None = None,
-    weights: WeightsSource = None,
-    compute: Compute | None = None,
-    checkpoint: CheckpointTarget = None,
-    resume: CheckpointSource = None,
-    **overrides: Any,
-) -> Image:
+def _paint_all(steps: Steps) -> Image:
+    return last_step(steps).image
+
+
+stylize = finished(
+    iterate,
+    "stylize",
     """Repaints ``content`` in the style of ``style``. Arguments and errors as for `iterate`.
 
     >>> stylize("photo.jpg", "painting.jpg", size=512, preset="gatys").save("out.png")
-    """
-    return last(
-        iterate(
-            content,
-            style,
-            settings,
-            regions=regions,
-            maps=maps,
-            weights=weights,
-            compute=compute,
-            checkpoint=checkpoint,
-            resume=resume,
-            **overrides,
-        )
-    ).image
+    """,
+    _paint_all,
+)
 
 
 def iterate_texture(
@@ -175,14 +156,11 @@ def iterate_texture(
         shape = _height_and_width(size)
     elif size is not None:
         overrides = {**overrides, "size": size}
-    saved = _opened(resume)
-    if saved is None:
-        given = with_defaults("texture", settings, overrides)
-        chosen = settled(settings, given, content_weight=0.0)
-    else:
-        chosen = saved.settled("texture", settings, overrides, content_weight=0.0)
-        shape = saved.facts.shape if size is None else shape
-    styles = open_styles(style, _opener(compute))
+    saved = _load_saved(resume)
+    if saved is not None and size is None:
+        shape = saved.facts.shape
+    chosen = settle("texture", settings, overrides, saved, content_weight=0.0)
+    styles = open_styles(style, picture_opener(compute))
     task = Task("texture", chosen, None, styles, shape=shape, inputs=Inputs.of(None, style))
     return begin(task, weights, compute, checkpoint, saved)
 
@@ -196,30 +174,12 @@ def _height_and_width(size: Sequence[int]) -> Size:
     return int(sides[1]), int(sides[0])
 
 
-def texture(
-    style: StyleSource,
-    size: int | Sequence[int] | None = None,
-    settings: Settings | None = None,
-    *,
-    weights: WeightsSource = None,
-    compute: Compute | None = None,
-    checkpoint: CheckpointTarget = None,
-    resume: CheckpointSource = None,
-    **overrides: Any,
-) -> Image:
-    """Paints the style alone, from noise. Arguments and errors as for `iterate_texture`."""
-    return last(
-        iterate_texture(
-            style,
-            size,
-            settings,
-            weights=weights,
-            compute=compute,
-            checkpoint=checkpoint,
-            resume=resume,
-            **overrides,
-        )
-    ).image
+texture = finished(
+    iterate_texture,
+    "texture",
+    """Paints the style alone, from noise. Arguments and errors as for `iterate_texture`.""",
+    _paint_all,
+)
 
 
 def iterate_reconstruct(
@@ -242,7 +202,7 @@ def iterate_reconstruct(
         content: path, PIL image, NumPy array, tensor or `Image`.
         layers: ``"conv4_2"``, several, or a mapping to weights; ``settings.content_layers`` if
             not given.
-        settings: as for `iterate`; without them, `COMMAND_DEFAULTS` of `impasto.presets`.
+        settings: as for `iterate`; without them, `COMMAND_DEFAULTS` of `impasto.settings.presets`.
         weights: see `WeightsSource`.
         compute: where it runs.
         checkpoint: as for `iterate`.
@@ -254,69 +214,52 @@ def iterate_reconstruct(
     """
     if layers is not None:
         overrides = {**overrides, "content_layers": layers}
-    saved = _opened(resume)
-    if saved is None:
-        given = with_defaults("reconstruct", settings, overrides)
-        chosen = settled(settings, given, style_weight=0.0)
-    else:
-        chosen = saved.settled("reconstruct", settings, overrides, style_weight=0.0)
-    picture = _opener(compute)(content)
+    saved = _load_saved(resume)
+    chosen = settle("reconstruct", settings, overrides, saved, style_weight=0.0)
+    picture = picture_opener(compute)(content)
     task = Task("reconstruct", chosen, picture, inputs=Inputs.of(content))
     return begin(task, weights, compute, checkpoint, saved)
 
 
-def reconstruct(
-    content: ImageSource,
-    layers: LayerWeights | str | list[str] | None = None,
-    settings: Settings | None = None,
-    *,
-    weights: WeightsSource = None,
-    compute: Compute | None = None,
-    checkpoint: CheckpointTarget = None,
-    resume: CheckpointSource = None,
-    **overrides: Any,
-) -> Image:
-    """Rebuilds the content from single layers. Arguments and errors as `iterate_reconstruct`."""
-    return last(
-        iterate_reconstruct(
-            content,
-            layers,
-            settings,
-            weights=weights,
-            compute=compute,
-            checkpoint=checkpoint,
-            resume=resume,
-            **overrides,
-        )
-    ).image
+reconstruct = finished(
+    iterate_reconstruct,
+    "reconstruct",
+    """Rebuilds the content from single layers. Arguments and errors as `iterate_reconstruct`.""",
+    _paint_all,
+)
 
 
-def last(steps: Iterator[Step]) -> Step:
-    """Runs to the end and returns the last step."""
-    step = next(steps)
-    for step in steps:  # noqa: B007 - the last one is the result
-        pass
-    return step
+def last_step(steps: Iterator[Step]) -> Step:
+    """Takes all steps and returns the last one."""
+    return deque(steps, maxlen=1)[0]
 
 
-def with_defaults(
-    command: str, settings: Settings | None, overrides: dict[str, Any]
-) -> dict[str, Any]:
-    """``overrides`` and, where there is no `Settings` object, the command's own defaults below."""
-    if settings is not None:
-        return overrides
-    preset = str(overrides.get("preset", "default"))
-    return {**command_defaults(command, preset), **overrides}
+def settle(
+    command: str,
+    settings: Settings | None,
+    overrides: Mapping[str, Any],
+    saved: Checkpoint | None = None,
+    **fixed: float,
+) -> Settings:
+    """The settings of a run, from all the places where some of them may be given.
 
-
-def settled(settings: Settings | None, overrides: dict[str, Any], **fixed: float) -> Settings:
-    """One `Settings` from an object and single settings by name; ``fixed`` ones win.
+    Args:
+        command: the function, whose own defaults count where there is no ``settings``.
+        settings: an object, of which all count, or None.
+        overrides: single settings by name.
+        saved: the checkpoint to go on from, whose settings are the run's.
+        **fixed: those that the function sets itself.
 
     Raises:
-        SettingsError: a setting out of range or unknown, or both an object and a preset.
+        SettingsError: a setting out of range or unknown, or both an object and a preset; or one
+            that the run to resume does not have.
+        CheckpointError: the checkpoint is another function's.
     """
+    if saved is not None:
+        return saved.settle(command, settings, overrides, **fixed)
     if settings is None:
-        return Settings(**{**overrides, **fixed})
+        defaults = command_defaults(command, str(overrides.get("preset", "default")))
+        return Settings(**{**defaults, **overrides, **fixed})
     if "preset" in overrides:
         raise SettingsError(
             f"preset {overrides['preset']!r} and a Settings object exclude each other; "
@@ -325,13 +268,14 @@ def settled(settings: Settings | None, overrides: dict[str, Any], **fixed: float
     return settings.replace(**{**overrides, **fixed})
 
 
-def _opener(compute: Compute | None) -> Callable[[Any], Image]:
-    """Opens pictures that are not too large."""
+def picture_opener(compute: Compute | None) -> Callable[[Any], Image]:
+    """What opens a run's pictures: `open_image`, with the limit of ``compute``."""
     return partial(open_image, max_pixels=(compute or Compute()).max_pixels)
 
 
-def _opened(resume: CheckpointSource) -> Checkpoint | None:
-    return resume if resume is None or isinstance(resume, Checkpoint) else load_checkpoint(resume)
+def load_network(weights: WeightsSource) -> Weights:
+    """The network of a file, or the one that is loaded already. Raises `WeightsError`."""
+    return weights if isinstance(weights, Weights) else load_weights(weights)
 
 
 def begin(
@@ -353,25 +297,41 @@ def begin(
     Raises:
         As `iterate`.
     """
-    if task.settings.color_from is not None:
-        task = replace(task, palette=_opener(compute)(task.settings.color_from))
     compute = compute or Compute()
-    machine, most = compute.machine(), compute.max_pixels
-    network = weights if isinstance(weights, Weights) else load_weights(weights)
+    if task.settings.color_from is not None:
+        task = replace(task, palette=picture_opener(compute)(task.settings.color_from))
+    machine, network = compute.machine(), load_network(weights)
+    task = _check(task, network, compute, saved)
+    writer = _open_writer(checkpoint)
+    if writer is not None:
+        writer.check(task, resumed=saved is not None)
+    run = Run.of(task, network, machine)
+    if saved is None:
+        state = RunState(0, 0, 0, task.start(network.convention.mean_color, compute.max_pixels))
+    else:
+        run, state = saved.restore_plans(run), saved.read_state(run)
+    steps = run.climb(state)
+    return steps if writer is None else writer.watch(steps)
+
+
+def _check(task: Task, network: Weights, compute: Compute, saved: Checkpoint | None) -> Task:
+    """Checks a task; returns it with all that the run has to know of the network and the mask."""
     check_layers(network, task.layers)
     check(task)
     task = replace(task, weights=network.sha256)
-    if saved is not None:
-        saved.check(task)
-    task = replace(task, kept=task.opened_mask(most) if saved is None else saved.kept())
-    if checkpoint is not None:
-        checkpoint = checkpoint if isinstance(checkpoint, Keeper) else Keeper(checkpoint)
-        checkpoint.check(task, resumed=saved is not None)
-    run = Run.of(task, network, machine)
     if saved is None:
-        start = task.start(network.convention.mean_color, most)
-        steps = run.climb(RunState(0, 0, 0, start))
-    else:
-        run = saved.planned(run)
-        steps = run.climb(saved.state(run))
-    return steps if checkpoint is None else checkpoint.watch(steps)
+        return replace(task, kept=task.opened_mask(compute.max_pixels))
+    saved.check(task)
+    return replace(task, kept=saved.read_kept())
+
+
+def _load_saved(source: CheckpointSource) -> Checkpoint | None:
+    if source is None or isinstance(source, Checkpoint):
+        return source
+    return load_checkpoint(source)
+
+
+def _open_writer(target: CheckpointTarget) -> CheckpointWriter | None:
+    if target is None or isinstance(target, CheckpointWriter):
+        return target
+    return CheckpointWriter(target)

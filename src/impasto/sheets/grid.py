@@ -1,4 +1,4 @@
-"""Many results on one sheet: the founding figure, and contents x styles."""
+"""Every content in every style, on one sheet."""
 
 from __future__ import annotations
 
@@ -12,135 +12,32 @@ from typing import Any
 
 from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
-from impasto.network.weights import Weights, load_weights
+from impasto.network.weights import Weights
+from impasto.painting.finished import finished
 from impasto.painting.run import Step
 from impasto.painting.synthesis import (
     WeightsSource,
     iterate,
-    iterate_reconstruct,
-    iterate_texture,
-    settled,
-    with_defaults,
+    load_network,
+    picture_opener,
+    settle,
 )
-from impasto.pictures.image import Image, ImageSource, open_image
+from impasto.pictures.image import Image, ImageSource
 from impasto.settings.model import Settings
 from impasto.sheets.plan import (
-    Part,
-    Plan,
-    Steps,
+    SheetCell,
+    SheetPlan,
+    SheetSteps,
     cell_size,
-    completed,
+    finish_sheet,
     in_rows,
     result_size,
     with_recipe,
 )
 from impasto.sheets.plate import Cell, compose
 
-CONTENT_LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
-"""The layers from which Gatys et al. 2015, figure 1, rebuild the content."""
-
-STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-"""The layers whose cumulative sets rebuild the style in the same figure."""
-
 Captions = tuple[Sequence[str], Sequence[str]]
 """The names of the contents, and of the styles."""
-
-
-def iterate_explain(
-    content: ImageSource,
-    style: ImageSource,
-    settings: Settings | None = None,
-    *,
-    weights: WeightsSource = None,
-    compute: Compute | None = None,
-    **overrides: Any,
-) -> Steps:
-    """Shows what content and style are in the network, on one sheet. Yields every step.
-
-    Above, the content rebuilt from single layers (`CONTENT_LAYERS`); below, the style rebuilt
-    from the first, the first two, ... of `STYLE_LAYERS`. Source: Gatys et al. 2015, figure 1.
-    Everything is checked when this is called, the work is done when the result is iterated.
-
-    Args:
-        content: path, PIL image, NumPy array, tensor or `Image`.
-        style: the same.
-        settings: as for `iterate`; the layers are the figure's, and it starts from noise unless
-            ``start`` is given. Without them, see `COMMAND_DEFAULTS` of `impasto.presets`.
-        weights: see `WeightsSource`.
-        compute: where it runs.
-        **overrides: single settings by name.
-
-    Returns:
-        The sheet, with its recipe (as the generator's return value).
-
-    Raises:
-        As `iterate`.
-    """
-    given = with_defaults("explain", settings, overrides)
-    # A preset may start from the content, which the styles' row does not have.
-    if settings is None or "start" not in settings.model_fields_set:
-        given = {"start": "noise", **given}
-    chosen = settled(settings, given)
-    pictures = open_image(content), open_image(style)
-    network = weights if isinstance(weights, Weights) else load_weights(weights)
-    plan = Plan(
-        _explain_parts(*pictures, chosen, network, compute),
-        partial(_explain_plate, *pictures, chosen, network),
-    )
-    plan.check()
-    return plan.steps()
-
-
-def _explain_parts(
-    content: Image, style: Image, settings: Settings, network: Weights, compute: Compute | None
-) -> list[Part]:
-    """The founding figure's ten pictures."""
-
-    def rebuilt(layer: str) -> Iterator[Step]:
-        return iterate_reconstruct(content, layer, settings, weights=network, compute=compute)
-
-    def painted(layers: Sequence[str]) -> Iterator[Step]:
-        equal: dict[str, Any] = {"style_layers": dict.fromkeys(layers, 1 / len(layers))}
-        return iterate_texture(style, None, settings, weights=network, compute=compute, **equal)
-
-    parts = [
-        Part(layer, result_size(content, settings), partial(rebuilt, layer))
-        for layer in CONTENT_LAYERS
-    ]
-    for count in range(1, len(STYLE_LAYERS) + 1):
-        layers = STYLE_LAYERS[:count]
-        label = " to ".join(dict.fromkeys((layers[0], layers[-1])))
-        parts.append(Part(label, result_size(style, settings), partial(painted, layers)))
-    return parts
-
-
-def _explain_plate(
-    content: Image, style: Image, settings: Settings, network: Weights, made: Sequence[Cell]
-) -> Image:
-    """The founding figure, of those of its ten pictures that are made."""
-    rebuilt, painted = in_rows(made, 2, len(CONTENT_LAYERS))
-    plate = compose(
-        [[Cell(content, "original"), *rebuilt], [Cell(style, "original"), *painted]],
-        title="What the network keeps of the content, and of the style",
-        row_captions=["content", "style"],
-        cell_size=cell_size(settings),
-    )
-    return with_recipe(plate, "explain", settings, network)
-
-
-def explain(
-    content: ImageSource,
-    style: ImageSource,
-    settings: Settings | None = None,
-    *,
-    weights: WeightsSource = None,
-    compute: Compute | None = None,
-    **overrides: Any,
-) -> Image:
-    """The founding figure on one sheet. Arguments and errors as for `iterate_explain`."""
-    return completed(
-        iterate_explain(content, style, settings, weights=weights, compute=compute, **overrides)
-    )
 
 
 def iterate_sheet(
@@ -155,7 +52,7 @@ def iterate_sheet(
     weights: WeightsSource = None,
     compute: Compute | None = None,
     **overrides: Any,
-) -> Steps:
+) -> SheetSteps:
     """Every content in every style, the originals along the top and the side. Yields every step.
 
     Everything is checked when this is called, the work is done when the result is iterated.
@@ -180,12 +77,15 @@ def iterate_sheet(
         SettingsError: no content or no style, or not a name for each; otherwise as `iterate`.
     """
     captions = _captions(contents, styles, names)
-    chosen = settled(settings, overrides)
-    opened = [open_image(source) for source in contents], [open_image(source) for source in styles]
-    network = weights if isinstance(weights, Weights) else load_weights(weights)
-    parts = _sheet_parts(*opened, captions, chosen, network, compute)
-    files = [] if cells is None else cell_files([part.label for part in parts], Path(cells))
-    plan = Plan(parts, partial(_sheet_plate, *opened, captions, chosen, network), files, overwrite)
+    chosen = settle("sheet", settings, overrides)
+    open_one = picture_opener(compute)
+    opened = [open_one(source) for source in contents], [open_one(source) for source in styles]
+    network = load_network(weights)
+    planned = _plan_cells(*opened, captions, chosen, network, compute)
+    files = [] if cells is None else cell_files([cell.label for cell in planned], Path(cells))
+    plan = SheetPlan(
+        planned, partial(_compose, *opened, captions, chosen, network), files, overwrite
+    )
     plan.check([*contents, *styles, *chosen.files, *protect])
     return plan.steps()
 
@@ -209,27 +109,29 @@ def _captions(
     return rows, columns
 
 
-def _sheet_parts(
+def _plan_cells(
     contents: Sequence[Image],
     styles: Sequence[Image],
     captions: Captions,
     settings: Settings,
     network: Weights,
     compute: Compute | None,
-) -> list[Part]:
+) -> list[SheetCell]:
     """Every content in every style, row by row."""
 
     def begin(content: Image, style: Image) -> Iterator[Step]:
         return iterate(content, style, settings, weights=network, compute=compute)
 
     return [
-        Part(f"{row} in {column}", result_size(content, settings), partial(begin, content, style))
+        SheetCell(
+            f"{row} in {column}", result_size(content, settings), partial(begin, content, style)
+        )
         for row, content in zip(captions[0], contents, strict=True)
         for column, style in zip(captions[1], styles, strict=True)
     ]
 
 
-def _sheet_plate(
+def _compose(
     contents: Sequence[Image],
     styles: Sequence[Image],
     captions: Captions,
@@ -249,27 +151,12 @@ def _sheet_plate(
     return with_recipe(plate, "sheet", settings, network)
 
 
-def sheet(
-    contents: Sequence[ImageSource],
-    styles: Sequence[ImageSource],
-    settings: Settings | None = None,
-    *,
-    cells: str | os.PathLike[str] | None = None,
-    overwrite: bool = False,
-    protect: Sequence[str | os.PathLike[str]] = (),
-    names: Captions | None = None,
-    weights: WeightsSource = None,
-    compute: Compute | None = None,
-    **overrides: Any,
-) -> Image:
-    """Every content in every style. Arguments and errors as for `iterate_sheet`."""
-    return completed(
-        iterate_sheet(
-            contents, styles, settings,
-            cells=cells, overwrite=overwrite, protect=protect, names=names,
-            weights=weights, compute=compute, **overrides,
-        )
-    )  # fmt: skip
+sheet = finished(
+    iterate_sheet,
+    "sheet",
+    """Every content in every style. Arguments and errors as for `iterate_sheet`.""",
+    finish_sheet,
+)
 
 
 def file_names(sources: Sequence[ImageSource], kind: str) -> list[str]:

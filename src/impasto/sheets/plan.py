@@ -12,22 +12,23 @@ import torch
 from impasto.errors import OutputError
 from impasto.network.weights import Weights
 from impasto.painting.run import Step
-from impasto.pictures.image import Image, ImageSource, check_output
+from impasto.pictures.image import Image, ImageSource
 from impasto.pictures.resizing import Size, fit
+from impasto.pictures.writing import check_output
 from impasto.settings.model import Settings
 from impasto.sheets.plate import Cell
 from impasto.version import __version__
 
 
 @dataclass(frozen=True)
-class PartStep:
-    """A step of one part of a sheet.
+class SheetStep:
+    """A step of one of a sheet's pictures.
 
     Attributes:
-        part: number of the part, from 0.
+        part: number of the picture, from 0.
         parts: how many there are.
         label: what is being made, such as ``conv4_2`` or ``tubingen in starry_night``.
-        step: the part's own step.
+        step: the picture's own step.
     """
 
     part: int
@@ -39,7 +40,7 @@ class PartStep:
 
     @property
     def image(self) -> Image:
-        """The sheet so far, with its recipe: all finished parts, and this one as it is."""
+        """The sheet so far, with its recipe: all finished pictures, and this one as it is."""
         return self._sheet([*self._finished, Cell(self.step.image, self.label)])
 
     @property
@@ -48,13 +49,13 @@ class PartStep:
         return (self.part + self.step.progress) / self.parts
 
 
-Steps = Generator[PartStep, None, Image]
-"""Yields every step of every part; returns the sheet."""
+SheetSteps = Generator[SheetStep, None, Image]
+"""Yields every step of every picture; returns the sheet."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """One picture of a sheet.
+class SheetCell:
+    """One picture that a sheet is going to have.
 
     Attributes:
         label: its caption.
@@ -68,26 +69,26 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SheetPlan:
     """All that a sheet is going to be.
 
     Attributes:
-        parts: its pictures, in the order in which they are made.
+        cells: its pictures, in the order in which they are made.
         plate: puts those that are made on the sheet.
-        files: where each finished part is saved; empty if nowhere.
+        files: where each finished picture is saved; empty if nowhere.
         overwrite: whether files of these names may be replaced.
     """
 
-    parts: Sequence[Part]
+    cells: Sequence[SheetCell]
     plate: Callable[[Sequence[Cell]], Image]
     files: Sequence[Path] = ()
     overwrite: bool = False
 
     def check(self, keep: Sequence[ImageSource] = ()) -> None:
-        """Finds out before the first part what would stop the last, or the sheet.
+        """Finds out before the first picture what would stop the last, or the sheet.
 
         Args:
-            keep: files, among other things, that no part may replace.
+            keep: files, among other things, that no picture may replace.
         """
         for file in self.files:
             if any(_same_file(file, kept) for kept in keep):
@@ -96,28 +97,28 @@ class Plan:
                     "choose another folder for the cells"
                 )
             check_output(file, overwrite=self.overwrite)
-        for part in self.parts:
-            part.begin()
+        for cell in self.cells:
+            cell.begin()
         # The sheet with blank results has the final size, which may be more than there can be.
         blank = torch.zeros(1, 3, 1, 1)
-        self.plate([Cell(Image(blank.expand(1, 3, *part.size))) for part in self.parts])
+        self.plate([Cell(Image(blank.expand(1, 3, *cell.size))) for cell in self.cells])
 
-    def steps(self) -> Steps:
-        """Runs the parts one after the other; yields their steps, returns the sheet."""
+    def steps(self) -> SheetSteps:
+        """Paints the pictures one after the other; yields their steps, returns the sheet."""
         finished: list[Cell] = []
-        for number, part in enumerate(self.parts):
-            for step in part.begin():
-                yield PartStep(
-                    number, len(self.parts), part.label, step, self.plate, tuple(finished)
+        for number, cell in enumerate(self.cells):
+            for step in cell.begin():
+                yield SheetStep(
+                    number, len(self.cells), cell.label, step, self.plate, tuple(finished)
                 )
-            finished.append(Cell(step.image, part.label))
+            finished.append(Cell(step.image, cell.label))
             if self.files:
                 step.image.save(self.files[number], overwrite=self.overwrite)
         return self.plate(finished)
 
 
-def completed(steps: Steps) -> Image:
-    """Runs to the end and returns the sheet."""
+def finish_sheet(steps: SheetSteps) -> Image:
+    """Takes all steps and returns the sheet."""
     while True:
         try:
             next(steps)

@@ -8,17 +8,19 @@ from types import MappingProxyType
 from typing import Any
 
 from impasto.machine.compute import Compute
-from impasto.network.weights import Weights, load_weights
+from impasto.network.weights import Weights
+from impasto.painting.finished import finished
 from impasto.painting.run import Step
-from impasto.painting.synthesis import WeightsSource, iterate, settled, with_defaults
-from impasto.pictures.image import Image, ImageSource, open_image
+from impasto.painting.synthesis import WeightsSource, iterate, load_network, picture_opener, settle
+from impasto.pictures.image import Image, ImageSource
 from impasto.settings.model import Settings
+from impasto.settings.wording import setting_text
 from impasto.sheets.plan import (
-    Part,
-    Plan,
-    Steps,
+    SheetCell,
+    SheetPlan,
+    SheetSteps,
     cell_size,
-    completed,
+    finish_sheet,
     in_rows,
     result_size,
     with_recipe,
@@ -54,7 +56,7 @@ def trials() -> list[list[Trial]]:
 def flags(trial: Trial) -> str:
     """What to add to ``impasto stylize`` for it: ``--strength 0.25 --style-scale 2``."""
     given = {name.replace("_", "-"): value for name, value in trial.items() if value is not None}
-    return " ".join(f"--{name} {_text(value)}" for name, value in given.items())
+    return " ".join(f"--{name} {setting_text(value)}" for name, value in given.items())
 
 
 def iterate_trials(
@@ -65,7 +67,7 @@ def iterate_trials(
     weights: WeightsSource = None,
     compute: Compute | None = None,
     **overrides: Any,
-) -> Steps:
+) -> SheetSteps:
     """One picture in several strengths, stroke sizes and methods. Yields every step.
 
     Everything is checked when this is called, the work is done when the result is iterated.
@@ -74,7 +76,7 @@ def iterate_trials(
         content: path, PIL image, NumPy array, tensor or `Image`.
         style: the same.
         settings: as for `iterate`; each cell changes some. Without them, small and quick: see
-            `COMMAND_DEFAULTS` of `impasto.presets`.
+            `COMMAND_DEFAULTS` of `impasto.settings.presets`.
         weights: see `WeightsSource`.
         compute: where it runs.
         **overrides: single settings by name.
@@ -85,39 +87,33 @@ def iterate_trials(
     Raises:
         As `iterate`.
     """
-    chosen = settled(settings, with_defaults("try", settings, overrides))
-    pictures = open_image(content), open_image(style)
-    network = weights if isinstance(weights, Weights) else load_weights(weights)
+    chosen = settle("try", settings, overrides)
+    open_one = picture_opener(compute)
+    pictures = open_one(content), open_one(style)
+    network = load_network(weights)
 
     def begin(trial: Trial) -> Iterator[Step]:
         return iterate(*pictures, chosen.replace(**trial), weights=network, compute=compute)
 
-    parts = [
-        Part(flags(trial), result_size(pictures[0], chosen), partial(begin, trial))
+    cells = [
+        SheetCell(flags(trial), result_size(pictures[0], chosen), partial(begin, trial))
         for row in trials()
         for trial in row
     ]
-    plan = Plan(parts, partial(_plate, *pictures, chosen, network))
+    plan = SheetPlan(cells, partial(_compose, *pictures, chosen, network))
     plan.check()
     return plan.steps()
 
 
-def try_out(
-    content: ImageSource,
-    style: ImageSource,
-    settings: Settings | None = None,
-    *,
-    weights: WeightsSource = None,
-    compute: Compute | None = None,
-    **overrides: Any,
-) -> Image:
-    """The sheet of trials. Arguments and errors as for `iterate_trials`."""
-    return completed(
-        iterate_trials(content, style, settings, weights=weights, compute=compute, **overrides)
-    )
+try_out = finished(
+    iterate_trials,
+    "try_out",
+    """The sheet of trials. Arguments and errors as for `iterate_trials`.""",
+    finish_sheet,
+)
 
 
-def _plate(
+def _compose(
     content: Image, style: Image, settings: Settings, network: Weights, made: Sequence[Cell]
 ) -> Image:
     """The sheet, of those of its cells that are made."""
@@ -125,7 +121,3 @@ def _plate(
     originals: list[Cell | None] = [Cell(content, "content"), Cell(style, "style"), None, None]
     plate = compose([originals, *rows], cell_size=cell_size(settings))
     return with_recipe(plate, "try", settings, network)
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
