@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from impasto.cli.exit_codes import run_command
-from impasto.diagnostics import bench as bench_room
-from impasto.diagnostics.bench import SIZES, BenchmarkError, Row, bench
+from impasto.diagnostics.bench import SIZES, BenchmarkError, bench
+from impasto.diagnostics.bench_row import BenchmarkRow, BenchmarkWork, settled_median
 from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
+from impasto.machine.processes import Parent
 from support.command_line import COMMAND, ENVIRONMENT, run
 
 PROMISED = {"size", "precision", "step_seconds", "floor_seconds", "ratio", "peak_mib", "tiled"}
@@ -27,8 +29,8 @@ def test_rows_of_a_real_run(tmp_path: Path) -> None:
     """96 px is the smallest size that has more than one tile."""
     result = run("bench", "--json", "--sizes", "96", "--precision", "float32", folder=tmp_path)
     assert (result.returncode, result.stderr) == (0, b"")
-    rows = [Row(**values) for values in json.loads(result.stdout)]
-    assert {field.name for field in fields(Row)} >= PROMISED
+    rows = [BenchmarkRow(**values) for values in json.loads(result.stdout)]
+    assert {field.name for field in fields(BenchmarkRow)} >= PROMISED
     assert [(row.size, row.height, row.tiled) for row in rows] == [(96, 72, False), (96, 72, True)]
     for row in rows:
         assert (row.precision, row.device, row.threads) == ("float32", "cpu", 1)
@@ -45,9 +47,9 @@ def test_rows_of_a_real_run(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def row_like(size: int, side: int | None = None, seconds: float = 1.0) -> Row:
+def row_like(size: int, side: int | None = None, seconds: float = 1.0) -> BenchmarkRow:
     width, height = size, size * 3 // 4
-    return Row(
+    return BenchmarkRow(
         size, width, height, "cpu", "float32", 2, side is not None, side,
         seconds, 2 * seconds, 0.5, 700.0, 3, None if side is None else 1e-6,
     )  # fmt: skip
@@ -63,13 +65,13 @@ def machine_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[float]
     def pretend(seconds: float) -> list[float]:
         clock = [0.0]
 
-        def measure(work: bench_room._Work) -> Row:
+        def measure(work: BenchmarkWork) -> BenchmarkRow:
             row = row_like(work.size, work.side, seconds * (work.size / 256) ** 2)
             tiled = work.side is not None
             clock[0] += 2.0 + row.step_seconds * (2.2 if tiled else 1.5 + 2.0)
             return row
 
-        monkeypatch.setattr("impasto.diagnostics.bench._in_a_child", measure)
+        monkeypatch.setattr("impasto.diagnostics.bench.measure_in_child", measure)
         monkeypatch.setattr("impasto.diagnostics.bench.monotonic", lambda: clock[0])
         return clock
 
@@ -154,18 +156,33 @@ def test_bad_input_is_found_before_anything_is_measured() -> None:
         bench([256], Compute("no_such_device"))
 
 
+def kill_itself(parent: Parent) -> None:
+    os.kill(os.getpid(), 9)
+
+
+def break_down(parent: Parent) -> None:
+    raise ValueError("a broken child")
+
+
+def leave(parent: Parent) -> None:
+    sys.exit(3)
+
+
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("work", "words"),
     [
-        ("import os; os.kill(os.getpid(), 9)", "killed, perhaps for lack of memory"),
-        ("raise ValueError('a broken child')", "ValueError: a broken child"),
-        ("import sys; sys.exit(3)", "no word of why"),
+        (kill_itself, "killed, perhaps for lack of memory"),
+        (break_down, "ValueError: a broken child"),
+        (leave, "no word of why"),
     ],
 )
 def test_a_child_that_dies_is_one_line(
-    code: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    work: Callable[[Parent], None],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(bench_room, "_IN_THE_CHILD", code)
+    monkeypatch.setattr("impasto.diagnostics.bench.measure_row", work)
     with pytest.raises(BenchmarkError, match="size 80 could not be measured"):
         list(bench([80]))
     assert run_command(["bench", "--sizes", "80"]) == 1
@@ -215,6 +232,6 @@ def test_its_help_imports_no_torch() -> None:
 
 
 def test_the_median_leaves_out_the_first_where_there_are_enough() -> None:
-    assert bench_room._settled([9.0]) == 9.0
-    assert bench_room._settled([9.0, 1.0]) == 5.0
-    assert bench_room._settled([9.0, 1.0, 2.0]) == 1.5
+    assert settled_median([9.0]) == 9.0
+    assert settled_median([9.0, 1.0]) == 5.0
+    assert settled_median([9.0, 1.0, 2.0]) == 1.5

@@ -15,7 +15,7 @@ from impasto.cli.tables import AsJson, print_json, print_table
 from impasto.errors import SettingsError
 
 if TYPE_CHECKING:
-    from impasto.diagnostics.bench import Row
+    from impasto.diagnostics.bench_row import BenchmarkRow
     from impasto.machine.compute import Compute
 
 _ERASE = "\r\x1b[K"
@@ -55,11 +55,13 @@ def bench(
     print("\n" + "\n".join(_notes(rows, expected)))
 
 
-def _measured(chosen: Sequence[int] | None, compute: Compute, expected: Sequence[int]) -> list[Row]:
+def _measured(
+    chosen: Sequence[int] | None, compute: Compute, expected: Sequence[int]
+) -> list[BenchmarkRow]:
     """The rows, one by one as their progress is told."""
     from impasto.diagnostics.bench import bench as measure
 
-    rows: list[Row] = []
+    rows: list[BenchmarkRow] = []
     with closing(measure(chosen, compute)) as measured, _progress() as say:
         say(f"measuring {expected[0]} px")
         for row in measured:
@@ -72,7 +74,7 @@ def _measured(chosen: Sequence[int] | None, compute: Compute, expected: Sequence
 _HEADS = ("size", "worked on", "s a step", "s bare convolutions", "ratio", "peak memory", "rounds")
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: BenchmarkRow) -> tuple[str, ...]:
     return (
         f"{row.width} x {row.height}",
         f"in tiles of {row.side}" if row.tiled else "whole",
@@ -84,7 +86,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _notes(rows: Sequence[Row], expected: Sequence[int]) -> Iterator[str]:
+def _notes(rows: Sequence[BenchmarkRow], expected: Sequence[int]) -> Iterator[str]:
     """What one must know to read the table."""
     yield (
         "A step is one evaluation of the default preset's objective and one step of L-BFGS. The "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from impasto.errors import ImpastoError
 from impasto.machine.compute import Compute
 from impasto.machine.memory import free_memory
+from impasto.machine.processors import usable_processors
 from impasto.network.weights import EMBEDDED_SHA256, describe_weights
 from impasto.version import __version__
 
@@ -50,7 +50,7 @@ def examine(device: str = "auto") -> dict[str, Any]:
             "kernels": torch.backends.cpu.get_cpu_capability(),
         },
         "memory": {"total": _total_memory(), "free": free_memory()},
-        "threads": {"used": torch.get_num_threads(), "processors": _processors()},
+        "threads": {"used": torch.get_num_threads(), "processors": usable_processors()},
         "weights": _weights(problems),
         "internet": "not needed: the weights are part of the package, nothing is ever fetched",
         "problems": problems,
@@ -113,13 +113,6 @@ def _processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _processors() -> int:
-    """Processors that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _total_memory() -> int | None:
