@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 # Several processes share two cores in CI: threads that spin while they wait starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -13,7 +14,9 @@ from torch import Tensor
 
 from impasto.network.input_conventions import InputConvention
 from impasto.network.weights import Weights, load_weights
+from impasto.painting.synthesis import Steps, iterate
 from impasto.pictures.image import Image
+from support.checkpoints import Begin
 from support.pictures import painted
 
 
@@ -56,6 +59,16 @@ def photograph() -> Image:
 def painting() -> Image:
     """A lively picture in other colours, 80 x 80."""
     return Image(painted(80, 80, seed=2).flip(1))
+
+
+@pytest.fixture
+def begin(tiny: Weights, photograph: Image, painting: Image) -> Begin:
+    """Begins or resumes a run of a few milliseconds."""
+
+    def run_of(**keywords: Any) -> Steps:
+        return iterate(photograph, painting, weights=tiny, **keywords)
+
+    return run_of
 
 
 @pytest.fixture

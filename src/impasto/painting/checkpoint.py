@@ -108,20 +108,20 @@ class Checkpoint:
             )
 
     def restore_plans(self, run: Run) -> Run:
-        """``run`` worked on as it was before, where memory still allows it.
+        """``run`` with the memory plans of the run that was saved, where memory still allows them.
 
         Raises:
             CheckpointError: the checkpoint does not fit the run's levels.
         """
         facts, machine = self.facts, run.machine
         if not (0 <= facts.level < len(run.sizes) == len(facts.plans)):
-            raise self._unfitting()
+            raise self._levels_error()
         same = (facts.device, facts.precision) == (str(machine.device), machine.precision)
         peak = max(plan.peak for plan in facts.plans[facts.level :])
         return replace(run, plans=facts.plans) if same and peak <= machine.most_memory else run
 
     def read_state(self, run: Run) -> RunState:
-        """Where the run stood.
+        """Where the run stood, read from the file.
 
         Raises:
             CheckpointError: the file cannot be read any more, lacks something, or does not fit the
@@ -130,34 +130,34 @@ class Checkpoint:
         try:
             with safe_open(self.path, framework="pt") as file:
                 tensors = {
-                    name: _placed(file.get_tensor(name), run.machine.device)
+                    name: _copy_to(file.get_tensor(name), run.machine.device)
                     for name in file.keys()  # noqa: SIM118 - it is no mapping
                 }
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(_damaged(self.path, error)) from error
+            raise CheckpointError(_damage_text(self.path, error)) from error
         pixels = tensors.pop("pixels", None)
         if pixels is None or tuple(pixels.shape) != (1, 3, *run.sizes[self.facts.level]):
-            raise self._unfitting()
+            raise self._levels_error()
         guide = tensors.pop(_GUIDE, None)
         if guide is not None and guide.shape != pixels.shape:
-            raise self._unfitting()
+            raise self._levels_error()
         within = self.facts.iteration and not self.facts.level_done
         if within and guide is None and seeks_neighbors(self.settings):
             missing = ValueError("the picture that its level began with is missing")
-            raise CheckpointError(_damaged(self.path, missing))
+            raise CheckpointError(_damage_text(self.path, missing))
         return RunState(
             level=self.facts.level,
             iteration=self.facts.iteration,
             taken_back=self.facts.taken_back,
             pixels=pixels,
             level_done=self.facts.level_done,
-            terms=_below(_TERM, tensors),
-            optimizer=_below(_OPTIMIZER, tensors),
+            terms=_tensors_under(_TERM, tensors),
+            optimizer=_tensors_under(_OPTIMIZER, tensors),
             guide=guide,
         )
 
     def read_kept(self) -> Tensor | None:
-        """The mask of what the run keeps of its content, (1, 1, H, W), or None.
+        """The mask of what the run keeps of its content, (1, 1, H, W), 0..1; None for no mask.
 
         The mask's own file is not read again: a checkpoint may come from anyone.
 
@@ -168,11 +168,11 @@ class Checkpoint:
             return None
         try:
             with safe_open(self.path, framework="pt") as file:
-                return _placed(file.get_tensor(_KEPT), device("cpu"))
+                return _copy_to(file.get_tensor(_KEPT), device("cpu"))
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(_damaged(self.path, error)) from error
+            raise CheckpointError(_damage_text(self.path, error)) from error
 
-    def _unfitting(self) -> CheckpointError:
+    def _levels_error(self) -> CheckpointError:
         return CheckpointError(
             f"{self.path}: impasto {self.facts.impasto} wrote it, and divides the run into other "
             f"levels than impasto {__version__}; finish it with that version"
@@ -253,17 +253,17 @@ def _read_facts(path: Path) -> CheckpointFacts:
     except SafetensorError as error:
         # Eight bytes of length, then JSON: whatever else the file is, it is none of ours.
         raise CheckpointError(
-            _damaged(path, error) if start[8:] == b"{" else _foreign(path)
+            _damage_text(path, error) if start[8:] == b"{" else _foreign_text(path)
         ) from error
     if text is None:
-        raise CheckpointError(_foreign(path))
+        raise CheckpointError(_foreign_text(path))
     try:
         facts = json.loads(text)
         if isinstance(facts, dict) and isinstance(facts.get("format"), int):
             _check_format(path, facts)
         return CheckpointFacts.model_validate(facts)
     except (ValueError, ValidationError) as error:
-        raise CheckpointError(_damaged(path, error)) from error
+        raise CheckpointError(_damage_text(path, error)) from error
 
 
 def _check_format(path: Path, facts: Mapping[str, Any]) -> None:
@@ -275,7 +275,7 @@ def _check_format(path: Path, facts: Mapping[str, Any]) -> None:
         )
 
 
-def _below(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _tensors_under(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name.removeprefix(start): tensor
         for name, tensor in tensors.items()
@@ -283,17 +283,17 @@ def _below(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _foreign(path: Path) -> str:
+def _foreign_text(path: Path) -> str:
     return f"{path}: is no checkpoint of impasto; give a file that --checkpoint wrote"
 
 
-def _placed(tensor: Tensor, place: device) -> Tensor:
-    """A copy on the device; numbers stay on the host, as not every device has float64."""
+def _copy_to(tensor: Tensor, place: device) -> Tensor:
+    """A copy on the device; numbers stay on the processor, as not every device has float64."""
     # A file's own bytes lie at any address, and sums depend on the alignment.
     copy = tensor.clone()
     return copy.to(place) if copy.ndim else copy
 
 
-def _damaged(path: Path, error: Exception) -> str:
+def _damage_text(path: Path, error: Exception) -> str:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return f"{path}: is a damaged or cut-short checkpoint ({reason}); begin the run anew"

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its run: enough to know the same run again, and to say what differs."""
+"""What a checkpoint says of its run, by which the same run is known and another is told apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from impasto.painting.fingerprints import (
     fingerprint_of_regions,
     fingerprint_of_styles,
 )
-from impasto.painting.memory_plan import Plan
+from impasto.painting.memory_plan import MemoryPlan
 from impasto.painting.run import RunState, Step
 from impasto.pictures.resizing import Size
 from impasto.settings.model import Settings
@@ -24,7 +24,7 @@ from impasto.tasks.task import Task
 from impasto.version import __version__
 
 FORMAT = 2
-"""Goes up whenever readers of before and files of now, or the reverse, no longer go together."""
+"""Goes up when an older impasto cannot read what this one writes, or this one what that wrote."""
 
 
 class CheckpointFacts(BaseModel):
@@ -71,7 +71,7 @@ class CheckpointFacts(BaseModel):
     device: str
     precision: str
     threads: int
-    plans: tuple[Plan, ...]
+    plans: tuple[MemoryPlan, ...]
     level: int
     iteration: int
     taken_back: int
@@ -108,7 +108,7 @@ class CheckpointFacts(BaseModel):
         )
 
     def difference(self, task: Task) -> str | None:
-        """What is another in ``task`` than in this run, in words; None if it is the same job."""
+        """What is another in ``task`` than in this run, in words; None if it is the same run."""
         if task.command != self.command:
             return f"it is of impasto {self.command}, not {task.command}"
         for name, part, known in (
@@ -116,7 +116,7 @@ class CheckpointFacts(BaseModel):
             ("maps", fingerprint_of_maps(task), self.maps),
         ):
             if known not in (None, part):
-                return _of_others(name, part, known)
+                return _difference_text(name, part, known)
         for name, seen, known in (
             ("content", fingerprint(task.content), self.content),
             ("style", fingerprint_of_styles(task), self.style),
@@ -131,17 +131,17 @@ class CheckpointFacts(BaseModel):
             if own[name] != value and name != "color_from":
                 return f"its {name} is {typed_text(own[name])}, not {typed_text(value)}"
         if task.shape != self.shape:
-            return f"its size is {_words(self.shape)}, not {_words(task.shape)}"
+            return f"its size is {_size_text(self.shape)}, not {_size_text(task.shape)}"
         return "its weights are others" if task.weights != self.weights else None
 
     def elsewhere(self, machine: Machine) -> str | None:
         """Where the run was, in words, if the last bits of a picture may differ on ``machine``."""
-        was = _machine_words(self.device, self.precision, self.threads)
-        now = _machine_words(str(machine.device), machine.precision, machine.threads)
+        was = _machine_text(self.device, self.precision, self.threads)
+        now = _machine_text(str(machine.device), machine.precision, machine.threads)
         return None if was == now else was
 
 
-def _of_others(name: str, seen: str, known: str) -> str:
+def _difference_text(name: str, seen: str, known: str) -> str:
     """How regions or maps with these fingerprints differ from those of the run."""
     nothing = NO_FINGERPRINT
     if nothing in (seen, known):
@@ -149,9 +149,9 @@ def _of_others(name: str, seen: str, known: str) -> str:
     return f"its {name} are others"
 
 
-def _machine_words(device: str, precision: str, threads: int) -> str:
+def _machine_text(device: str, precision: str, threads: int) -> str:
     return f"{device}, {precision}" + (f", {counted(threads, 'thread')}" if device == "cpu" else "")
 
 
-def _words(shape: Size | None) -> str:
+def _size_text(shape: Size | None) -> str:
     return "the pictures' own" if shape is None else f"{shape[1]}x{shape[0]}"

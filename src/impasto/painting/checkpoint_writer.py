@@ -14,7 +14,7 @@ from impasto.painting.run import Step
 from impasto.tasks.task import Task
 
 SECONDS_BETWEEN = 30.0
-"""How much work may be lost, where writing is cheap."""
+"""Seconds of work that may be lost, where writing takes little time."""
 
 WORK_PER_WRITING = 30.0
 """Writing takes at most one part in so many of the time."""
@@ -40,14 +40,14 @@ class CheckpointWriter:
         check_file(Path(os.path.realpath(path)), f"checkpoint {path}")
 
     def check(self, task: Task, *, resumed: bool) -> None:
-        """Finds out before the work whether a file that exists may be replaced.
+        """Checks before the work whether a file that exists may be replaced.
 
         Args:
             task: what the run is to do.
             resumed: whether it goes on from a checkpoint.
 
         Raises:
-            OutputError: it is none of this run, or it holds work that would be lost.
+            OutputError: the file is not of this run, or it holds work that would be lost.
         """
         if self._overwrite or not os.path.lexists(self.path):
             return

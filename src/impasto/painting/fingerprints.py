@@ -12,13 +12,12 @@ from impasto.tasks.task import Task
 
 _fingerprints: WeakKeyDictionary[Image, str] = WeakKeyDictionary()
 
-
 NO_FINGERPRINT = hashlib.sha256().hexdigest()
-"""That of no regions, and of no maps."""
+"""The fingerprint of no regions, and of no maps."""
 
 
 def fingerprint(picture: Image | None) -> str | None:
-    """SHA-256 of shape, pixels and alpha."""
+    """SHA-256 of a picture's shape, pixels and alpha; None where there is no picture."""
     if picture is None:
         return None
     if picture not in _fingerprints:
@@ -32,7 +31,7 @@ def fingerprint(picture: Image | None) -> str | None:
 
 
 def fingerprint_of_styles(task: Task) -> str | None:
-    """That of the style's picture; of several, and of regions, of all of them in order."""
+    """The fingerprint of the only style's only picture, or of all styles, regions and maps."""
     parts = [[fingerprint(picture) for picture in style.pictures] for style in task.styles]
     if not (task.regions or task.maps) and len(parts) <= 1 and sum(map(len, parts)) <= 1:
         return fingerprint(task.style)
@@ -43,14 +42,14 @@ def fingerprint_of_styles(task: Task) -> str | None:
 
 
 def fingerprint_of_regions(task: Task) -> str:
-    """That of the masks and styles of all regions in order."""
+    """The fingerprint of the masks and styles of all regions in order."""
     digest = hashlib.sha256()
     _add_regions(digest, task)
     return digest.hexdigest()
 
 
 def fingerprint_of_maps(task: Task) -> str:
-    """That of the parts that colour-coded maps make of content and styles."""
+    """The fingerprint of the parts that colour-coded maps make of content and styles."""
     digest = hashlib.sha256()
     _add_maps(digest, task)
     return digest.hexdigest()
