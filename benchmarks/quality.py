@@ -40,7 +40,7 @@ def judge_of(pair: PairFiles, size: int, encoder: Encoder) -> Judge:
     settings = Settings(size=size)
     task = Task("stylize", settings, open_image(pair.content), open_styles(pair.style))
     check(task)
-    (target,) = task.style_targets(task.final_size, torch.device("cpu"))
+    (target,) = task.level_regions(task.final_size, torch.device("cpu"))
     ((_, pictures),) = target.styles
     ((looked_at, _),) = pictures
     shown = task.content_at(task.final_size)

@@ -22,6 +22,7 @@ from arguments import ROOT, Parser, exit_code_of
 from impasto import Compute, Settings, load_weights, open_image
 from impasto.network.encoder import Encoder
 from impasto.objective.objective import Objective
+from impasto.objective.targets import make_objective
 from impasto.optimizers.lbfgs import LBFGS
 from impasto.pictures.resizing import resize
 from impasto.tasks.levels import level_sizes
@@ -80,11 +81,11 @@ def measure(pair: str, encoder: Encoder, options: argparse.Namespace) -> list[Cu
     pixels, curves = task.start((0.5, 0.5, 0.5)), []
     for level, size in enumerate(level_sizes(task.final_size, settings)):
         start = resize(pixels, size)
-        objective = Objective.towards(
+        objective = make_objective(
             encoder,
             settings,
             content=task.content_at(size),
-            areas=task.style_targets(size, pixels.device),
+            regions=task.level_regions(size, pixels.device),
         )
         exponents = EXPONENTS[min(level, len(EXPONENTS) - 1)]
         count = ITERATIONS[min(level, len(ITERATIONS) - 1)]

@@ -26,9 +26,17 @@ from impasto.losses.features import (
 from impasto.network.convolution import Border
 from impasto.network.encoder import Encoder, Features
 from impasto.network.weights import Weights
-from impasto.objective.feature_targets import Part, describing, drawn, feature_losses, mixed
-from impasto.objective.neighbor_search import Search, grid_size, nearest, off_grid, on_grid
-from impasto.objective.objective import Objective, StyleTarget
+from impasto.objective.feature_targets import (
+    FeatureRegion,
+    describing,
+    drawn,
+    feature_losses,
+    mixed,
+)
+from impasto.objective.neighbor_search import NeighborSearch, grid_size, nearest, off_grid, on_grid
+from impasto.objective.objective import Objective
+from impasto.objective.style_targets import LevelRegion, StyleView, StyleViews
+from impasto.objective.targets import make_objective
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings, StyleLoss
@@ -62,8 +70,8 @@ def objective_of(
 ) -> Objective:
     settings = Settings(style_loss=style_loss, content_weight=0, total_variation_weight=0, **LAYERS)
     encoder = Encoder(network, dtype=style.dtype)
-    target = StyleTarget.of(style, mask)
-    return Objective.towards(encoder, settings, content=None, areas=[target], guide=guide)
+    target = LevelRegion.of(style, mask)
+    return make_objective(encoder, settings, content=None, regions=[target], guide=guide)
 
 
 def test_sliced_is_its_formula_and_its_gradient_that_of_autograd() -> None:
@@ -183,7 +191,7 @@ def test_the_heavier_layer_chooses_the_neighbour(balance: tuple[float, float], c
     known = {"conv3_1": torch.tensor([[3.0], [1.0]]), "conv3_2": torch.tensor([[1.0], [3.0]])}
     maps = dict.fromkeys(layers, one_channel(2.0, -2.0))
     weights = dict(zip(layers, balance, strict=True))
-    search = Search(maps, weights, torch.empty(1, 3, 4, 8))
+    search = NeighborSearch(maps, weights, torch.empty(1, 3, 4, 8))
     search.look(known)
     found = search.losses()
     for layer in layers:
@@ -196,7 +204,7 @@ def test_what_the_mask_hides_does_not_move_the_mean_that_neighbours_are_told_by(
     maps = {"conv3_1": one_channel(1.0, -1.0, 100.0)}
     mask = torch.ones(1, 1, 4, 12)
     mask[..., 8:] = 0
-    search = Search(maps, {"conv3_1": 1.0}, torch.empty(1, 3, 4, 12), mask)
+    search = NeighborSearch(maps, {"conv3_1": 1.0}, torch.empty(1, 3, 4, 12), mask)
     search.look(known)
     found = search.losses()
     assert found["conv3_1"].target.flatten()[:2].tolist() == [3.0, 1.0]
@@ -211,14 +219,14 @@ def test_a_style_ends_at_its_edges_where_the_picture_repeats(
     sizes = []
     paddings: tuple[Border, ...] = ("circular", "replicate")
     for padding in paddings:
-        objective = Objective.towards(
+        objective = make_objective(
             Encoder(tiny, padding=padding),
             settings,
             content=None,
-            areas=[StyleTarget.of(style)],
+            regions=[LevelRegion.of(style)],
             guide=guide,
         )
-        ((_, loss),) = objective.areas[0].features["conv2_1"]
+        ((_, loss),) = objective.styles[0].features["conv2_1"]
         assert isinstance(loss, SlicedLoss | NeighborLoss)
         sizes.append(loss.size)
     assert torch.equal(*sizes)
@@ -241,12 +249,12 @@ def test_a_style_is_described_once_for_all_regions_and_a_folder_not_in_every_tur
     stripes = [torch.zeros(1, 1, 37, 50) for _ in range(5)]
     for number, mask in enumerate(stripes):
         mask[..., 10 * number : 10 * number + 10] = 1
-    parts = [Part({"conv2_1": 1.0}, [(1.0, [(style, None)])], mask) for mask in stripes]
-    folder = [(painted(24, 24, seed=seed), None) for seed in range(9)]
+    parts = [FeatureRegion({"conv2_1": 1.0}, [(1.0, [StyleView(style)])], mask) for mask in stripes]
+    folder = [StyleView(painted(24, 24, seed=seed)) for seed in range(9)]
     for name, some, expected in (
         ("sliced", parts, 1),
         ("neighbors", parts, 1 + 8),
-        ("neighbors", [Part({"conv2_1": 1.0}, [(1.0, folder)])], 1 + 9 + 9),
+        ("neighbors", [FeatureRegion({"conv2_1": 1.0}, [(1.0, folder)])], 1 + 9 + 9),
     ):
         encoder = Counting(tiny)
         settings = Settings(style_loss=name, **LAYERS)
@@ -267,7 +275,7 @@ def test_neighbours_under_a_mask_are_those_of_the_whole(
     mask[..., :13] = 1
     targets = []
     for used in (mask, mask.round()):
-        search = Search(maps, layers, random_picture, used)
+        search = NeighborSearch(maps, layers, random_picture, used)
         search.look(rows)
         targets.append({layer: loss.target for layer, loss in search.losses().items()})
     for layer, columns in (("conv1_1", 13), ("conv4_1", 2)):
@@ -315,7 +323,7 @@ def test_a_feature_loss_leaves_alone_what_the_mask_hides(
     mask[..., :20] = 1
     objective = objective_of(tiny, name, painted(30, 31, seed=5), random_picture, mask)
     evaluation = objective(random_picture)
-    reach = 20 + objective.encoder.halo(objective.layers)
+    reach = 20 + objective.describer.encoder.halo(objective.layers)
     assert evaluation.gradient[..., :20].abs().max() > 0
     assert torch.count_nonzero(evaluation.gradient[..., reach:]) == 0
 
@@ -347,8 +355,8 @@ def test_positions_of_blended_styles_are_drawn_by_their_shares(tiny: Weights) ->
     dark, light = torch.zeros(1, 3, 40, 40), torch.ones(1, 3, 24, 56)
     encoder = Encoder(tiny)
     middle = [encoder.forward(x, ["conv1_1"])["conv1_1"][0, :, 9, 9] for x in (dark, light)]
-    styles = [(1.0, [(dark, None)]), (3.0, [(light, None)])]
-    describe = describing(encoder, [Part({"conv1_1": 1.0}, styles)])
+    styles = [(1.0, [StyleView(dark)]), (3.0, [StyleView(light)])]
+    describe = describing(encoder, [FeatureRegion({"conv1_1": 1.0}, styles)])
     for grid in (None, 4):
         rows = drawn(describe, ["conv1_1"], styles, grid, 400, seed=0)["conv1_1"]
         rows = rows.view(len(rows), 8, -1)[..., 0]
@@ -364,8 +372,11 @@ def test_what_alpha_hides_is_not_drawn(tiny: Weights) -> None:
     alpha[..., :20] = 1
     other = style.clone()
     other[..., 24:] = 0.3
-    describe = describing(Encoder(tiny), [Part({"conv1_1": 1.0}, [])])
-    seen = [drawn(describe, ["conv1_1"], [(1.0, [(x, alpha)])], 4, 50, 0) for x in (style, other)]
+    describe = describing(Encoder(tiny), [FeatureRegion({"conv1_1": 1.0}, [])])
+    seen = [
+        drawn(describe, ["conv1_1"], [(1.0, [StyleView(x, alpha)])], 4, 50, 0)
+        for x in (style, other)
+    ]
     assert torch.equal(seen[0]["conv1_1"], seen[1]["conv1_1"])
 
 
@@ -373,13 +384,18 @@ def test_a_style_that_alpha_hides_leaves_nothing_to_draw(tiny: Weights) -> None:
     style, shown = painted(40, 40, seed=1), painted(24, 24, seed=2)
     hidden = torch.zeros(1, 1, 40, 40)
     layers = ["conv1_1", "conv2_1"]
-    describe = describing(Encoder(tiny), [Part(dict.fromkeys(layers, 1.0), [])])
+    describe = describing(Encoder(tiny), [FeatureRegion(dict.fromkeys(layers, 1.0), [])])
     for grid in (None, 4):
-        assert drawn(describe, layers, [(1.0, [(style, hidden)])], grid, 50, 0) == {}
+        assert drawn(describe, layers, [(1.0, [StyleView(style, hidden)])], grid, 50, 0) == {}
         both = drawn(
-            describe, layers, [(1.0, [(style, hidden)]), (1.0, [(shown, None)])], grid, 9, 0
+            describe,
+            layers,
+            [(1.0, [StyleView(style, hidden)]), (1.0, [StyleView(shown)])],
+            grid,
+            9,
+            0,
         )
-        alone = drawn(describe, layers, [(1.0, [(shown, None)])], grid, 9, 0)
+        alone = drawn(describe, layers, [(1.0, [StyleView(shown)])], grid, 9, 0)
         for layer in layers:
             assert torch.equal(both[layer], alone[layer])
 
@@ -394,12 +410,12 @@ def test_a_layer_that_sees_less_than_a_position_does_not_count(
     few[..., 8:11, 9] = 1
     style = painted(37, 50, seed=5)
     settings = Settings(style_loss=name, content_weight=0, total_variation_weight=0, **LAYERS)
-    target = StyleTarget(
-        [(1.0, [(style, few if hidden == "style" else None)])],
+    target = LevelRegion(
+        [(1.0, StyleViews.of(StyleView(style, few if hidden == "style" else None)))],
         few if hidden == "picture" else None,
     )
-    objective = Objective.towards(
-        Encoder(tiny), settings, content=None, areas=[target], guide=random_picture
+    objective = make_objective(
+        Encoder(tiny), settings, content=None, regions=[target], guide=random_picture
     )
     terms = objective(random_picture).terms
     assert {name for name, value in terms.items() if value} == {"style/relu1_1", "style/conv1_2"}
@@ -420,11 +436,16 @@ def test_a_style_that_one_layer_cannot_see_is_left_out_of_that_layer_alone(
     settings = Settings(style_loss="neighbors", **LAYERS)
     keys = []
     for alpha in (None, few, none):
-        target = StyleTarget([(1.0, [(style, None)]), (1.0, [(other, alpha)])])
-        objective = Objective.towards(
-            Encoder(tiny), settings, content=None, areas=[target], guide=random_picture
+        target = LevelRegion(
+            [
+                (1.0, StyleViews.of(StyleView(style))),
+                (1.0, StyleViews.of(StyleView(other, alpha))),
+            ]
         )
-        keys.append(list(objective.areas[0].features))
+        objective = make_objective(
+            Encoder(tiny), settings, content=None, regions=[target], guide=random_picture
+        )
+        keys.append(list(objective.styles[0].features))
     everything = ["relu1_1", "conv1_2", "conv2_1"]
     assert keys == [everything, everything[:2], everything]
 
@@ -434,11 +455,11 @@ def test_feature_losses_in_bfloat16_are_near(vgg: Weights, name: StyleLoss) -> N
     settings = Settings(style_loss=name, content_weight=0, total_variation_weight=0)
     style, guide, picture = (painted(48, 64, seed=seed) for seed in (2, 3, 4))
     expected, seen = (
-        Objective.towards(
+        make_objective(
             Encoder(vgg, dtype=dtype),
             settings,
             content=None,
-            areas=[StyleTarget.of(style)],
+            regions=[LevelRegion.of(style)],
             guide=guide,
         )(picture)
         for dtype in (torch.float32, torch.bfloat16)
@@ -541,9 +562,9 @@ def test_what_would_need_tiles_is_refused_before_the_start(
 
 def test_neighbors_without_a_picture_is_refused(tiny: Weights) -> None:
     settings = Settings(style_loss="neighbors", **LAYERS)
-    areas = [StyleTarget.of(painted(30, 31, seed=5))]
+    areas = [LevelRegion.of(painted(30, 31, seed=5))]
     with pytest.raises(SettingsError, match="no picture"):
-        Objective.towards(Encoder(tiny), settings, content=None, areas=areas)
+        make_objective(Encoder(tiny), settings, content=None, regions=areas)
 
 
 def test_the_style_as_content_comes_back(vgg: Weights, painting: Image) -> None:

@@ -12,7 +12,9 @@ from impasto import Image, iterate
 from impasto.losses.self_similarity import MOST_POSITIONS, SelfSimilarityLoss, positions
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.objective import Evaluation, Objective, StyleTarget
+from impasto.objective.objective import Evaluation
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
 from impasto.settings.model import Settings
 from support.pictures import painted
 from support.reference import doubled, reference_features
@@ -44,11 +46,11 @@ def evaluate(
     )
     content = painted(picture.shape[2], picture.shape[3], seed=1).to(picture.dtype)
     style = painted(30, 31, seed=5).to(picture.dtype)
-    objective = Objective.towards(
+    objective = make_objective(
         Encoder(network, dtype=dtype),
         settings,
         content=content,
-        areas=[] if mask is None else [StyleTarget.of(style, mask)],
+        regions=[] if mask is None else [LevelRegion.of(style, mask)],
         side=side,
         keep_content=keep,
     )
@@ -124,7 +126,7 @@ def test_paler_colours_hardly_count_and_another_picture_does(vgg: Weights) -> No
     shares = {}
     for name in ("features", "self-similarity"):
         settings = Settings(content_loss=name, style_weight=0, total_variation_weight=0)
-        objective = Objective.towards(Encoder(vgg), settings, content=content)
+        objective = make_objective(Encoder(vgg), settings, content=content)
         shares[name] = float(objective(pale).loss) / float(objective(other).loss)
     assert shares["features"] > 0.4
     assert shares["self-similarity"] < 0.25
@@ -202,13 +204,13 @@ def test_a_region_of_half_the_places_has_half_the_style(
     style = painted(30, 31, seed=5).double()
     weights = []
     for mask in (None, left):
-        objective = Objective.towards(
+        objective = make_objective(
             Encoder(tiny, dtype=torch.float64),
             settings,
             content=picture,
-            areas=[StyleTarget.of(style, mask)],
+            regions=[LevelRegion.of(style, mask)],
         )
-        weights.append(objective.areas[0].losses["relu1_1"][0])
+        weights.append(objective.styles[0].losses["relu1_1"][0])
     assert weights[1] == pytest.approx(weights[0] / 2, rel=0.02)
 
 

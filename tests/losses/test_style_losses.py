@@ -12,7 +12,9 @@ from impasto.losses.style import STYLE_LOSSES, StyleLossFunction, WeightedStyleL
 from impasto.losses.wasserstein import WassersteinLoss
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.objective import Objective, StyleTarget
+from impasto.objective.objective import Objective
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
 from impasto.settings.model import Normalization, Settings, StyleLoss
 from support.pictures import painted
 
@@ -221,8 +223,8 @@ def objective_of(
     encoder = Encoder(network, dtype=dtype)
     wide = torch.promote_types(dtype, torch.float32)
     style = painted(30, 31, seed=5).to(wide)
-    return Objective.towards(
-        encoder, settings, content=None, areas=[StyleTarget.of(style)], side=side
+    return make_objective(
+        encoder, settings, content=None, regions=[LevelRegion.of(style)], side=side
     )
 
 
@@ -278,8 +280,8 @@ def test_style_loss_in_bfloat16_is_near(vgg: Weights, name: StyleLoss) -> None:
     settings = Settings(style_loss=name, content_weight=0, total_variation_weight=0)
     style, picture = painted(36, 51, seed=2), painted(48, 40, seed=3)
     expected, seen = (
-        Objective.towards(
-            Encoder(vgg, dtype=dtype), settings, content=None, areas=[StyleTarget.of(style)]
+        make_objective(
+            Encoder(vgg, dtype=dtype), settings, content=None, regions=[LevelRegion.of(style)]
         )(picture)
         for dtype in (torch.float32, torch.bfloat16)
     )

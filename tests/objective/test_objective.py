@@ -10,7 +10,9 @@ from torch.nn import functional
 from impasto.network import winograd
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.objective import Evaluation, Objective, StyleTarget
+from impasto.objective.objective import Evaluation
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
 from impasto.settings.model import Pooling, Settings
 from impasto.settings.presets import PRESETS
 from support.pictures import painted
@@ -54,7 +56,7 @@ def evaluate(
     encoder = Encoder(
         weights, pooling=settings.pooling, padding=settings.padding, dtype=picture.dtype
     )
-    return Objective.towards(encoder, settings, content=content, areas=[StyleTarget.of(style)])(
+    return make_objective(encoder, settings, content=content, regions=[LevelRegion.of(style)])(
         picture
     )
 
@@ -103,7 +105,7 @@ def test_gradient_of_every_preset_is_its_slope(
     settings = Settings(preset=preset, **layers)
     encoder = Encoder(tiny, pooling=settings.pooling, padding=settings.padding, dtype=torch.float64)
     content, style = painted(37, 50, seed=4).double(), painted(30, 31, seed=5).double()
-    objective = Objective.towards(encoder, settings, content=content, areas=[StyleTarget.of(style)])
+    objective = make_objective(encoder, settings, content=content, regions=[LevelRegion.of(style)])
     picture = random_picture.double()
     gradient = objective(picture).gradient
     for seed in range(3):
@@ -119,8 +121,8 @@ def test_losses_vanish_at_their_targets(tiny: Weights) -> None:
     settings = Settings(
         content_layers="conv2_1", style_layers="relu1_1,relu2_1", total_variation_weight=0
     )
-    objective = Objective.towards(
-        Encoder(tiny), settings, content=picture, areas=[StyleTarget.of(picture)]
+    objective = make_objective(
+        Encoder(tiny), settings, content=picture, regions=[LevelRegion.of(picture)]
     )
     evaluation = objective(picture)
     assert float(evaluation.loss) < 1e-8
@@ -130,8 +132,8 @@ def test_losses_vanish_at_their_targets(tiny: Weights) -> None:
 def test_layers_of_weight_zero_cost_nothing(tiny: Weights) -> None:
     picture = painted(40, 56, seed=6)
     settings = Settings(content_layers="conv1_1", style_layers="relu1_1=1,relu2_1=0")
-    objective = Objective.towards(
-        Encoder(tiny), settings, content=picture, areas=[StyleTarget.of(picture)]
+    objective = make_objective(
+        Encoder(tiny), settings, content=picture, regions=[LevelRegion.of(picture)]
     )
     assert "style/relu2_1" not in objective(picture).terms
 
@@ -141,8 +143,8 @@ def test_a_mask_of_ones_changes_nothing(tiny: Weights, random_picture: Tensor) -
     content, style = painted(37, 50, seed=4), painted(30, 31, seed=5)
     everywhere = torch.ones(1, 1, 37, 50)
     plain, masked = (
-        Objective.towards(
-            Encoder(tiny), settings, content=content, areas=[StyleTarget.of(style, mask)]
+        make_objective(
+            Encoder(tiny), settings, content=content, regions=[LevelRegion.of(style, mask)]
         )
         for mask in (None, everywhere)
     )
@@ -158,8 +160,8 @@ def test_style_leaves_alone_what_the_mask_hides(tiny: Weights, random_picture: T
     mask = torch.zeros(1, 1, 37, 50)
     mask[..., :20] = 1
     style = painted(30, 31, seed=5)
-    objective = Objective.towards(
-        encoder, settings, content=None, areas=[StyleTarget.of(style, mask)]
+    objective = make_objective(
+        encoder, settings, content=None, regions=[LevelRegion.of(style, mask)]
     )
     evaluation = objective(random_picture)
     reach = 20 + encoder.halo(settings.style_layers)

@@ -16,7 +16,9 @@ from impasto.losses import total_variation
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
 from impasto.network.winograd import TILE
-from impasto.objective.objective import Evaluation, Objective, StyleTarget
+from impasto.objective.objective import Evaluation
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
 from impasto.objective.tiles import Tile, tiles_of
 from impasto.settings.model import Normalization, Padding, Pooling, Settings
 from support.pictures import painted
@@ -125,12 +127,12 @@ def evaluate(
     dtype: torch.dtype = torch.float32,
 ) -> Evaluation:
     """Value and gradient for fixed pictures of ``size``, and a style of another."""
-    objective = Objective.towards(
+    objective = make_objective(
         encoder,
         settings,
         content=painted(*size, seed=1).to(dtype),
-        areas=[
-            StyleTarget.of(
+        regions=[
+            LevelRegion.of(
                 painted(88, 131, seed=2).to(dtype),
                 painted(*size, seed=4)[:, :1].to(dtype) if masked else None,
             )

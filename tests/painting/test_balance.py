@@ -14,11 +14,12 @@ from impasto.losses.normalization import balance
 from impasto.losses.statistics import Statistics
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.objective import Objective, StyleTarget
+from impasto.objective.objective import Objective
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
 from impasto.settings.model import Settings
 from support.pictures import painted
-
-LAYERS = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
+from support.runs import SHALLOW
 
 
 def softened(picture: Tensor, contrast: float) -> Tensor:
@@ -26,10 +27,10 @@ def softened(picture: Tensor, contrast: float) -> Tensor:
 
 
 def objective(
-    tiny: Weights, content: Tensor | None, *targets: StyleTarget, **settings: Any
+    tiny: Weights, content: Tensor | None, *targets: LevelRegion, **settings: Any
 ) -> Objective:
-    chosen = Settings(**LAYERS, total_variation_weight=0, **settings)
-    return Objective.towards(Encoder(tiny), chosen, content=content, areas=targets)
+    chosen = Settings(**SHALLOW, total_variation_weight=0, **settings)
+    return make_objective(Encoder(tiny), chosen, content=content, regions=targets)
 
 
 def style_loss(made: Objective, picture: Tensor) -> float:
@@ -67,7 +68,7 @@ def test_two_pictures_are_as_far_from_one_another_either_way() -> None:
 @pytest.mark.parametrize("style_loss_name", ["gram", "covariance"])
 def test_a_soft_content_is_pulled_harder(tiny: Weights, style_loss_name: str) -> None:
     """Judged at one and the same picture, towards one and the same style."""
-    style, content = StyleTarget.of(painted(48, 64, seed=2)), painted(48, 64, seed=1)
+    style, content = LevelRegion.of(painted(48, 64, seed=2)), painted(48, 64, seed=1)
     judged = painted(48, 64, seed=3)
     soft, hard = (
         style_loss(objective(tiny, shown, style, style_loss=style_loss_name), judged)
@@ -104,9 +105,9 @@ def test_each_region_is_balanced_by_itself(tiny: Weights) -> None:
     left = torch.zeros(1, 1, 64, 96)
     left[..., :48] = 1
     both = objective(
-        tiny, content, StyleTarget.of(style, left), StyleTarget.of(style, 1 - left)
-    ).areas
-    (alone,) = objective(tiny, content, StyleTarget.of(style, left)).areas
+        tiny, content, LevelRegion.of(style, left), LevelRegion.of(style, 1 - left)
+    ).styles
+    (alone,) = objective(tiny, content, LevelRegion.of(style, left)).styles
 
     def contrasts(area: Any) -> list[float]:
         return [
@@ -130,7 +131,7 @@ def test_each_region_is_balanced_by_itself(tiny: Weights) -> None:
 def test_where_nothing_is_balanced_the_content_does_not_matter(
     tiny: Weights, settings: dict[str, Any]
 ) -> None:
-    style, judged = StyleTarget.of(painted(48, 64, seed=2)), painted(48, 64, seed=3)
+    style, judged = LevelRegion.of(painted(48, 64, seed=2)), painted(48, 64, seed=3)
     content = painted(48, 64, seed=1)
     soft, hard = (
         style_loss(objective(tiny, shown, style, **settings), judged)
@@ -140,7 +141,7 @@ def test_where_nothing_is_balanced_the_content_does_not_matter(
 
 
 def test_the_last_of_the_content_goes_without_a_jump(tiny: Weights) -> None:
-    style, content = StyleTarget.of(painted(48, 64, seed=2)), painted(48, 64, seed=1)
+    style, content = LevelRegion.of(painted(48, 64, seed=2)), painted(48, 64, seed=1)
     judged = painted(48, 64, seed=3)
     last, before = (
         style_loss(objective(tiny, softened(content, 0.6), style, strength=strength), judged)
@@ -154,6 +155,6 @@ def test_a_speck_is_not_balanced(tiny: Weights) -> None:
     content, style = painted(64, 64, seed=1), painted(64, 64, seed=2)
     speck = torch.zeros(1, 1, 64, 64)
     speck[..., 30:33, 30:33] = 1
-    area: Any = objective(tiny, content, StyleTarget.of(style, speck)).areas[0]
+    area: Any = objective(tiny, content, LevelRegion.of(style, speck)).styles[0]
     assert area.losses
     assert all(part.content is None for _, own in area.losses.values() for _, part in own.parts)

@@ -18,7 +18,8 @@ from impasto.network.weights import Weights
 from impasto.painting.checkpoint import save_checkpoint
 from impasto.painting.synthesis import iterate, reconstruct, stylize, texture
 from impasto.pictures.color import to_oklab
-from impasto.pictures.image import Image, open_image, read_recipe
+from impasto.pictures.image import Image, open_image
+from impasto.pictures.reading import read_recipe
 from impasto.recording.film import FilmRecorder
 from impasto.settings.model import Settings
 from impasto.tasks.checks import check
@@ -26,14 +27,9 @@ from impasto.tasks.styles import open_styles
 from impasto.tasks.task import Task
 from support.command_line import error_line, picture, run_all
 from support.pictures import painted
+from support.runs import quick
 
-SHALLOW: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
 MOVING = ("content", "match", "histogram")
-
-
-def quick(weights: Weights, **overrides: Any) -> dict[str, Any]:
-    """Keywords of a run of a few milliseconds with the seeded network."""
-    return {"weights": weights, "size": 96, "iterations": 8, **SHALLOW, **overrides}
 
 
 def mean(picture: Tensor) -> Tensor:
@@ -262,7 +258,7 @@ def _style(settings: Settings, content: Image, style: Image, palette: Path | Non
 
 
 def _looked_at(task: Task, size: tuple[int, int]) -> Tensor:
-    (target,) = task.style_targets(size, torch.device("cpu"))
+    (target,) = task.level_regions(size, torch.device("cpu"))
     ((_, pictures),) = target.styles
     ((pixels, _),) = pictures
     return pixels

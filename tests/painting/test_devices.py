@@ -14,9 +14,10 @@ from impasto.machine.compute import Compute
 from impasto.machine.memory import parse_memory
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.cuda_graph import captured
-from impasto.objective.objective import Objective, StyleTarget
-from impasto.painting.memory_plan import plan
+from impasto.objective.cuda_graph import capture_graph
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
+from impasto.painting.memory_plan import plan_memory
 
 SETTINGS = Settings(
     content_layers="relu2_1", style_layers="relu1_1,conv1_2,relu2_1", style_loss="covariance"
@@ -34,8 +35,8 @@ def test_an_evaluation_on_a_device_never_waits_for_a_value(
     one that needed a value would raise here, and would spoil the recording of a CUDA graph."""
     encoder = Encoder(tiny, device="meta", dtype=dtype)
     picture = torch.empty(1, 3, 40, 72, device="meta")
-    objective = Objective.towards(
-        encoder, SETTINGS, content=None, areas=[StyleTarget.of(picture)], side=side
+    objective = make_objective(
+        encoder, SETTINGS, content=None, regions=[LevelRegion.of(picture)], side=side
     )
     evaluation = objective(picture)
     assert evaluation.gradient.device.type == "meta"
@@ -54,10 +55,10 @@ def test_float64_is_the_processors_where_the_device_has_none() -> None:
 def test_only_cuda_records_graphs(tiny: Weights) -> None:
     """Elsewhere the objective stays what it is."""
     picture = torch.rand(1, 3, 32, 32)
-    objective = Objective.towards(
-        Encoder(tiny), SETTINGS, content=picture, areas=[StyleTarget.of(picture)]
+    objective = make_objective(
+        Encoder(tiny), SETTINGS, content=picture, regions=[LevelRegion.of(picture)]
     )
-    assert captured(objective, picture) is objective
+    assert capture_graph(objective, picture) is objective
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_little_memory_means_tiles_and_the_same_picture(vgg: Weights) -> None:
     """The plan's model, and the run that follows it."""
     encoder, layers = Encoder(vgg), Settings().style_layers
     plans = [
-        plan(
+        plan_memory(
             (768, 1024),
             encoder,
             Compute("cpu", "float32", memory=memory).machine(),

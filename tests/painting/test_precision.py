@@ -10,7 +10,9 @@ from impasto.losses.statistics import Statistics
 from impasto.network.convolution import Border
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.objective import Evaluation, Objective, StyleTarget
+from impasto.objective.objective import Evaluation
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
 from impasto.settings.model import Pooling, Settings
 from support.pictures import painted
 
@@ -64,7 +66,7 @@ def test_feature_maps_are_near(case: tuple[Encoder, Encoder, Settings]) -> None:
 
 def evaluate(encoder: Encoder, settings: Settings) -> Evaluation:
     content, style = painted(65, 82, seed=1), painted(60, 51, seed=2)
-    objective = Objective.towards(encoder, settings, content=content, areas=[StyleTarget.of(style)])
+    objective = make_objective(encoder, settings, content=content, regions=[LevelRegion.of(style)])
     return objective(painted(65, 82, seed=3))
 
 

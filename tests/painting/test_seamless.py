@@ -18,8 +18,10 @@ from impasto.losses.total_variation import add_total_variation
 from impasto.machine.compute import Compute
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.objective import Evaluation, Objective, StyleTarget
-from impasto.painting.synthesis import iterate_texture, last, stylize, texture
+from impasto.objective.objective import Evaluation
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
+from impasto.painting.synthesis import iterate_texture, last_step, stylize, texture
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
@@ -27,8 +29,7 @@ from impasto.tasks.levels import level_sizes
 from support.command_line import error_line, picture, run
 from support.pictures import painted
 from support.reference import doubled
-
-SHALLOW: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
+from support.runs import SHALLOW
 
 
 def shifted(picture: Tensor, rows: int, columns: int) -> Tensor:
@@ -39,8 +40,8 @@ def evaluate(
     encoder: Encoder, settings: Settings, picture: Tensor, content: Tensor | None, side: int
 ) -> Evaluation:
     style = painted(67, 90, seed=2).to(picture.dtype)
-    objective = Objective.towards(
-        encoder, settings, content=content, areas=[StyleTarget.of(style)], side=side
+    objective = make_objective(
+        encoder, settings, content=content, regions=[LevelRegion.of(style)], side=side
     )
     return objective(picture)
 
@@ -90,11 +91,11 @@ def test_tiled_is_whole(
     content = painted(*size, seed=1).double()
     picture, style = painted(*size, seed=3).double(), painted(40, 30, seed=2).double()
     whole, tiled = (
-        Objective.towards(
+        make_objective(
             tiny_double,
             settings,
             content=content,
-            areas=[StyleTarget.of(style)],
+            regions=[LevelRegion.of(style)],
             side=each,
             keep_content=keep,
         )(picture)
@@ -119,13 +120,13 @@ def test_the_style_does_not_repeat(tiny: Weights) -> None:
     """A style's target is that of an encoder that repeats its edges, at any size."""
     settings, style = Settings(**SHALLOW), painted(33, 47, seed=2)
     ending, around = (
-        Objective.towards(
-            Encoder(tiny, padding=padding), settings, content=None, areas=[StyleTarget.of(style)]
+        make_objective(
+            Encoder(tiny, padding=padding), settings, content=None, regions=[LevelRegion.of(style)]
         )
         for padding in ("replicate", "circular")
     )
-    for layer, (_, loss) in ending.areas[0].losses.items():
-        one, other = _target(loss), _target(around.areas[0].losses[layer][1])
+    for layer, (_, loss) in ending.styles[0].losses.items():
+        one, other = _target(loss), _target(around.styles[0].losses[layer][1])
         assert torch.equal(one.covariance, other.covariance)
 
 
@@ -176,9 +177,9 @@ def quick(weights: Weights, **overrides: Any) -> dict[str, Any]:
 def test_sizes_of_a_seamless_picture(tiny: Weights, photograph: Image) -> None:
     """The side asked for is kept or refused; the one that follows from the shape is rounded."""
     odd = Image(photograph.pixels[:, :, :71])  # 96 x 71: the short side would be 59
-    step = last(iterate_texture(odd, 80, **quick(tiny)))
+    step = last_step(iterate_texture(odd, 80, **quick(tiny)))
     assert step.size == (60, 80)
-    assert last(iterate_texture(odd, (50, 62), **quick(tiny))).size == (62, 50)
+    assert last_step(iterate_texture(odd, (50, 62), **quick(tiny))).size == (62, 50)
     with pytest.raises(SettingsError, match=r"81x60.* multiples of 2,.*relu2_1.*80x60 and 82x60"):
         texture(odd, 81, **quick(tiny))
     with pytest.raises(SettingsError, match=r"51x61.*50x60 and 52x62"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,25 +11,25 @@ import pytest
 from impasto.errors import SettingsError
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.objective import Objective, StyleTarget
-from impasto.painting.synthesis import iterate, last, stylize
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
+from impasto.painting.synthesis import iterate, last_step, stylize
 from impasto.pictures.image import Image
 from impasto.settings.model import Settings
 from impasto.settings.presets import PRESETS
 from support.command_line import picture as drawn
 from support.command_line import pixels, run
 from support.pictures import painted
-
-LAYERS: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
+from support.runs import SHALLOW
 
 
 def distances(
     weights: Weights, picture: Image, content: Image, style: Image
 ) -> tuple[float, float]:
     """To the style and to the content, with the same measure for every picture."""
-    settings = Settings(style_margin=0, total_variation_weight=0, **LAYERS)
-    objective = Objective.towards(
-        Encoder(weights), settings, content=content.pixels, areas=[StyleTarget.of(style.pixels)]
+    settings = Settings(style_margin=0, total_variation_weight=0, **SHALLOW)
+    objective = make_objective(
+        Encoder(weights), settings, content=content.pixels, regions=[LevelRegion.of(style.pixels)]
     )
     terms = {name: float(value) for name, value in objective(picture.pixels).terms.items()}
     near = sum(value for name, value in terms.items() if name.startswith("style"))
@@ -46,7 +45,7 @@ def test_each_turn_goes_further_from_the_photograph(
         distances(
             tiny,
             stylize(content, painting, strength=strength, weights=tiny, size=96, levels=1,
-                    iterations=40, style_margin=0, **LAYERS),
+                    iterations=40, style_margin=0, **SHALLOW),
             content,
             painting,
         )
@@ -57,7 +56,7 @@ def test_each_turn_goes_further_from_the_photograph(
 
 
 def test_none_of_it_is_the_photograph(tiny: Weights, photograph: Image, painting: Image) -> None:
-    step = last(iterate(photograph, painting, strength=0, weights=tiny, size=0, **LAYERS))
+    step = last_step(iterate(photograph, painting, strength=0, weights=tiny, size=0, **SHALLOW))
     assert np.array_equal(step.image.to_numpy(), photograph.to_numpy())
     assert (step.iteration, step.levels) == (1, 1)  # nothing to do is soon done
 
@@ -92,4 +91,4 @@ def test_on_the_command_line(tmp_path: Path) -> None:
 
 def test_nothing_to_do_is_an_error(tiny: Weights, photograph: Image) -> None:
     with pytest.raises(SettingsError, match="nothing is left to do"):
-        iterate(photograph, None, strength=1, weights=tiny, **LAYERS)
+        iterate(photograph, None, strength=1, weights=tiny, **SHALLOW)

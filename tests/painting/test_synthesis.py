@@ -1,8 +1,7 @@
+"""From pictures to a picture: what goes in, what comes out, and what is refused."""
+
 from __future__ import annotations
 
-import threading
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,42 +10,21 @@ import torch
 
 from impasto.errors import PictureError, SettingsError
 from impasto.network.weights import Weights
-from impasto.objective.objective import Evaluation, Objective
-from impasto.optimizers.lbfgs import LBFGS
 from impasto.painting.synthesis import (
     iterate,
     iterate_texture,
-    last,
+    last_step,
     reconstruct,
     stylize,
     texture,
 )
-from impasto.pictures.image import Image, open_image, read_recipe
-from impasto.pictures.resizing import resize
+from impasto.pictures.image import Image, open_image
+from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
 from impasto.tasks.styles import open_styles
 from impasto.tasks.task import Task
 from support.pictures import painted
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-SHALLOW: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
-
-
-def quick(weights: Weights, **overrides: Any) -> dict[str, Any]:
-    """Keywords of a run of a few milliseconds with the seeded network."""
-    return {"weights": weights, "size": 96, "iterations": 8, **SHALLOW, **overrides}
-
-
-def test_the_loss_falls_and_steps_count(tiny: Weights, photograph: Image, painting: Image) -> None:
-    steps = list(iterate(photograph, painting, **quick(tiny, size=200, iterations=(10, 6))))
-    assert [step.level for step in steps] == [0] * 10 + [1] * 6
-    assert [step.iteration for step in steps[:10]] == list(range(1, 11))
-    assert steps[0].size == (75, 100)
-    assert steps[-1].size == (150, 200)
-    assert steps[-1].progress == pytest.approx(1)
-    assert all(a.progress < b.progress for a, b in pairwise(steps))
-    assert steps[9].loss < 0.7 * steps[0].loss
-    assert steps[9].loss == pytest.approx(sum(steps[9].losses.values()))
+from support.runs import quick
 
 
 def test_same_seed_same_pixels_other_seed_other_pixels(
@@ -58,28 +36,6 @@ def test_same_seed_same_pixels_other_seed_other_pixels(
 
     assert np.array_equal(run(1), run(1))
     assert not np.array_equal(run(1), run(2))
-
-
-def test_two_threads_do_not_disturb_each_other(
-    tiny: Weights, photograph: Image, painting: Image
-) -> None:
-    wanted = [
-        stylize(photograph, painting, **quick(tiny, start="noise", seed=seed)).to_numpy()
-        for seed in (1, 2)
-    ]
-    got: dict[int, np.ndarray[Any, Any]] = {}
-
-    def work(seed: int) -> None:
-        image = stylize(photograph, painting, **quick(tiny, start="noise", seed=seed))
-        got[seed] = image.to_numpy()
-
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in (1, 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert np.array_equal(got[1], wanted[0])
-    assert np.array_equal(got[2], wanted[1])
 
 
 def test_a_recipe_read_back_gives_the_same_pixels(
@@ -148,22 +104,6 @@ def test_start_from_a_file(
     pixels = next(iter(run)).pixels
     assert pixels.shape == (1, 3, 72, 96)
     assert float((pixels - 0.25).abs().max()) < 0.01
-
-
-def test_stop_loss_ends_early(tiny: Weights, photograph: Image, painting: Image) -> None:
-    whole = list(iterate(photograph, painting, **quick(tiny, iterations=12)))
-    enough = whole[5].loss
-    cut = list(iterate(photograph, painting, **quick(tiny, iterations=12, stop_loss=enough)))
-    assert len(cut) < len(whole)
-    assert cut[-1].loss <= enough
-
-
-def test_closing_the_generator_cancels(tiny: Weights, photograph: Image, painting: Image) -> None:
-    run = iterate(photograph, painting, **quick(tiny, iterations=10_000))
-    next(iter(run))
-    run.close()
-    with pytest.raises(StopIteration):
-        next(run)
 
 
 @pytest.mark.parametrize("size", [(33, 47), (64, 64), (97, 31)])
@@ -242,7 +182,7 @@ def test_texture_forgets_places_and_keeps_colours(vgg: Weights, painting: Image)
     steps = iterate_texture(
         painting, (64, 48), weights=vgg, iterations=40, style_layers="relu1_1,relu2_1"
     )
-    result = last(steps).image
+    result = last_step(steps).image
     assert (result.width, result.height) == (64, 48)
     expected, got = painting.pixels.mean((2, 3)), result.pixels.mean((2, 3))
     assert (expected - got).abs().max() < 0.05
@@ -259,48 +199,6 @@ def test_shallow_layers_keep_the_picture_and_deep_ones_its_structure(
     assert errors[1] > 2 * errors[0]
 
 
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_a_poisoned_evaluation_is_taken_back_and_counted(
-    tiny: Weights,
-    photograph: Image,
-    painting: Image,
-    optimizer: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The real loop, with an objective that is NaN at its fifth and at its last evaluation."""
-    evaluate = Objective.__call__
-    calls = 0
-
-    def sometimes_nan(self: Objective, picture: torch.Tensor) -> Evaluation:
-        nonlocal calls
-        calls += 1
-        evaluation = evaluate(self, picture)
-        if calls not in (5, 9):
-            return evaluation
-        terms = {name: value * torch.nan for name, value in evaluation.terms.items()}
-        return Evaluation(terms, evaluation.gradient * torch.nan)
-
-    monkeypatch.setattr(Objective, "__call__", sometimes_nan)
-    steps = list(iterate(photograph, painting, **quick(tiny, optimizer=optimizer, iterations=9)))
-    assert [step.taken_back for step in steps] == [0, 0, 0, 0, 1, 1, 1, 1, 2]
-    assert all(np.isfinite(step.loss) and torch.isfinite(step.pixels).all() for step in steps)
-    assert steps[4].loss == steps[3].loss
-    assert steps[-1].loss < steps[0].loss
-
-
-def test_a_callers_modes_do_not_disturb(tiny: Weights, photograph: Image, painting: Image) -> None:
-    wanted = stylize(photograph, painting, **quick(tiny, start="noise")).pixels
-    with torch.inference_mode():
-        inside = stylize(photograph, painting, **quick(tiny, start="noise")).pixels
-    assert torch.equal(inside, wanted)
-    torch.set_default_dtype(torch.float64)
-    try:
-        double = stylize(photograph, painting, **quick(tiny, start="noise")).pixels
-    finally:
-        torch.set_default_dtype(torch.float32)
-    assert torch.equal(double, wanted)
-
-
 @pytest.mark.parametrize("size", [(64, 48), [64, 48], (np.int64(64), np.int64(48))])
 def test_texture_sizes(tiny: Weights, painting: Image, size: Any) -> None:
     result = texture(painting, **quick(tiny, size=size, iterations=1))
@@ -314,7 +212,7 @@ def test_a_small_texture_grows_at_its_own_scale(painting: Image) -> None:
     own = (painting.height, painting.width)
     settings = Settings(expand=True, style_margin=0)
     task = Task("texture", settings, None, open_styles(painting), shape=(600, 800))
-    (target,) = task.style_targets((600, 800), torch.device("cpu"))
+    (target,) = task.level_regions((600, 800), torch.device("cpu"))
     ((_, pictures),) = target.styles
     ((seen, _),) = pictures
     assert torch.equal(seen, painting.pixels)
@@ -338,52 +236,3 @@ def test_pictures_of_nan_are_refused(tiny: Weights, photograph: Image) -> None:
     broken = Image(torch.full((1, 3, 40, 40), torch.nan))
     with pytest.raises(PictureError, match="NaN"):
         stylize(photograph, broken, **quick(tiny))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3000)
-@pytest.mark.parametrize("seed", range(5))
-def test_gatys_converges_from_white_noise(vgg: Weights, seed: int) -> None:
-    """500 iterations of L-BFGS at 256 px: finite, content and style fall, settled at the end."""
-    content, style = EXAMPLES / "photographs" / "china.jpg", EXAMPLES / "styles" / "flow.jpg"
-    steps = [
-        step.losses
-        for step in iterate(content, style, preset="gatys", size=256, seed=seed, weights=vgg)
-    ]
-    losses = np.array([sum(terms.values()) for terms in steps])
-    assert len(losses) == 500
-    assert np.isfinite(losses).all()
-    assert losses[-1] < 0.1 * losses[0]
-    assert losses[-1] <= 1.05 * losses.min()
-    assert losses[-1] > 0.8 * losses[-100]
-    assert steps[-1]["content/conv4_2"] < 0.6 * steps[0]["content/conv4_2"]
-
-
-def test_only_the_coarsest_levels_are_smoothed(
-    tiny: Weights, photograph: Image, painting: Image
-) -> None:
-    """Decision 7: the exponents of L-BFGS' first guess fall to 0 at the third level."""
-    found: dict[int, float] = {}
-    options = quick(tiny, size=256, levels=3, iterations=2)
-    for step in iterate(photograph, painting, **options):
-        if step.level_done:  # the optimiser is not kept beyond its level
-            assert step._optimizer is None
-            continue
-        assert isinstance(step._optimizer, LBFGS)
-        found[step.level] = step._optimizer.smoothing
-    assert found == {0: 0.75, 1: 0.5, 2: 0.0}
-
-
-@pytest.mark.parametrize(("strength", "share"), [(0.5, 0.5), (0.3, 0.5), (1.0, 0.0)])
-def test_a_finer_level_begins_with_half_of_the_new_detail(
-    strength: float, share: float, tiny: Weights, photograph: Image, painting: Image
-) -> None:
-    """Of the content, as far as the dial leaves it a weight."""
-    layers = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
-    settings = Settings(size=96, levels=2, iterations=(3, 1), strength=strength, **layers)
-    steps = list(iterate(photograph, painting, settings, weights=tiny))
-    coarse, fine = steps[2].pixels, steps[3].pixels
-    size, content = (fine.shape[2], fine.shape[3]), photograph.pixels
-    seen = resize(resize(content, (coarse.shape[2], coarse.shape[3])), size)
-    expected = resize(coarse, size) + share * (content - seen)
-    torch.testing.assert_close(fine, expected)

@@ -12,9 +12,10 @@ import torch
 from impasto.errors import PictureError, SettingsError
 from impasto.network.weights import Weights
 from impasto.painting.checkpoint import save_checkpoint
-from impasto.painting.synthesis import iterate, last, reconstruct, stylize, texture
-from impasto.pictures.image import Image, open_image, read_recipe
-from impasto.pictures.writing import encode_png
+from impasto.painting.synthesis import iterate, last_step, reconstruct, stylize, texture
+from impasto.pictures.encoding import encode_png
+from impasto.pictures.image import Image, open_image
+from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
 from support.command_line import error_line, picture, pixels, run, run_all
 from support.pictures import painted
@@ -84,7 +85,7 @@ def test_a_checkpoint_holds_the_mask(
     saved = save_checkpoint(tmp_path / "run.safetensors", next(steps))
     steps.close()
     mask.unlink()
-    resumed = last(iterate(content, painting, weights=tiny, resume=saved)).image
+    resumed = last_step(iterate(content, painting, weights=tiny, resume=saved)).image
     assert torch.equal(resumed.pixels, whole.pixels)
 
 

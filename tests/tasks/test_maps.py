@@ -19,10 +19,12 @@ from impasto.errors import CheckpointError, PictureError, RegionWarning, Setting
 from impasto.machine.compute import Compute
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.objective import Objective, StyleTarget
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
 from impasto.painting.checkpoint import save_checkpoint
 from impasto.painting.synthesis import iterate, stylize
-from impasto.pictures.image import Image, open_image, read_recipe
+from impasto.pictures.image import Image, open_image
+from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
 from impasto.tasks.color_maps import open_maps
 from impasto.tasks.styles import open_styles
@@ -91,8 +93,8 @@ def test_each_colour_is_painted_in_its_own_part_of_the_style(tiny: Weights) -> N
     plain = stylize(Image(content), style, **options).pixels
     settings = Settings(content_weight=0, total_variation_weight=0, style_margin=0, **LAYERS)
     for part, target in ((slice(0, 44), second), (slice(52, 96), first)):
-        objective = Objective.towards(
-            Encoder(tiny), settings, content=None, areas=[StyleTarget.of(target)]
+        objective = make_objective(
+            Encoder(tiny), settings, content=None, regions=[LevelRegion.of(target)]
         )
         mapped, unmapped = (float(objective(one[..., part]).loss) for one in (made, plain))
         assert mapped < 0.5 * unmapped
@@ -124,11 +126,11 @@ def test_several_styles_and_regions_on_top(
     options = quick(tiny, feather=0.1, style_blend=(1, 2))
     regions = [(top, None)]
     step = next(iterate(photograph, [painting, other], maps=maps, regions=regions, **options))
-    areas = list(step.run.task.style_targets((72, 96), torch.device("cpu")))
+    areas = list(step.run.task.level_regions((72, 96), torch.device("cpu")))
     assert [[weight for weight, _ in area.styles] for area in areas] == [[1.0], [1.0, 2.0]]
     first, second = (next(iter(area.styles[0][1]))[0] for area in areas)
     assert first is second  # so that it need be described but once
-    kept = step.run.task._unpainted
+    kept = step.run.task.unpainted
     assert kept is not None
     masks = [area.mask for area in areas if area.mask is not None]
     torch.testing.assert_close(masks[0] + masks[1] + kept, torch.ones(1, 1, 72, 96))
@@ -144,7 +146,7 @@ def test_regions_may_cover_a_whole_colour_of_the_map(
     maps = (halves(), halves())
     for style in (painting, None):
         step = next(iterate(photograph, painting, maps=maps, regions=[(mask, style)], **options))
-        areas = list(step.run.task.style_targets((72, 96), torch.device("cpu")))
+        areas = list(step.run.task.level_regions((72, 96), torch.device("cpu")))
         assert len(areas) == (1 if style is None else 2)
 
 

@@ -18,10 +18,12 @@ from impasto.errors import CheckpointError, PictureError, SettingsError
 from impasto.losses.statistics import Statistics
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.objective import Objective, StyleTarget
-from impasto.painting.synthesis import iterate, last, stylize, texture
-from impasto.pictures.image import Image, read_recipe
+from impasto.objective.style_targets import LevelRegion
+from impasto.objective.targets import make_objective
+from impasto.painting.synthesis import iterate, last_step, stylize, texture
+from impasto.pictures.image import Image
 from impasto.pictures.masks import feathered, shares
+from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
 from impasto.tasks.styles import open_styles
 from support.command_line import error_line, pixels, run, run_all
@@ -46,8 +48,8 @@ def half(height: int = 72, width: int = 96) -> Image:
 def style_distance(weights: Weights, picture: Tensor, style: Image) -> float:
     """The style loss of a picture alone, as `stylize` would have it."""
     settings = Settings(content_weight=0, total_variation_weight=0, style_margin=0, **LAYERS)
-    target = StyleTarget.of(style.pixels)
-    objective = Objective.towards(Encoder(weights), settings, content=None, areas=[target])
+    target = LevelRegion.of(style.pixels)
+    objective = make_objective(Encoder(weights), settings, content=None, regions=[target])
     return float(objective(picture).loss)
 
 
@@ -172,12 +174,12 @@ def test_regions_in_tiles_are_those_of_the_whole(tiny: Weights, side: int) -> No
         part for part in shares((90, 131), [half().pixels[:, :1]], feather=0.1) if part is not None
     ]
     whole, tiled = (
-        Objective.towards(
+        make_objective(
             Encoder(tiny),
             settings,
             content=painted(90, 131, seed=1),
-            areas=[
-                StyleTarget.of(painted(60, 70, seed=seed), mask)
+            regions=[
+                LevelRegion.of(painted(60, 70, seed=seed), mask)
                 for seed, mask in enumerate(masks, start=2)
             ],
             side=pixels,
@@ -221,14 +223,14 @@ def test_a_checkpoint_knows_its_regions(
 ) -> None:
     file, options = tmp_path / "run.safetensors", quick(tiny)
     regions = [(half(), None)]
-    whole = last(iterate(photograph, painting, regions=regions, **options))
+    whole = last_step(iterate(photograph, painting, regions=regions, **options))
     steps = iterate(photograph, painting, regions=regions, checkpoint=file, **options)
     for _ in range(5):
         next(steps)
     steps.close()
     with pytest.raises(CheckpointError, match="it has regions, and none are given"):
         iterate(photograph, painting, weights=tiny, resume=file)
-    resumed = last(iterate(photograph, painting, regions=regions, weights=tiny, resume=file))
+    resumed = last_step(iterate(photograph, painting, regions=regions, weights=tiny, resume=file))
     assert np.array_equal(resumed.image.to_numpy(), whole.image.to_numpy())
 
 

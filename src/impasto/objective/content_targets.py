@@ -1,4 +1,4 @@
-"""The content's side of the objective: its targets, and how far a picture's features are from them.
+"""What a level must show of the content, and how far a picture's features are from it.
 
 Two distances can be summed. ``features`` compares place by place and adds up over tiles.
 ``self-similarity`` compares places with one another, wherever they lie: tiles hand in the features
@@ -16,7 +16,8 @@ from torch import Tensor
 from impasto.layers import stride
 from impasto.losses.content import ContentLoss, squares
 from impasto.losses.self_similarity import SelfSimilarityLoss, positions, weight_on
-from impasto.network.encoder import Encoder, Features
+from impasto.network.encoder import Features
+from impasto.objective.describer import Describer
 from impasto.objective.tiles import Tile
 from impasto.pictures.resizing import Size
 from impasto.settings.model import Settings
@@ -24,16 +25,12 @@ from impasto.settings.model import Settings
 Places = tuple[Tensor, Tensor]
 """Rows and columns, (n,) each, in the part of a layer's map that a tile owns."""
 
-Samples = Mapping[str, list[Tensor]]
-"""By layer: what each tile has at its places, (n, C), at least float32; or the gradients there."""
-
 
 @dataclass(frozen=True)
-class Content:
+class ContentTarget:
     """What a picture is to show, for one size and one way to cut it. Made by `of`.
 
     Attributes:
-        encoder: describes it.
         features: weight and loss by layer; empty without ``features``.
         similarity: weight and loss by layer; empty without ``self-similarity``.
         places: which features each tile hands in for ``similarity``, by layer.
@@ -42,107 +39,156 @@ class Content:
             anew for every evaluation, which takes a quarter longer and less memory.
     """
 
-    encoder: Encoder
     features: Mapping[str, tuple[float, ContentLoss]] = field(default_factory=dict)
     similarity: Mapping[str, tuple[float, SelfSimilarityLoss]] = field(default_factory=dict)
-    places: tuple[Mapping[str, Places], ...] = ()
+    places: Sequence[Mapping[str, Places]] = ()
     picture: Tensor | None = None
-    maps: tuple[Mapping[str, Tensor], ...] = ()
+    maps: Sequence[Mapping[str, Tensor]] = ()
 
     @classmethod
     def of(
         cls,
-        encoder: Encoder,
+        describer: Describer,
         settings: Settings,
         picture: Tensor,
         tiles: Sequence[Tile],
         masks: Sequence[Tensor | None],
         *,
         keep: bool,
-    ) -> tuple[Content, list[float]]:
-        """The targets of a picture, and the share of each masked part in them.
+    ) -> tuple[ContentTarget, list[float]]:
+        """The target of a picture, and the share of each masked region in it.
 
-        With its style loss multiplied by its share, a part is balanced as if it were alone.
+        With its style loss multiplied by its share, a region is balanced as if it were alone.
 
         Args:
-            encoder: describes the picture.
+            describer: describes the picture.
             settings: layers, weights and losses.
             picture: (1, 3, H, W), sRGB 0..1.
             tiles: how it is cut.
-            masks: (1, 1, H, W), 0..1, of each part; None for all of it.
+            masks: (1, 1, H, W), 0..1, of each region; None for all of it.
             keep: whether to keep the feature maps.
         """
-        measured = _Measured(settings, masks, (picture.shape[2], picture.shape[3]))
-        places = _places(picture, tiles, measured.compared)
+        measures = _ContentMeasures(settings, masks, (picture.shape[2], picture.shape[3]))
+        places = _places(picture, tiles, measures.compared)
         maps = []
-        for number, tile in enumerate(tiles):
-            owned = _owned(encoder, picture, tile, measured.layers)
-            measured.add(owned, tile, places[number])
-            if keep and measured.by_place:  # copies: what a tile owns is a view of a larger map
+        for tile, own_places in zip(tiles, places, strict=True):
+            owned = describer.owned(picture, tile, measures.layers)
+            measures.add(owned, tile, own_places)
+            if keep and measures.by_place:  # copies: what a tile owns is a view of a larger map
                 maps.append({k: part if tile.whole else part.clone() for k, part in owned.items()})
-        features, similarity = measured.features(), measured.similarity()
-        content = cls(encoder, features, similarity, places, picture, tuple(maps))
-        return content, measured.shares()
+        target = cls(measures.features(), measures.similarity(), places, picture, maps)
+        return target, measures.shares()
+
+    @property
+    def layers(self) -> dict[str, None]:
+        """The layers in use, as the keys of a mapping: their order is that of the loss terms."""
+        return dict.fromkeys((*self.features, *self.similarity))
+
+    def sampler(self) -> ContentSampler:
+        """Collects a picture's features at the places that are compared."""
+        return ContentSampler(self.places, {layer: [] for layer in self.similarity})
+
+    def differentiate(
+        self, sampler: ContentSampler
+    ) -> tuple[dict[str, Tensor], Mapping[str, Sequence[Tensor]]]:
+        """``self-similarity``: value by layer, and by layer and tile the gradient at its places."""
+        values, gradients = {}, {}
+        for layer, (weight, loss) in self.similarity.items():
+            samples = sampler.samples[layer]
+            value, gradient = loss.with_gradient(torch.cat(samples))
+            values[layer] = weight * value
+            lengths = [len(part) for part in samples]
+            gradients[layer] = torch.split(gradient.mul_(weight), lengths)
+        return values, gradients
+
+    def at_tile(
+        self,
+        number: int,
+        tile: Tile,
+        describer: Describer,
+        by_samples: Mapping[str, Sequence[Tensor]],
+    ) -> ContentAtTile:
+        """The target's part in tile ``number``.
+
+        Args:
+            number: of the tile.
+            tile: the tile.
+            describer: describes the picture anew where its maps were not kept.
+            by_samples: the gradients of `differentiate`.
+        """
+        maps: Mapping[str, Tensor] = {}
+        if self.maps:
+            maps = self.maps[number]
+        elif self.picture is not None and self.features:
+            maps = describer.owned(self.picture, tile, self.features)
+        places = self.places[number] if by_samples else {}
+        own = {layer: (places[layer], parts[number]) for layer, parts in by_samples.items()}
+        return ContentAtTile(self.features, maps, own)
+
+
+@dataclass(frozen=True)
+class ContentSampler:
+    """Takes features at the places that are compared with one another.
+
+    Attributes:
+        places: see `ContentTarget`.
+        samples: by layer what each tile has at its places, (n, C), at least float32.
+    """
+
+    places: Sequence[Mapping[str, Places]]
+    samples: Mapping[str, list[Tensor]]
+
+    @property
+    def layers(self) -> Iterable[str]:
+        """The layers that are compared with themselves."""
+        return self.samples
+
+    def take(self, number: int, tile: Tile, features: Features) -> None:
+        """Takes what tile ``number`` hands in of a picture's feature maps."""
+        for layer, parts in self.samples.items():
+            own = tile.owned(features[layer], stride(layer))
+            parts.append(_at(own, self.places[number][layer]))
+
+
+@dataclass(frozen=True)
+class ContentAtTile:
+    """The content's part in one tile.
+
+    Attributes:
+        losses: weight and loss of ``features`` by layer.
+        maps: what the tile owns of the content's feature maps, by layer.
+        slopes: by layer the places that ``self-similarity`` compares, and the gradients there.
+    """
+
+    losses: Mapping[str, tuple[float, ContentLoss]]
+    maps: Mapping[str, Tensor]
+    slopes: Mapping[str, tuple[Places, Tensor]]
 
     @property
     def layers(self) -> set[str]:
         """The layers in use."""
-        return {*self.features, *self.similarity}
+        return {*self.maps, *self.slopes}
 
-    def samples(self) -> Samples:
-        """What `sample` adds to: nothing yet, for the layers that are compared with themselves."""
-        return {layer: [] for layer in self.similarity}
-
-    def sample(self, samples: Samples, number: int, tile: Tile, features: Features) -> None:
-        """Adds to ``samples`` what tile ``number`` hands in of a picture's feature maps."""
-        for layer, parts in samples.items():
-            own = tile.owned(features[layer], stride(layer))
-            parts.append(_at(own, self.places[number][layer]))
-
-    def similarity_terms(self, samples: Samples, terms: dict[str, Tensor]) -> Samples:
-        """Adds the terms of ``self-similarity``; returns the gradients at the samples."""
-        gradients = {}
-        for layer, (weight, loss) in self.similarity.items():
-            value, gradient = loss.with_gradient(torch.cat(samples[layer]))
-            terms[f"content/{layer}"] += weight * value
-            lengths = [len(part) for part in samples[layer]]
-            gradients[layer] = list(torch.split(gradient.mul_(weight), lengths))
-        return gradients
-
-    def targets(self, number: int, tile: Tile) -> Mapping[str, Tensor]:
-        """What tile ``number`` owns of the picture's feature maps, for ``features``."""
-        if self.maps or self.picture is None or not self.features:
-            return self.maps[number] if self.maps else {}
-        return _owned(self.encoder, self.picture, tile, self.features)
-
-    def add_gradient(
-        self,
-        onto: Tensor,
-        layer: str,
-        own: Tensor,
-        target: Tensor | None,
-        by_samples: Samples,
-        number: int,
-        terms: dict[str, Tensor],
-    ) -> None:
-        """Adds the gradient at what tile ``number`` owns of a layer, and the terms of ``features``.
+    def add_gradient(self, layer: str, onto: Tensor, own: Tensor) -> Mapping[str, Tensor]:
+        """Adds the gradient at what the tile owns of a layer.
 
         Args:
-            onto: (1, C, h, w), added to.
             layer: one of `layers`.
+            onto: (1, C, h, w), added to.
             own: (1, C, h, w), the owned part of the painted picture's map.
-            target: of `targets`, for the layer.
-            by_samples: what `similarity_terms` returned.
-            number: of the tile.
-            terms: added to.
+
+        Returns:
+            The value of ``features`` by layer; nothing where the layer does not use it.
         """
-        if target is not None:
-            weight, loss = self.features[layer]
-            terms[f"content/{layer}"] += loss.add_gradient(onto, own, target, weight)
-        if layer in by_samples:
-            rows, columns = self.places[number][layer]
+        values = {}
+        if layer in self.maps:
+            weight, loss = self.losses[layer]
+            values[layer] = loss.add_gradient(onto, own, self.maps[layer], weight)
+        if layer in self.slopes:
+            (rows, columns), gradient = self.slopes[layer]
             lines = onto[0].permute(1, 2, 0)  # a view: where the features lie side by side
-            lines[rows, columns] += by_samples[layer][number].to(onto.dtype)
+            lines[rows, columns] += gradient.to(onto.dtype)
+        return values
 
 
 def weighted(layers: Mapping[str, float], weight: float) -> dict[str, float]:
@@ -150,7 +196,7 @@ def weighted(layers: Mapping[str, float], weight: float) -> dict[str, float]:
     return {layer: share * weight for layer, share in layers.items() if share}
 
 
-class _Measured:
+class _ContentMeasures:
     """Sums over the content's feature maps, of all of it and under each mask, and its samples."""
 
     def __init__(self, settings: Settings, masks: Sequence[Tensor | None], size: Size) -> None:
@@ -164,7 +210,7 @@ class _Measured:
         self._masks = [None, *masks]
         self._norms = {layer: [0.0] * len(self._masks) for layer in self.layers}
         self._sizes = {layer: [0.0] * len(self._masks) for layer in self.layers}
-        self._samples: Samples = {layer: [] for layer in self.compared}
+        self._samples: Mapping[str, list[Tensor]] = {layer: [] for layer in self.compared}
 
     @property
     def compared(self) -> Iterable[str]:
@@ -204,29 +250,20 @@ class _Measured:
             weight * (self.by_place + self._among_places[layer])
             for layer, weight in self.layers.items()
         )
-        shares = []
-        for number in range(1, len(self._masks)):
-            parts = (
-                weight
-                * (
-                    self.by_place * self._loss(layer).factor / self._loss(layer, number).factor
-                    + self._among_places[layer] * self._sizes[layer][number] / self._sizes[layer][0]
-                )
-                for layer, weight in self.layers.items()
-            )
-            shares.append(sum(parts) / whole)
-        return shares
+        return [
+            sum(weight * self._share(layer, number) for layer, weight in self.layers.items())
+            / whole
+            for number in range(1, len(self._masks))
+        ]
+
+    def _share(self, layer: str, number: int) -> float:
+        by_place = self.by_place * self._loss(layer).factor / self._loss(layer, number).factor
+        sizes = self._sizes[layer]
+        return by_place + self._among_places[layer] * sizes[number] / sizes[0]
 
     def _loss(self, layer: str, number: int = 0) -> ContentLoss:
         norm, size = self._norms[layer][number], self._sizes[layer][number]
         return ContentLoss.of(norm, size, self._normalization)
-
-
-def _owned(
-    encoder: Encoder, picture: Tensor, tile: Tile, layers: Iterable[str]
-) -> dict[str, Tensor]:
-    features = encoder.forward(tile.window(picture), layers, keep=False)
-    return {layer: tile.owned(features[layer], stride(layer)) for layer in layers}
 
 
 def _size_on(size: Size, layer: str) -> Size:
@@ -237,11 +274,11 @@ def _size_on(size: Size, layer: str) -> Size:
 
 def _places(
     picture: Tensor, tiles: Sequence[Tile], layers: Iterable[str]
-) -> tuple[Mapping[str, Places], ...]:
+) -> list[Mapping[str, Places]]:
     """By tile and layer: which of the compared positions it owns."""
     size = (picture.shape[2], picture.shape[3])
     by_layer = {layer: positions(_size_on(size, layer), picture.device) for layer in layers}
-    found = []
+    found: list[Mapping[str, Places]] = []
     for tile in tiles:
         own = {}
         for layer, (rows, columns) in by_layer.items():
@@ -250,7 +287,7 @@ def _places(
             inside &= (columns >= across.start) & (columns < across.stop)
             own[layer] = rows[inside] - down.start, columns[inside] - across.start
         found.append(own)
-    return tuple(found)
+    return found
 
 
 def _at(own: Tensor, places: Places) -> Tensor:

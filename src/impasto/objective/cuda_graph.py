@@ -44,8 +44,8 @@ class CapturedObjective:
         return Evaluation(terms, self._evaluation.gradient.clone())
 
 
-def captured(objective: Objective, picture: Tensor) -> Objective | CapturedObjective:
-    """The objective recorded where that is possible, else as it is."""
+def capture_graph(objective: Objective, picture: Tensor) -> Objective | CapturedObjective:
+    """Records the objective where that is possible; returns it as it is elsewhere."""
     if picture.device.type != "cuda":
         return objective
     names = objective.settings.style_loss

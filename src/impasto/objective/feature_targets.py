@@ -19,11 +19,15 @@ from impasto.layers import stride
 from impasto.losses.features import MOST_POSITIONS, FeatureLoss, SlicedLoss
 from impasto.losses.statistics import FEWEST_POSITIONS, as_matrix
 from impasto.network.encoder import Encoder
-from impasto.objective.neighbor_search import GRID, Search, grid_size, on_grid, pooled, wide
+from impasto.objective.neighbor_search import GRID, NeighborSearch, grid_size, on_grid, pooled, wide
+from impasto.objective.style_targets import LevelRegion, StyleView
 from impasto.settings.model import Settings
 
-Styles = Sequence[tuple[float, Sequence[tuple[Tensor, Tensor | None]]]]
-"""Styles with their shares; each is pictures (1, 3, h, w) with masks (1, 1, h, w) or None."""
+Blend = Sequence[tuple[float, Sequence[StyleView]]]
+"""Styles with their shares, each with its views."""
+
+FeatureLosses = Mapping[str, Sequence[tuple[float, FeatureLoss]]]
+"""By style layer: losses, each with its weight."""
 
 CONTENT_SHARE = 0.25
 """Share of the content in the picture whose neighbours are sought; the rest is the picture that the
@@ -42,23 +46,25 @@ _MOST_TURNED = 2048
 _TURNS: list[Turn] = [(quarters, flipped) for flipped in (False, True) for quarters in range(4)]
 _TINY = 1e-12
 
-FeatureLosses = Mapping[str, Sequence[tuple[float, FeatureLoss]]]
-"""By style layer: losses, each with its weight."""
-
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """A part of a picture, and what it is to be painted in.
+class FeatureRegion:
+    """A region of a level, and the styles whose features it must reach.
 
     Attributes:
         layers: the style layers with the weights of their losses.
-        styles: see `Styles`.
+        styles: see `Blend`.
         mask: (1, 1, H, W), 0..1: how much each of the picture's pixels belongs to it; None for all.
     """
 
     layers: Mapping[str, float]
-    styles: Styles
+    styles: Blend
     mask: Tensor | None = None
+
+    @classmethod
+    def of(cls, region: LevelRegion, layers: Mapping[str, float]) -> FeatureRegion:
+        """A region of a level, whose views are made."""
+        return cls(layers, [(share, tuple(views)) for share, views in region.styles], region.mask)
 
     @property
     def seeing(self) -> list[str]:
@@ -67,18 +73,21 @@ class Part:
 
 
 def feature_losses(
-    encoder: Encoder, parts: Sequence[Part], settings: Settings, seen: Tensor | None = None
+    encoder: Encoder,
+    regions: Sequence[FeatureRegion],
+    settings: Settings,
+    seen: Tensor | None = None,
 ) -> list[FeatureLosses]:
-    """The losses of `FEATURE_LOSSES` that the settings ask for, of each part of a picture.
+    """The losses of `FEATURE_LOSSES` that the settings ask for, of each region of a level.
 
     Args:
         encoder: describes the pictures. If it is periodic, styles are not.
-        parts: see `Part`. A style's picture that several have is described but once.
+        regions: see `FeatureRegion`. A style's picture that several have is described but once.
         settings: weights of losses and layers, padding and seed.
         seen: (1, 3, H, W), sRGB 0..1: the picture whose neighbours are sought, if any are.
 
     Returns:
-        Nothing for a layer that sees less than a position of the part, or of its styles.
+        Nothing for a layer that sees less than a position of the region, or of its styles.
 
     Raises:
         SettingsError: neighbours are sought, and there is no picture.
@@ -86,7 +95,7 @@ def feature_losses(
     ending = encoder.padded(settings.padding) if encoder.periodic else encoder
     made: list[tuple[float, list[Mapping[str, FeatureLoss]]]] = []
     if weight := settings.style_loss.get("sliced"):
-        made.append((weight, [*_sliced_losses(ending, parts, settings.seed)]))
+        made.append((weight, [*_sliced_losses(ending, regions, settings.seed)]))
     if weight := settings.style_loss.get("neighbors"):
         if seen is None:
             raise SettingsError(
@@ -95,42 +104,47 @@ def feature_losses(
             )
         maps = encoder.forward(seen, settings.style_layers, keep=False).maps
         searches = [
-            Search(maps, {layer: settings.style_layers[layer] for layer in layers}, seen, mask)
-            for layers, mask in ((seen_together(part)[0], part.mask) for part in parts)
+            NeighborSearch(
+                maps, {layer: settings.style_layers[layer] for layer in layers}, seen, mask
+            )
+            for layers, mask in ((seen_together(region)[0], region.mask) for region in regions)
         ]
-        _look_everywhere(searches, ending, parts, settings.seed)
+        _show_styles(searches, ending, regions, settings.seed)
         made.append((weight, [search.losses() for search in searches]))
     return [
         {
             layer: losses
-            for layer, whole in part.layers.items()
+            for layer, whole in region.layers.items()
             if (losses := [(whole * w, by[n][layer]) for w, by in made if layer in by[n]])
         }
-        for n, part in enumerate(parts)
+        for n, region in enumerate(regions)
     ]
 
 
 def _sliced_losses(
-    encoder: Encoder, parts: Sequence[Part], seed: int
+    encoder: Encoder, regions: Sequence[FeatureRegion], seed: int
 ) -> Iterator[dict[str, FeatureLoss]]:
-    describe = describing(encoder, parts)
-    for part in parts:
-        rows = drawn(describe, part.seeing, part.styles, None, MOST_POSITIONS, seed)
+    describe = describing(encoder, regions)
+    for region in regions:
+        rows = drawn(describe, region.seeing, region.styles, None, MOST_POSITIONS, seed)
         yield {layer: SlicedLoss.of(wide(own), seed) for layer, own in rows.items()}
 
 
-def _look_everywhere(
-    searches: Sequence[Search], encoder: Encoder, parts: Sequence[Part], seed: int
+def _show_styles(
+    searches: Sequence[NeighborSearch],
+    encoder: Encoder,
+    regions: Sequence[FeatureRegion],
+    seed: int,
 ) -> None:
-    """Shows to each part's search the styles upright, then fewer positions of them turned.
+    """Shows to each region's search the styles upright, then fewer positions of them turned.
 
     Turned by quarters, mirrored, or both. Of a style with many pictures each turn shows a seventh,
     or one: they are many already, and describing them is what takes time.
     """
     for number, turn in enumerate(_TURNS):
-        describe = describing(encoder, parts, turn)
-        for search, part in zip(searches, parts, strict=True):
-            layers, styles = seen_together(part)
+        describe = describing(encoder, regions, turn)
+        for search, region in zip(searches, regions, strict=True):
+            layers, styles = seen_together(region)
             if number:
                 styles = [(share, _some_of(pictures, number - 1)) for share, pictures in styles]
             most = _MOST_TURNED if number else MOST_POSITIONS
@@ -143,10 +157,12 @@ def _some_of(pictures: Sequence[T], number: int) -> Sequence[T]:
     return pictures[number :: len(_TURNS) - 1] or [pictures[number % len(pictures)]]
 
 
-def describing(encoder: Encoder, parts: Sequence[Part], turn: Turn = UPRIGHT) -> Describe:
-    """What gives a style's feature maps, turned; those that several parts have it remembers."""
-    layers = {layer for part in parts for layer in part.layers}
-    pictures = (one for part in parts for _, own in part.styles for one, _ in own)
+def describing(
+    encoder: Encoder, regions: Sequence[FeatureRegion], turn: Turn = UPRIGHT
+) -> Describe:
+    """What gives a style's feature maps, turned; those that several regions have it remembers."""
+    layers = {layer for region in regions for layer in region.layers}
+    pictures = (view.pixels for region in regions for _, own in region.styles for view in own)
     times = Counter(map(id, pictures))
     known: dict[int, Mapping[str, Tensor]] = {}
 
@@ -161,12 +177,12 @@ def describing(encoder: Encoder, parts: Sequence[Part], turn: Turn = UPRIGHT) ->
     return describe
 
 
-def seen_together(part: Part) -> tuple[list[str], Styles]:
+def seen_together(region: FeatureRegion) -> tuple[list[str], Blend]:
     """The layers that see every style, and the styles: all that some layer sees.
 
     A neighbour has features in all layers, so that one layer cannot leave out a style by itself.
     """
-    layers, styles = part.seeing, part.styles
+    layers, styles = region.seeing, region.styles
     masks = [[mask for _, mask in pictures] for _, pictures in styles]
     by_style = [{layer for layer in layers if _sees(layer, own)} for own in masks]
     shown = [style for style, seeing in zip(styles, by_style, strict=True) if seeing]
@@ -189,7 +205,7 @@ def mixed(content: Tensor | None, start: Tensor | None) -> Tensor | None:
 def drawn(
     describe: Describe,
     layers: Iterable[str],
-    styles: Styles,
+    styles: Blend,
     grid: int | None,
     most: int,
     seed: int,
@@ -200,7 +216,7 @@ def drawn(
     Args:
         describe: see `describing`.
         layers: whose features.
-        styles: see `Styles`.
+        styles: see `Blend`.
         grid: see `on_grid`; None for each layer's own positions, with D = C.
         most: R at the most; all positions where there are no more.
         seed: of the choice, the same in all layers of one grid.

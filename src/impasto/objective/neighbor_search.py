@@ -21,8 +21,8 @@ _CHUNK = 1024
 _TINY = 1e-12
 
 
-class Search:
-    """The search for the style's nearest neighbours of one part of a picture.
+class NeighborSearch:
+    """The search for the style's nearest neighbours of one region of a picture.
 
     A position of the grid is described by all layers together (a hypercolumn): finer maps are
     averaged over it, of coarser ones it has the position above. Each layer is less its own mean and
@@ -34,7 +34,7 @@ class Search:
         maps: the feature maps (1, C, h, w) of ``seen``, by layer.
         balance: how much each layer counts; no others are looked at.
         seen: (1, 3, H, W): the picture whose neighbours are sought.
-        mask: (1, 1, H, W), 0..1: what of it belongs to the part; None for all of it.
+        mask: (1, 1, H, W), 0..1: what of it belongs to the region; None for all of it.
     """
 
     def __init__(

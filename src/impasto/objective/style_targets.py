@@ -1,11 +1,12 @@
-"""The parts of a picture, each with its own style: what they are to reach, and how far they are.
+"""What each region of a level must reach of its styles: in sums, or in the features themselves.
 
-A picture without regions is a single part. Losses that see sums are differentiated here, once for
-all tiles; those that see features are asked at every layer, on the way back (`objective`).
+A picture without regions is a single one. Losses that see sums are differentiated here, once for
+all tiles; those that see features are asked at every layer, on the way back.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import (
     Callable,
     Hashable,
@@ -15,118 +16,177 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from operator import add
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from impasto.losses.features import FeatureLoss
 from impasto.losses.statistics import FEWEST_POSITIONS, Statistics
-from impasto.losses.style import StyleLossFunction
-from impasto.objective.feature_targets import FeatureLosses
+from impasto.losses.style import STYLE_LOSSES, StyleLossFunction, WeightedStyleLosses
+from impasto.objective.describer import Describer, Sums
+from impasto.settings.model import Settings
 
-Sums = Mapping[str, Statistics]
-Derivatives = Mapping[str, tuple[Tensor, Tensor]]
+Slopes = Mapping[str, tuple[Tensor, Tensor]]
 """By style layer: the derivative of the loss by the picture's sum (C,) and product (C, C)."""
 
-Look = tuple[Tensor, Tensor | None]
-"""A style's picture (1, 3, h, w), sRGB 0..1, and a mask (1, 1, h, w) of what counts in it, or None
-for all of it."""
+
+class StyleView(NamedTuple):
+    """One picture of a style, as a level looks at it.
+
+    Attributes:
+        pixels: (1, 3, h, w), sRGB 0..1, of any size.
+        mask: (1, 1, h, w), 0..1: how much each pixel counts; None for 1 everywhere.
+    """
+
+    pixels: Tensor
+    mask: Tensor | None = None
 
 
 @dataclass(frozen=True)
-class KnownStyle:
-    """A style's pictures as they are looked at for one size, and a memory for their statistics.
+class StyleViews:
+    """All pictures of one style, as a level looks at them, and a memory for their statistics.
 
     Attributes:
-        looked_at: the pictures, made when they are asked for.
-        known: statistics that were computed before, in this run or another.
-        key: what of the pictures these depend on.
+        make: makes the views, each time that they are asked for.
+        known: statistics that were computed before, in this run or another; None where they depend
+            on more than the style and the size at which it is looked at.
+        key: what of the views the known statistics depend on.
     """
 
-    looked_at: Callable[[], Iterator[Look]]
-    known: MutableMapping[Hashable, Sums]
-    key: Hashable
+    make: Callable[[], Iterable[StyleView]]
+    known: MutableMapping[Hashable, Sums] | None = None
+    key: Hashable = None
 
-    def __iter__(self) -> Iterator[Look]:
-        return self.looked_at()
+    @classmethod
+    def of(cls, *views: StyleView) -> StyleViews:
+        """Views that are made already."""
+        return cls(lambda: views)
 
-    def sums(self, way: Hashable, computed: Callable[[], Sums]) -> Sums:
-        """The statistics of all pictures together, from memory if they are known.
+    def __iter__(self) -> Iterator[StyleView]:
+        return iter(self.make())
 
-        Args:
-            way: what else they depend on: network, layers, tiles.
-            computed: computes them.
-        """
-        key = self.key, way
+    def made(self) -> StyleViews:
+        """The same views, kept from now on."""
+        views = tuple(self)
+        return replace(self, make=lambda: views)
+
+    def sums(self, describer: Describer, layers: Iterable[str]) -> Sums:
+        """The statistics of all views together, from memory if they are known."""
+        if self.known is None:
+            return self._sums(describer, layers)
+        way = describer.encoder.key, frozenset(layers), describer.side
+        key = self.key, (*way, describer.exact, describer.means)
         if key not in self.known:
-            self.known[key] = computed()
+            self.known[key] = self._sums(describer, layers)
         return self.known[key]
+
+    def _sums(self, describer: Describer, layers: Iterable[str]) -> Sums:
+        sums: list[Sums] = []
+        for pixels, mask in self:
+            sums += describer.sums(pixels, layers, describer.tiles(pixels, layers), [mask])
+        return {layer: functools.reduce(add, (x[layer] for x in sums)) for layer in layers}
+
+
+@dataclass(frozen=True)
+class LevelRegion:
+    """A region of the picture at one level, and the styles that it is painted in.
+
+    Attributes:
+        styles: blended by their weights; the statistics of all views of a style are taken together.
+        mask: (1, 1, H, W), 0..1: how much each pixel of the picture belongs to the region; None
+            for all of it.
+    """
+
+    styles: Sequence[tuple[float, StyleViews]]
+    mask: Tensor | None = None
+
+    @classmethod
+    def of(cls, style: Tensor, mask: Tensor | None = None) -> LevelRegion:
+        """A region painted in a single style picture (1, 3, h, w)."""
+        return cls([(1.0, StyleViews.of(StyleView(style)))], mask)
+
+    def made(self) -> LevelRegion:
+        """The same region with views that are kept from now on."""
+        return replace(self, styles=[(weight, views.made()) for weight, views in self.styles])
 
 
 @dataclass(frozen=True)
 class StyleTarget:
-    """A part of the picture, and what it is to be painted in.
-
-    Attributes:
-        styles: the styles, blended by their weights. Each is one or more pictures (1, 3, h, w),
-            sRGB 0..1, of any size, whose statistics are taken together, with a mask (1, 1, h, w)
-            of what counts in it, or None for all of it.
-        mask: (1, 1, H, W), 0..1: how much each pixel of the picture belongs to this part; None
-            for all of it.
-    """
-
-    styles: Sequence[tuple[float, Iterable[Look]]]
-    mask: Tensor | None = None
-
-    @classmethod
-    def of(cls, style: Tensor, mask: Tensor | None = None) -> StyleTarget:
-        """A part painted in a single style picture (1, 3, h, w)."""
-        return cls([(1.0, [(style, None)])], mask)
-
-
-@dataclass(frozen=True)
-class Area:
-    """A part of the picture with its style's targets.
+    """What a region of a level must reach of its styles.
 
     Attributes:
         losses: style loss and weight by layer, of those that see sums.
         features: style losses and weights by layer, of those that see features.
-        mask: see `StyleTarget`.
+        mask: see `LevelRegion`.
     """
 
     losses: Mapping[str, tuple[float, StyleLossFunction]]
-    features: FeatureLosses
+    features: Mapping[str, Sequence[tuple[float, FeatureLoss]]] = field(default_factory=dict)
     mask: Tensor | None = None
 
+    def differentiate(self, sums: Sums) -> tuple[dict[str, Tensor], Slopes]:
+        """The losses that see sums: value by layer, and their derivatives.
 
-def style_terms(
-    areas: Sequence[Area], sums: Sequence[Sums], terms: dict[str, Tensor]
-) -> list[tuple[Tensor | None, Derivatives]]:
-    """Adds the terms of all losses that see sums; returns by area its mask and their derivatives.
-
-    Args:
-        areas: the parts of the picture.
-        sums: the picture's statistics in each of them.
-        terms: loss terms by name, added to.
-    """
-    derivatives: list[tuple[Tensor | None, Derivatives]] = []
-    for area, own in zip(areas, sums, strict=True):
+        Args:
+            sums: the picture's statistics in the region.
+        """
         values: dict[str, Tensor] = {}
         leaves: list[Tensor] = []
         with torch.enable_grad():  # autograd only sees the C x C sums
-            for layer, (weight, loss) in area.losses.items():
-                picture = own[layer]
+            for layer, (weight, loss) in self.losses.items():
+                picture = sums[layer]
                 if picture.count < FEWEST_POSITIONS:
-                    continue  # at this level of the pyramid the layer hardly sees the area
+                    continue  # at this level of the pyramid the layer hardly sees the region
                 leaves += picture.sum.requires_grad_(), picture.product.requires_grad_()
                 values[layer] = weight * loss(Statistics(picture.count, *leaves[-2:]))
-        by_layer: dict[str, tuple[Tensor, Tensor]] = {}
-        if values:
-            found = torch.autograd.grad(tuple(values.values()), leaves, materialize_grads=True)
-            pairs = zip(found[::2], found[1::2], strict=True)
-            by_layer = dict(zip(values, pairs, strict=True))
-        for layer, value in values.items():
-            name = f"style/{layer}"
-            terms[name] = terms[name] + value.detach() if name in terms else value.detach()
-        derivatives.append((area.mask, by_layer))
-    return derivatives
+        if not values:
+            return {}, {}
+        found = torch.autograd.grad(tuple(values.values()), leaves, materialize_grads=True)
+        pairs = zip(found[::2], found[1::2], strict=True)
+        slopes = dict(zip(values, pairs, strict=True))
+        return {layer: value.detach() for layer, value in values.items()}, slopes
+
+
+def losses_of_sums(
+    describer: Describer,
+    settings: Settings,
+    styles: Sequence[tuple[float, StyleViews]],
+    weights: Mapping[str, float],
+    content: Sums,
+) -> dict[str, tuple[float, StyleLossFunction]]:
+    """The losses that see sums, of one region: by layer with their weights.
+
+    Args:
+        describer: describes styles.
+        settings: which losses, and how they are scaled.
+        styles: see `LevelRegion`.
+        weights: of the layers.
+        content: the content's statistics in the region, where losses are balanced against it.
+
+    Returns:
+        Nothing for a layer that hardly sees the styles at this level.
+    """
+    if not any(settings.style_loss.get(name) for name in STYLE_LOSSES):
+        return {}
+    blend: dict[str, list[tuple[float, Statistics]]] = {layer: [] for layer in weights}
+    for share, views in styles:
+        sums = views.sums(describer, weights)
+        for layer in weights:
+            if sums[layer].count >= FEWEST_POSITIONS:
+                blend[layer].append((share, sums[layer]))
+    losses: dict[str, tuple[float, StyleLossFunction]] = {}
+    for layer, weight in weights.items():
+        if blend[layer]:
+            losses[layer] = (
+                weight,
+                WeightedStyleLosses.of(
+                    Statistics.blend(blend[layer]),
+                    settings.style_loss,
+                    settings.normalization,
+                    content.get(layer),
+                ),
+            )
+    return losses

@@ -31,7 +31,7 @@ _FEW = 3  # pairs of pictures that L-BFGS should remember at the least
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """How one level is worked on.
 
     Attributes:
@@ -52,7 +52,7 @@ class Plan:
         return self.side < LARGEST_SIDE
 
 
-def plan(
+def plan_memory(
     size: Size,
     encoder: Encoder,
     machine: Machine,
@@ -62,8 +62,8 @@ def plan(
     history: int,
     style_size: Size | None = None,
     undivided: Sequence[str] = (),
-) -> Plan:
-    """The fastest way to work on a picture that fits into memory.
+) -> MemoryPlan:
+    """Finds the fastest way to work on a picture that fits into memory.
 
     Args:
         size: height and width in pixels.
@@ -114,14 +114,14 @@ class _Needs:
 
     def first_fitting(
         self, size: Size, shapes: Iterable[tuple[int, bool]], history: int, allowed: int
-    ) -> Plan | None:
+    ) -> MemoryPlan | None:
         """The first shape that fits with enough history, or else with any."""
         for few in (min(history, _FEW), 1):
             for side, keep in shapes:
                 least = self.least(size, side, keep)
                 pairs = min(history, (allowed - least) // self.pair(size))
                 if pairs >= few:
-                    return Plan(side, keep, pairs, least + pairs * self.pair(size))
+                    return MemoryPlan(side, keep, pairs, least + pairs * self.pair(size))
         return None
 
     def pair(self, size: Size) -> int:

@@ -14,14 +14,16 @@ from impasto.machine.compute import Machine
 from impasto.machine.memory import release_memory
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
-from impasto.objective.cuda_graph import captured
-from impasto.objective.objective import Evaluation, Objective
+from impasto.objective.cuda_graph import capture_graph
+from impasto.objective.objective import Evaluation
+from impasto.objective.targets import make_objective
 from impasto.optimizers.base import PixelOptimizer
 from impasto.optimizers.by_settings import make_optimizer
-from impasto.painting.memory_plan import Plan, plan
+from impasto.painting.memory_plan import MemoryPlan, plan_memory
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size, resize
 from impasto.tasks.levels import level_iterations
+from impasto.tasks.result import make_image, show
 from impasto.tasks.task import Task
 
 DETAIL = 0.5
@@ -107,12 +109,12 @@ class Step:
     @property
     def shown(self) -> Tensor:
         """The pixels as `image` has them: on the CPU, 0..1, in the colours asked for."""
-        return self.run.task.shown(self.pixels)
+        return show(self.run.task, self.pixels)
 
     @cached_property
     def image(self) -> Image:
         """The picture so far, at this level's size, with alpha and recipe."""
-        return self.run.task.image(self.pixels, self.progress)
+        return make_image(self.run.task, self.pixels, self.progress)
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class Run:
     encoder: Encoder
     sizes: Sequence[Size]
     counts: Sequence[int]
-    plans: Sequence[Plan]
+    plans: Sequence[MemoryPlan]
     clock: Clock = field(default_factory=Clock)
 
     @classmethod
@@ -190,7 +192,7 @@ class Run:
         counts = level_iterations(len(sizes), settings)
         styled = task.style is not None and settings.weights.style
         plans = [
-            plan(
+            plan_memory(
                 size,
                 encoder,
                 machine,
@@ -213,12 +215,12 @@ class Run:
         del state  # whose tensors would else stay for as long as its level lasts
         try:
             while standing[0].level < len(self.sizes):
-                standing.append((yield from self._level(standing.pop())))
+                standing.append((yield from self._paint_level(standing.pop())))
                 release_memory()  # what is left in pieces is of no use to the next level
         finally:
             release_memory()
 
-    def _level(self, state: RunState) -> Generator[Step, None, RunState]:
+    def _paint_level(self, state: RunState) -> Generator[Step, None, RunState]:
         """Targets, then evaluate, step, yield. Returns what the next level starts from."""
         level = state.level
         optimizer = make_optimizer(self.task.settings, self.plans[level].history, level)
@@ -227,39 +229,27 @@ class Run:
             if state.optimizer:
                 optimizer.restore(state.optimizer)
             yield self._step(state, optimizer)
-        pixels = state.pixels.to(self.machine.device)
-        if not state.iteration:
-            pixels = self._start_of(level, pixels)
-        guide = None
-        if seeks_neighbors(self.task.settings):
-            guide = pixels if state.guide is None else state.guide
-        state = replace(state, pixels=pixels, optimizer={}, guide=guide)
         if not state.level_done:
+            state = self._enter_level(state)
             with self.machine.active():
-                objective = self._objective(level, pixels, guide)
+                objective = self._make_objective(state)
         while not state.level_done:
-            pixels, iteration = state.pixels, state.iteration + 1
-            with self.machine.active():
-                evaluation = objective(pixels)
-                loss = float(evaluation.loss)
-                self.clock.moves += 1  # from here to its step, the latest one cannot be saved
-                proposal = optimizer.step(pixels, loss, evaluation.gradient)
-            taken = optimizer.accepted is pixels
-            terms = evaluation.terms if taken else state.terms
-            state = RunState(
-                level=level,
-                iteration=iteration,
-                taken_back=state.taken_back + (not taken),
-                pixels=proposal,
-                level_done=optimizer.converged or self._is_done(level, iteration, loss, terms),
-                terms=terms,
-                guide=guide,
-            )
+            state = self._iterate(state, objective, optimizer)
             yield self._step(state, optimizer)
         assert optimizer.accepted is not None  # the first step accepts one or raises
         return RunState(level + 1, 0, state.taken_back, optimizer.accepted, terms=state.terms)
 
-    def _start_of(self, level: int, pixels: Tensor) -> Tensor:
+    def _enter_level(self, state: RunState) -> RunState:
+        """The state with its picture on the device, at the level's size if it only begins."""
+        pixels = state.pixels.to(self.machine.device)
+        if not state.iteration:
+            pixels = self._start_level(state.level, pixels)
+        guide = None
+        if seeks_neighbors(self.task.settings):
+            guide = pixels if state.guide is None else state.guide
+        return replace(state, pixels=pixels, optimizer={}, guide=guide)
+
+    def _start_level(self, level: int, pixels: Tensor) -> Tensor:
         """The result of the level before at this one's size, with some of the content's detail.
 
         The detail is what the level before was too small to show.
@@ -270,10 +260,51 @@ class Run:
         if content is None:
             return larger
         before = self.task.content_at(self.sizes[level - 1])
-        assert before is not None
+        assert before is not None  # there is a content
         detail = content - resize(before, size, periodic=settings.seamless)
         share = DETAIL * settings.weights.content / settings.content_weight
         return larger.add_(detail.to(larger.device), alpha=share)
+
+    def _make_objective(self, state: RunState) -> Callable[[Tensor], Evaluation]:
+        """What the level's pictures are judged by; its targets are made anew for each level."""
+        size, plan = self.sizes[state.level], self.plans[state.level]
+        content = self.task.content_at(size)
+        objective = make_objective(
+            self.encoder,
+            self.task.settings,
+            content=None if content is None else content.to(self.machine.device),
+            regions=self.task.level_regions(size, self.machine.device),
+            side=plan.side,
+            keep_content=plan.keep_content,
+            guide=state.guide,
+        )
+        return objective if plan.tiled else capture_graph(objective, state.pixels)
+
+    def _iterate(
+        self,
+        state: RunState,
+        objective: Callable[[Tensor], Evaluation],
+        optimizer: PixelOptimizer,
+    ) -> RunState:
+        """Evaluates the state's picture and asks the optimiser where to go next."""
+        pixels, iteration = state.pixels, state.iteration + 1
+        with self.machine.active():
+            evaluation = objective(pixels)
+            loss = float(evaluation.loss)
+            self.clock.moves += 1  # from here to its step, the latest one cannot be saved
+            proposal = optimizer.step(pixels, loss, evaluation.gradient)
+        taken = optimizer.accepted is pixels
+        terms = evaluation.terms if taken else state.terms
+        done = optimizer.converged or self._is_done(state.level, iteration, loss, terms)
+        return RunState(
+            level=state.level,
+            iteration=iteration,
+            taken_back=state.taken_back + (not taken),
+            pixels=proposal,
+            level_done=done,
+            terms=terms,
+            guide=state.guide,
+        )
 
     def _is_done(
         self, level: int, iteration: int, loss: float, terms: Mapping[str, Tensor]
@@ -286,23 +317,8 @@ class Run:
             return False
         return sum(map(float, terms.values())) <= stop_loss
 
-    def _objective(
-        self, level: int, pixels: Tensor, guide: Tensor | None
-    ) -> Callable[[Tensor], Evaluation]:
-        size, plan = self.sizes[level], self.plans[level]
-        content = self.task.content_at(size)
-        objective = Objective.towards(
-            self.encoder,
-            self.task.settings,
-            content=None if content is None else content.to(self.machine.device),
-            areas=self.task.style_targets(size, self.machine.device),
-            side=plan.side,
-            keep_content=plan.keep_content,
-            guide=guide,
-        )
-        return objective if plan.tiled else captured(objective, pixels)
-
     def _step(self, state: RunState, optimizer: PixelOptimizer) -> Step:
+        """The step to which an evaluation has led."""
         assert optimizer.accepted is not None
         work = [
             count * height * width

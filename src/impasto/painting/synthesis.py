@@ -31,7 +31,10 @@ from impasto.settings.presets import command_defaults
 from impasto.settings.recipes import Inputs
 from impasto.tasks.checks import check
 from impasto.tasks.color_maps import MapsSource, open_maps
-from impasto.tasks.styles import RegionSource, StyleSource, open_regions, open_styles
+from impasto.tasks.kept_mask import open_kept_mask
+from impasto.tasks.regions import RegionSource, open_regions
+from impasto.tasks.starts import start_picture
+from impasto.tasks.styles import StyleSource, open_styles
 from impasto.tasks.task import Task
 
 WeightsSource = str | os.PathLike[str] | Weights | None
@@ -307,7 +310,9 @@ def begin(
         writer.check(task, resumed=saved is not None)
     run = Run.of(task, network, machine)
     if saved is None:
-        state = RunState(0, 0, 0, task.start(network.convention.mean_color, compute.max_pixels))
+        state = RunState(
+            0, 0, 0, start_picture(task, network.convention.mean_color, compute.max_pixels)
+        )
     else:
         run, state = saved.restore_plans(run), saved.read_state(run)
     steps = run.climb(state)
@@ -320,7 +325,7 @@ def _check(task: Task, network: Weights, compute: Compute, saved: Checkpoint | N
     check(task)
     task = replace(task, weights=network.sha256)
     if saved is None:
-        return replace(task, kept=task.opened_mask(compute.max_pixels))
+        return replace(task, kept=open_kept_mask(task, compute.max_pixels))
     saved.check(task)
     return replace(task, kept=saved.read_kept())
 

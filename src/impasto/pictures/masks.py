@@ -50,3 +50,8 @@ def feathered(mask: Tensor, width: float) -> Tensor:
     mask = functional.conv2d(functional.pad(mask, (reach, reach, 0, 0), "replicate"), kernel)
     kernel = kernel.transpose(2, 3)
     return functional.conv2d(functional.pad(mask, (0, 0, reach, reach), "replicate"), kernel)
+
+
+def meaningful(alpha: Tensor | None) -> Tensor | None:
+    """``alpha`` where it hides something, but not everything."""
+    return alpha if alpha is not None and alpha.amax() > 0 and alpha.amin() < 1 else None

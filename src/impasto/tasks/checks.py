@@ -6,9 +6,9 @@ import torch
 
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import min_size
-from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size, fit
-from impasto.tasks.styles import check_region, is_empty
+from impasto.tasks.color_maps import ColorRegion
+from impasto.tasks.regions import PaintedRegion, Region, check_region, is_empty
 from impasto.tasks.task import Task, with_weight
 
 
@@ -49,11 +49,7 @@ def check(task: Task) -> None:
 def _check_pictures(task: Task, least: int, deepest: str) -> None:
     """That content and styles can be seen by all layers."""
     final = task.final_size
-    pictures: list[tuple[str, Image, Size, Size]] = [
-        ("style", picture, *task.looks.own_and_used(picture, final, number))
-        for number, style in enumerate(task.painted)
-        for picture in style.pictures
-    ]
+    pictures = [("style", *sizes) for sizes in task.viewer.sizes(final)]
     if task.content is not None:
         own = task.content.height, task.content.width
         pictures.insert(0, ("content", task.content, own, fit(own, max(final))))
@@ -84,32 +80,40 @@ def _check_numbers(task: Task) -> None:
 def _check_regions(task: Task, final: Size) -> None:
     """That no region is empty, or too small for what it is to be painted in."""
     styled = with_weight(task.settings.style_layers) if task.settings.weights.style else set()
-    own = [(r.name, styled if r.style is not None else set()) for r in task.regions]
     for region in task.regions:
         if not torch.isfinite(region.mask).all():
             raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
-    first = len(task.shares) - len(own)
-    for (name, layers), share in zip(own, task.shares[first:], strict=True):
-        assert share is not None  # there are regions
-        check_region(name, share, final, layers)
-    blend = task.settings.style_blend
-    for part, share in zip(task.maps, task.shares[:first] if task.maps else (), strict=True):
-        assert share is not None  # there are maps
-        if task.regions and is_empty(share, final) and not is_empty(part.mask, final):
-            continue  # regions cover all of it
-        check_region(part.name, share, final, styled)
-        for number, (name, mask) in part.styles.items():
-            picture = task.styles[number].pictures[0]
-            used = task.looks.own_and_used(picture, final, number)[1]
-            counts = task.looks.mask(picture, used, mask)
-            assert counts is not None  # there is a mask
-            check_region(name, counts, used, styled)
-        if not any(blend[min(number, len(blend) - 1)] for number in part.styles):
-            those = " and ".join(name for name, _ in part.styles.values())
-            raise SettingsError(
-                f"{part.name}: only styles of weight 0 have this colour in their maps ({those}); "
-                "give one of them a weight above 0"
-            )
+    for painted in task.painted_regions:
+        if isinstance(painted.given, Region):
+            assert painted.share is not None  # a region's mask
+            layers = styled if painted.styles else set()
+            check_region(painted.given.name, painted.share, final, layers)
+    for painted in task.painted_regions:
+        if isinstance(painted.given, ColorRegion):
+            _check_color_region(task, painted, painted.given, styled)
+
+
+def _check_color_region(
+    task: Task, painted: PaintedRegion, given: ColorRegion, layers: set[str]
+) -> None:
+    """That a colour of the maps can be seen in the content, and learned from a style."""
+    final = task.final_size
+    assert painted.share is not None  # the colour's
+    if task.regions and is_empty(painted.share, final) and not is_empty(given.mask, final):
+        return  # regions cover all of it
+    check_region(given.name, painted.share, final, layers)
+    for number, (name, mask) in given.styles.items():
+        picture = task.styles[number].pictures[0]
+        used = task.viewer.used_size(picture, number, final)
+        counts = task.viewer.mask(picture, used, mask)
+        assert counts is not None  # there is a mask
+        check_region(name, counts, used, layers)
+    if not any(style.weight for style in painted.styles):
+        those = " and ".join(name for name, _ in given.styles.values())
+        raise SettingsError(
+            f"{given.name}: only styles of weight 0 have this colour in their maps ({those}); "
+            "give one of them a weight above 0"
+        )
 
 
 def _check_color(task: Task) -> None:

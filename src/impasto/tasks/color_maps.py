@@ -46,7 +46,7 @@ MapsSource: TypeAlias = tuple[ImageSource, ImageSource | Sequence[ImageSource]]
 
 
 @dataclass(frozen=True, eq=False)
-class MapRegion:
+class ColorRegion:
     """The parts of content and styles that have one colour in their maps.
 
     Attributes:
@@ -64,7 +64,7 @@ def open_maps(
     source: MapsSource | None,
     styles: Sequence[Style],
     opened: Callable[[Any], Image] = open_image,
-) -> tuple[MapRegion, ...]:
+) -> tuple[ColorRegion, ...]:
     """The regions of colour-coded maps.
 
     Args:
@@ -198,7 +198,7 @@ def labelled(picture: Tensor, own: Sequence[int], palette: Sequence[Tensor]) -> 
     return torch.where(sure == _NONE, _nearest(picture, own, palette, allowed), sure)
 
 
-def split(size: Size, regions: Sequence[MapRegion], feather: float) -> list[Tensor]:
+def split(size: Size, regions: Sequence[ColorRegion], feather: float) -> list[Tensor]:
     """How much of each pixel of the content belongs to each region; together they are 1.
 
     Args:
@@ -222,7 +222,7 @@ def hexadecimal(color: Tensor) -> str:
 
 def _paired(
     names: Sequence[str], labels: Sequence[Tensor], palette: Sequence[Tensor]
-) -> tuple[MapRegion, ...]:
+) -> tuple[ColorRegion, ...]:
     """A region for each colour of the first map."""
     regions, missing = [], []
     for number, color in enumerate(palette):
@@ -235,7 +235,7 @@ def _paired(
             for style, (name, mask) in enumerate(zip(names[1:], masks[1:], strict=True))
             if mask.any()
         }
-        regions.append(MapRegion(f"{names[0]}: {code}", masks[0], styles))
+        regions.append(ColorRegion(f"{names[0]}: {code}", masks[0], styles))
         missing += [] if styles else [code]
     if missing:
         known = _listed([hexadecimal(color) for color in palette], ", ")

@@ -1,4 +1,4 @@
-"""Where the optimisation starts."""
+"""The picture with which the optimisation starts."""
 
 from __future__ import annotations
 
@@ -9,45 +9,34 @@ from impasto.errors import SettingsError
 from impasto.pictures.image import open_image
 from impasto.pictures.resizing import Size, resize
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
-from impasto.settings.model import STARTS, Noise, Settings
+from impasto.settings.model import STARTS, Noise
+from impasto.tasks.task import Task
 
 Color = tuple[float, float, float]
 
 
-def start_picture(
-    settings: Settings,
-    size: Size,
-    *,
-    content: Tensor | None,
-    style: Tensor | None,
-    mean_color: Color,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> Tensor:
-    """The picture that the coarsest level begins with.
+def start_picture(task: Task, mean_color: Color, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor:
+    """The picture that the coarsest level begins with, (1, 3, h, w).
 
     Args:
-        settings: ``start``, ``noise``, ``noise_share`` and ``seed`` are used.
-        size: height and width of the coarsest level.
-        content: (1, 3, h, w) of that size, sRGB 0..1, or None.
-        style: (1, 3, H, W) of any size, or None.
+        task: its settings ``start``, ``noise``, ``noise_share`` and ``seed`` are used.
         mean_color: R, G and B in 0..1 of the network's mean colour.
         max_pixels: the most to accept of a file.
-
-    Returns:
-        (1, 3, h, w).
 
     Raises:
         SettingsError: a start from a content or a style that is not there.
         PictureError: a start from a file that cannot be read.
     """
+    settings, size = task.settings, task.level_sizes[0]
     if settings.start not in STARTS:
         return _cover(open_image(settings.start, max_pixels=max_pixels).pixels, size)
     if settings.start == "noise":
         return white_noise(settings.noise, size, settings.seed, mean_color)
     if settings.start == "style":
-        if style is None:
+        if task.style is None:
             raise SettingsError("start = 'style': there is no style here; use noise or content")
-        return _cover(style, size)
+        return _cover(task.viewer.whole(task.style), size)
+    content = task.content_at(size)
     if content is None:
         raise SettingsError(f"start = {settings.start!r}: there is no content here; use noise")
     if settings.start == "mixed":

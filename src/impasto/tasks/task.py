@@ -1,4 +1,4 @@
-"""What a run is to do: pictures, settings and sizes."""
+"""What a run is to do: its pictures, settings and sizes, and how they are looked at."""
 
 from __future__ import annotations
 
@@ -10,23 +10,17 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from impasto.errors import SettingsError
 from impasto.layers import min_size
-from impasto.objective.objective import StyleTarget
-from impasto.pictures import blending
-from impasto.pictures.color import keep_chroma
+from impasto.objective.style_targets import LevelRegion
 from impasto.pictures.image import Image
-from impasto.pictures.masks import shares as shares_of
 from impasto.pictures.resizing import Size, fit, on_grid, resize
-from impasto.settings.limits import DEFAULT_MAX_PIXELS
 from impasto.settings.model import Settings
 from impasto.settings.recipes import Inputs
-from impasto.tasks.color_maps import MapRegion, split
+from impasto.tasks.color_maps import ColorRegion
 from impasto.tasks.levels import COARSEST, level_sizes
-from impasto.tasks.starts import Color, start_picture
-from impasto.tasks.style_views import StyleLooks, meaningful
-from impasto.tasks.styles import Region, Style, open_kept
-from impasto.version import __version__
+from impasto.tasks.regions import PaintedRegion, Region, divide
+from impasto.tasks.style_views import LevelViews, StyleViewer
+from impasto.tasks.styles import Style
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ class Task:
     weights: str = ""
     palette: Image | None = None
     kept: Tensor | None = None
-    maps: tuple[MapRegion, ...] = ()
+    maps: tuple[ColorRegion, ...] = ()
     inputs: Inputs = field(default_factory=Inputs)
 
     @property
@@ -120,154 +114,46 @@ class Task:
         return resize(self.content.pixels, size, periodic=self.settings.seamless)
 
     @cached_property
-    def looks(self) -> StyleLooks:
+    def viewer(self) -> StyleViewer:
         """How its styles are looked at."""
         colors = self.palette or self.content
-        return StyleLooks(self.settings, self.painted, self.final_size, colors)
-
-    def style_targets(self, size: Size, place: torch.device) -> Iterator[StyleTarget]:
-        """What each part of a picture of ``size`` is painted in, on a device."""
-        weights = self.settings.style_blend
-        everything: dict[int, Tensor | None] = dict.fromkeys(range(len(self.styles)))
-        blends, known = [], dict[tuple[Image, Size], Tensor]()
-        for masks in self._style_masks or [everything]:
-            base = [
-                (
-                    weights[min(number, len(weights) - 1)],
-                    self.looks.at(number, size, place, mask, known),
-                )
-                for number, mask in masks.items()
-            ]
-            blends.append([blend for blend in base if blend[0]])
-        number = len(self.styles)
-        for region in self.regions:
-            blends.append([])
-            if region.style is not None:
-                blends[-1].append((1.0, self.looks.at(number, size, place, None, {})))
-                number += 1
-        for blend, share in zip(blends, self.shares, strict=True):
-            if not blend:
-                continue
-            mask = None if share is None else resize(share, size).clamp(0, 1)
-            if mask is not None and not mask.any():
-                continue  # regions cover all of it
-            yield StyleTarget(blend, None if mask is None else mask.to(place))
+        return StyleViewer(self.settings, self.painted, self.final_size, colors)
 
     def style_size(self, size: Size) -> Size | None:
-        """Height and width at which the largest style is looked at."""
-        sizes = [
-            self.looks.own_and_used(picture, size, number)[1]
-            for number, style in enumerate(self.painted)
-            for picture in style.pictures
-        ]
+        """Height and width at which the largest style is looked at for a result of ``size``."""
+        sizes = [used for _, _, used in self.viewer.sizes(size)]
         return max(sizes, key=math.prod, default=None)
 
-    @property
-    def _style_masks(self) -> list[dict[int, Tensor | None]]:
-        """For each region of the maps: by number of a style the part of it that counts."""
-        return [
-            {number: mask for number, (_, mask) in region.styles.items()} for region in self.maps
-        ]
+    @cached_property
+    def painted_regions(self) -> list[PaintedRegion]:
+        """How the content is divided among styles; see `divide`."""
+        return divide(self.content, self.styles, self.regions, self.maps, self.settings)
+
+    def level_regions(self, size: Size, device: torch.device) -> Iterator[LevelRegion]:
+        """What each region of a picture of ``size`` is painted in, on a device."""
+        views = LevelViews(self.viewer, size, device)
+        for region in self.painted_regions:
+            blend = [
+                (style.weight, views.of(style.number, style.mask))
+                for style in region.styles
+                if style.weight
+            ]
+            if not blend:
+                continue
+            mask = None if region.share is None else resize(region.share, size).clamp(0, 1)
+            if mask is not None and not mask.any():
+                continue  # other regions cover all of it
+            yield LevelRegion(blend, None if mask is None else mask.to(device))
 
     @cached_property
-    def shares(self) -> list[Tensor | None]:
-        """How much of each of the content's pixels belongs to each part; see `shares_of`."""
-        if self.content is None:
-            return [None]
-        own = (self.content.height, self.content.width)
-        masks = [region.mask for region in self.regions]
-        left, *others = shares_of(own, masks, meaningful(self.content.alpha), self.settings.feather)
-        if not self.maps:
-            return [left, *others]
-        parts = split(own, self.maps, self.settings.feather)
-        return [*(part if left is None else left * part for part in parts), *others]
-
-    @cached_property
-    def _unpainted(self) -> Tensor | None:
+    def unpainted(self) -> Tensor | None:
         """How much each pixel stays as it is, (1, 1, H, W) of the content; None for not at all."""
-        base = [bool(self.styles)] * max(1, len(self.maps))
-        owners = [*base, *(region.style is not None for region in self.regions)]
         kept = [
-            share
-            for share, painted in zip(self.shares, owners, strict=True)
-            if not painted and share is not None
+            region.share
+            for region in self.painted_regions
+            if not region.styles and region.share is not None
         ]
         return torch.stack(kept).sum(0) if kept and self.regions else None
-
-    def start(self, mean_color: Color, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor:
-        """The picture that the coarsest level begins with; see `start_picture`."""
-        size = self.level_sizes[0]
-        style = None
-        if self.style is not None and self.settings.start == "style":
-            style = self.looks.whole(self.style)
-        return start_picture(
-            self.settings,
-            size,
-            content=self.content_at(size),
-            style=style,
-            mean_color=mean_color,
-            max_pixels=max_pixels,
-        )
-
-    def shown(self, pixels: Tensor) -> Tensor:
-        """``pixels`` (1, 3, h, w) as they are shown: on the CPU, 0..1, with all that stays.
-
-        That is the content's chroma, regions without a style, and what a mask keeps.
-        """
-        picture = pixels.detach().clamp(0, 1).cpu().contiguous()
-        size, amount = (picture.shape[2], picture.shape[3]), self.settings.color_amount
-        chroma = self.settings.color == "content" and amount
-        content = None
-        if chroma or self._unpainted is not None or self.kept is not None:
-            content = self.content_at(size)
-        if content is None:
-            return picture
-        content = content.clamp(0, 1)
-        if chroma:
-            picture = keep_chroma(picture, content, amount)
-        if self._unpainted is not None:
-            picture = picture.lerp(content, resize(self._unpainted, size).clamp(0, 1))
-        if self.kept is not None:
-            picture = blending.blend(content, picture, resize(self.kept, size).clamp(0, 1))
-        return picture.clamp(0, 1)
-
-    def image(self, pixels: Tensor, progress: float = 1.0) -> Image:
-        """``pixels`` (1, 3, h, w) as a picture with alpha and recipe, and with what is kept.
-
-        A picture taken from an unfinished run says so in its recipe: ``progress``, below 1.
-        """
-        size = (pixels.shape[2], pixels.shape[3])
-        alpha = self.content.alpha if self.content is not None else None
-        return Image(
-            self.shown(pixels),
-            alpha=None if alpha is None else resize(alpha, size).clamp(0, 1),
-            bits=self.source.bits,
-            recipe={
-                **({"progress": round(progress, 4)} if progress < 1 else {}),
-                "impasto": __version__,
-                "command": self.command,
-                **({"inputs": self.inputs.to_json()} if self.inputs.named else {}),
-                "settings": self.settings.model_dump(mode="json"),
-                "size": [size[1], size[0]],
-                "weights": self.weights,
-            },
-        )
-
-    def opened_mask(self, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor | None:
-        """`kept`, from the file that the settings name.
-
-        Raises:
-            SettingsError: there is no content to keep, or the mask keeps nothing or all of it.
-            PictureError: the file cannot be read.
-        """
-        name = self.settings.keep
-        if name is None:
-            return None
-        if self.command != "stylize":
-            raise SettingsError(
-                f"keep = {name!r}: only stylize keeps parts of its content; leave it out"
-            )
-        return open_kept(name, self.final_size, max_pixels)
 
 
 def with_weight(layers: Mapping[str, float]) -> set[str]:

@@ -1,0 +1,101 @@
+"""From pictures to targets: makes the objective of one level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from impasto.losses.features import feature_losses_in
+from impasto.losses.style import balances
+from impasto.network.encoder import Encoder
+from impasto.objective.content_targets import ContentTarget, weighted
+from impasto.objective.describer import Describer, Sums
+from impasto.objective.feature_targets import FeatureLosses, FeatureRegion, feature_losses, mixed
+from impasto.objective.objective import Objective
+from impasto.objective.style_targets import LevelRegion, StyleTarget, losses_of_sums
+from impasto.settings.limits import LARGEST_SIDE
+from impasto.settings.model import Settings
+
+
+@torch.inference_mode(False)  # a caller's inference mode would forbid the gradients
+def make_objective(
+    encoder: Encoder,
+    settings: Settings,
+    *,
+    content: Tensor | None,
+    regions: Iterable[LevelRegion] = (),
+    side: int = LARGEST_SIDE,
+    keep_content: bool = True,
+    guide: Tensor | None = None,
+) -> Objective:
+    """The objective whose targets are the features of pictures.
+
+    Args:
+        encoder: describes pictures and targets.
+        settings: layers, weights and losses.
+        content: (1, 3, H, W), sRGB 0..1, of the size that the result will have; None for a
+            texture.
+        regions: those that have a style; none for a reconstruction.
+        side: of the part of a picture that is worked on at a time; see `Describer`.
+        keep_content: whether to keep the content's feature maps.
+        guide: the picture that the level begins with, as large as the content; what of it
+            counts says `mixed`.
+    """
+    describer = Describer.of(encoder, settings, side)
+    regions = list(regions) if settings.weights.style else []
+    target = ContentTarget()
+    shares = [1.0 if region.mask is None else float(region.mask.mean()) for region in regions]
+    if content is not None and settings.weights.content:
+        styled = weighted(settings.style_layers, 1.0) if regions else {}
+        tiles = describer.tiles(content, {*weighted(settings.content_layers, 1.0), *styled})
+        masks = [region.mask for region in regions]
+        target, shares = ContentTarget.of(
+            describer, settings, content, tiles, masks, keep=keep_content
+        )
+    beside = _content_sums(describer, settings, content, regions)
+    seen = mixed(content, guide)
+    styles = _style_targets(describer, settings, regions, shares, beside, seen)
+    describer.release_windows()
+    return Objective(describer, settings, target, styles)
+
+
+def _content_sums(
+    describer: Describer,
+    settings: Settings,
+    content: Tensor | None,
+    regions: Sequence[LevelRegion],
+) -> list[Sums]:
+    """The content's statistics in each region, for losses that are balanced against them."""
+    balanced = settings.normalization == "scale-free" and balances(settings.style_loss)
+    if content is None or not regions or not balanced:
+        return [{} for _ in regions]
+    layers = weighted(settings.style_layers, 1.0)
+    masks = [region.mask for region in regions]
+    return describer.sums(content, layers, describer.tiles(content, layers), masks)
+
+
+def _style_targets(
+    describer: Describer,
+    settings: Settings,
+    regions: Sequence[LevelRegion],
+    shares: Sequence[float],
+    beside: Sequence[Sums],
+    seen: Tensor | None,
+) -> tuple[StyleTarget, ...]:
+    """The target of each region, whose style losses are multiplied by its share."""
+    layers = [weighted(settings.style_layers, settings.weights.style * share) for share in shares]
+    features: Sequence[FeatureLosses] = [{} for _ in regions]
+    if feature_losses_in(settings.style_loss):
+        regions = [region.made() for region in regions]  # views are looked at twice
+        pairs = zip(regions, layers, strict=True)
+        looked_at = [FeatureRegion.of(region, own) for region, own in pairs]
+        features = feature_losses(describer.encoder, looked_at, settings, seen)
+    of_styles = describer.for_styles(settings.padding)
+    return tuple(
+        StyleTarget(
+            losses_of_sums(of_styles, settings, region.styles, own, sums), found, region.mask
+        )
+        for region, own, sums, found in zip(regions, layers, beside, features, strict=True)
+    )
