@@ -1,4 +1,4 @@
-"""Files on disk, whole or not at all: what every room that writes a file shares."""
+"""Files on disk: checks before a long run, and writing that is whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from impasto.errors import OutputError
+
+STANDARD_STREAM = "-"
+"""What stands in place of a file's name for standard input or output."""
 
 
 def reason_of(error: Exception) -> str:
@@ -75,7 +78,7 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def settle(folder: Path) -> None:
-    """Has the names in a folder outlast a power cut, where the system can."""
+    """Make the names in a folder outlast a power cut, where the system can."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

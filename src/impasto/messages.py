@@ -1,4 +1,4 @@
-"""TODO."""
+"""Words that messages are made of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 map``, ``2 maps``."""
+    """A number and what it counts: ``1 map``, ``2 maps``."""
     return f"{number} {noun}" + "s" * (number != 1)
 
 

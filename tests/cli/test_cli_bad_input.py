@@ -15,7 +15,7 @@ import pytest
 import tifffile
 
 from impasto.cli import main
-from impasto.pictures.writing import encode_png
+from impasto.pictures.encoding import encode_png
 from support.command_line import error_line, picture, run, run_all
 
 QUICK = ["--size", "48", "--iterations", "1", "--quiet"]

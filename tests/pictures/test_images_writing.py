@@ -23,8 +23,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impasto.errors import OutputError, PictureError
-from impasto.pictures.image import Image, check_output, open_image, read_recipe
+from impasto.pictures.image import Image, open_image
 from impasto.pictures.profiles import srgb_profile
+from impasto.pictures.reading import read_recipe
+from impasto.pictures.writing import check_output
 
 EXTENSIONS = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"]
 CARRIERS = [".png", ".jpg", ".webp", ".tif"]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from impasto.pictures.image import Image, read_recipe
+from impasto.pictures.image import Image
+from impasto.pictures.reading import read_recipe
 from support.pictures import painted
 
 ROOT = Path(__file__).parents[2]

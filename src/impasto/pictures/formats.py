@@ -1,6 +1,8 @@
-"""The formats of picture files, by their names."""
+"""The formats of picture files: by their names, and by their first bytes."""
 
 from __future__ import annotations
+
+READABLE = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, HEIC"
 
 PICTURE_EXTENSIONS = (
     ".png",
@@ -15,4 +17,37 @@ PICTURE_EXTENSIONS = (
     ".heif",
     ".avif",
 )
-"""Of the files that are taken for pictures where a folder is named."""
+"""Files with one of these are taken for pictures where a folder is named."""
+
+_SIGNATURES = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "TIFF": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "BMP": (b"BM",),
+}
+# Brands of the ISO base media file format (ISO/IEC 14496-12) that hold still pictures.
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+
+def format_of(head: bytes) -> str | None:
+    """The format of a file, ``JPEG`` or ``PNG`` and so on; None where it is none of `READABLE`.
+
+    Args:
+        head: the first 64 bytes of the file, or all if it is shorter.
+    """
+    for file_format, signatures in _SIGNATURES.items():
+        if head.startswith(signatures):
+            return file_format
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        # The box: its length, its name, the major brand, a version, the compatible brands.
+        length = int.from_bytes(head[:4])
+        brands = {head[at : at + 4] for at in (8, *range(16, min(length, len(head)), 4))}
+        if brands & _AVIF_BRANDS:
+            return "AVIF"
+        if brands & _HEIC_BRANDS:
+            return "HEIC"
+    return None

@@ -4,6 +4,8 @@ Inside impasto a picture is float32 sRGB in 0..1 and upright; files, colour prof
 EXIF and Pillow end here.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,21 +15,17 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 import PIL.Image
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from impasto.errors import OutputError, PictureError
-from impasto.pictures.decoding import (
-    DecodedPicture,
-    check_size,
-    decode_pillow,
-)
+from impasto.pictures.decoding import DecodedPicture, check_size, decode_pillow
+from impasto.pictures.encoding import encode_png
+from impasto.pictures.metadata import upright
 from impasto.pictures.profiles import Samples, to_srgb
-from impasto.pictures.reading import damage_reported, read_picture, read_recipe
-from impasto.pictures.writing import check_output, encode_png, write_picture
+from impasto.pictures.reading import read_picture, reporting_damage
+from impasto.pictures.transparency import fill_hidden_colors
+from impasto.pictures.writing import write_picture
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
-
-__all__ = ["Image", "ImageSource", "check_output", "open_image", "read_recipe"]
 
 # How far a float may leave 0..1 by rounding elsewhere, and is clamped instead of refused.
 _ROUNDING = 1e-3
@@ -176,7 +174,7 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
     if isinstance(source, PIL.Image.Image):
         name = str(getattr(source, "filename", "")) or "Pillow picture"
         check_size(source.size, name, max_pixels)
-        with damage_reported(name, source.format or f"mode {source.mode}"):
+        with reporting_damage(name, source.format or f"mode {source.mode}"):
             return _from_decoded(decode_pillow(source, name))
     if isinstance(source, (str, os.PathLike)) or hasattr(source, "read"):
         return _from_decoded(read_picture(source, max_pixels))
@@ -187,22 +185,11 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
 
 
 def _from_decoded(decoded: DecodedPicture) -> Image:
-    color = _upright(to_srgb(decoded.samples, decoded.space, decoded.profile), decoded.orientation)
+    color = upright(to_srgb(decoded.samples, decoded.space, decoded.profile), decoded.orientation)
     alpha = None
     if decoded.alpha is not None:
-        alpha = _to_tensor(_upright(decoded.alpha[..., None], decoded.orientation))
+        alpha = _to_tensor(upright(decoded.alpha[..., None], decoded.orientation))
     return _image(_to_tensor(color), alpha, decoded.bits, decoded.recipe)
-
-
-def _upright(samples: Samples, orientation: int) -> Samples:
-    """Undo an EXIF orientation (Exif 3.0, tag 274): how the camera was held, or mirrored."""
-    if orientation in (5, 6, 7, 8):
-        samples = samples.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        samples = samples[::-1]
-    if orientation in (2, 3, 6, 7):
-        samples = samples[:, ::-1]
-    return samples
 
 
 def _to_tensor(samples: NDArray[Any]) -> torch.Tensor:
@@ -276,35 +263,5 @@ def _image(
     if alpha is not None and bool((alpha == 1).all()):
         alpha = None
     if alpha is not None:
-        pixels = _hidden_colors_replaced(pixels, alpha)
+        pixels = fill_hidden_colors(pixels, alpha)
     return Image(pixels, alpha, bits, recipe)
-
-
-def _hidden_colors_replaced(pixels: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
-    """Give wholly transparent pixels the colour of their visible neighbourhood.
-
-    Pull-push (Gortler et al., The Lumigraph, 1996, section 3.4): halve the picture again and again,
-    weighing colours by alpha, then fill each hole from the next smaller picture that has none.
-    Where nothing at all is visible the colour becomes middle grey.
-
-    Args:
-        pixels: (1, 3, H, W).
-        alpha: (1, 1, H, W).
-    """
-    hidden = alpha == 0
-    if not hidden.any():
-        return pixels
-    levels = [(pixels * alpha, alpha)]
-    while max(levels[-1][1].shape[2:]) > 1:
-        odd = [side % 2 for side in levels[-1][1].shape[2:]]
-        padding = (0, odd[1], 0, odd[0])
-        weighted, weight = (F.avg_pool2d(F.pad(x, padding), 2) for x in levels[-1])
-        levels.append((weighted, weight))
-    color = torch.full((1, 3, 1, 1), 0.5)
-    for weighted, weight in reversed(levels):
-        height, width = weight.shape[2:]
-        if color.shape[2:] != weight.shape[2:]:
-            doubled = F.interpolate(color, scale_factor=2, mode="bilinear")
-            color = doubled[..., :height, :width]
-        color = torch.where(weight > 0, weighted / weight, color)
-    return torch.where(hidden, color.clamp(0, 1), pixels)

@@ -5,6 +5,8 @@ caller's limit before anything is decoded. Pillow's decoders are called without 
 its own size check is a global variable and a warning, neither of which two threads can set apart.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
@@ -16,30 +18,17 @@ from typing import IO, Any
 import PIL.Image
 
 from impasto.errors import ImpastoError, MissingExtraError, PictureError
-from impasto.files import reason_of
+from impasto.files import STANDARD_STREAM, reason_of
 from impasto.pictures.decoding import (
     DecodedPicture,
     check_size,
     decode_deep_png,
     decode_pillow,
-    decode_tiff,
-    recipe_of,
 )
+from impasto.pictures.formats import READABLE, format_of
+from impasto.pictures.metadata import recipe_of
+from impasto.pictures.tiff_decoding import decode_tiff
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
-
-STANDARD_STREAM = "-"
-READABLE = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, HEIC"
-
-_SIGNATURES = {
-    "JPEG": (b"\xff\xd8\xff",),
-    "PNG": (b"\x89PNG\r\n\x1a\n",),
-    "TIFF": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
-    "GIF": (b"GIF87a", b"GIF89a"),
-    "BMP": (b"BM",),
-}
-# Brands of the ISO base media file format (ISO/IEC 14496-12) that hold still pictures.
-_AVIF_BRANDS = {b"avif", b"avis"}
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
 def picture_name(source: str | os.PathLike[str] | IO[bytes]) -> str:
@@ -65,13 +54,13 @@ def read_picture(source: str | os.PathLike[str] | IO[bytes], max_pixels: int) ->
     name = picture_name(source)
     with _opened(source, name) as stream:
         file_format = _recognise(stream, name)
-        with damage_reported(name, file_format):
+        with reporting_damage(name, file_format):
             decoded = None
             if file_format == "TIFF":
                 decoded = decode_tiff(stream, name, max_pixels)
                 stream.seek(0)
             if decoded is None:
-                picture = _lazily_opened(stream, file_format, name)
+                picture = _open_lazily(stream, file_format, name)
                 check_size(picture.size, name, max_pixels)
                 if file_format == "PNG":
                     decoded = decode_deep_png(picture, stream)
@@ -93,8 +82,8 @@ def read_recipe(
     name = picture_name(path)
     with _opened(path, name) as stream:
         file_format = _recognise(stream, name)
-        with damage_reported(name, file_format):
-            picture = _lazily_opened(stream, file_format, name)
+        with reporting_damage(name, file_format):
+            picture = _open_lazily(stream, file_format, name)
             recipe = recipe_of(picture)
             if recipe is None and file_format == "PNG":
                 # Programs that rewrite a PNG may put its texts after the pixels.
@@ -107,7 +96,7 @@ def read_recipe(
 
 
 @contextlib.contextmanager
-def damage_reported(name: str, file_format: str) -> Iterator[None]:
+def reporting_damage(name: str, file_format: str) -> Iterator[None]:
     """Turn whatever a decoder raises on damaged data into a PictureError of one line."""
     try:
         yield
@@ -157,23 +146,13 @@ def _recognise(stream: IO[bytes], name: str) -> str:
     stream.seek(0)
     if not head:
         raise PictureError(f"{name}: the file is empty (0 bytes)")
-    for file_format, signatures in _SIGNATURES.items():
-        if head.startswith(signatures):
-            return file_format
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:8] == b"ftyp":
-        # The box: its length, its name, the major brand, a version, the compatible brands.
-        length = int.from_bytes(head[:4])
-        brands = {head[at : at + 4] for at in (8, *range(16, min(length, len(head)), 4))}
-        if brands & _AVIF_BRANDS:
-            return "AVIF"
-        if brands & _HEIC_BRANDS:
-            return "HEIC"
-    raise PictureError(f"{name}: is no picture of a kind that can be read ({READABLE})")
+    file_format = format_of(head)
+    if file_format is None:
+        raise PictureError(f"{name}: is no picture of a kind that can be read ({READABLE})")
+    return file_format
 
 
-def _lazily_opened(stream: IO[bytes], file_format: str, name: str) -> PIL.Image.Image:
+def _open_lazily(stream: IO[bytes], file_format: str, name: str) -> PIL.Image.Image:
     """Let Pillow read the header, and nothing of the pixels."""
     if file_format == "HEIC":
         try:

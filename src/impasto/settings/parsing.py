@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 from impasto.messages import nearest
+
+_BYTES = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
+_BYTES |= {f"{prefix}I": 1024**power for power, prefix in enumerate("KMGT", start=1)}
 
 
 def parse_weighted(value: object, known: Iterable[str], what: str, example: str) -> object:
@@ -47,6 +51,18 @@ def parse_weighted(value: object, known: Iterable[str], what: str, example: str)
             raise ValueError(f"{what} {name!r} is given twice; give it once")
         weighted[name] = weight
     return weighted
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes from a size in words such as ``50MB``, ``2 gb`` or ``1.5GiB``.
+
+    Raises:
+        ValueError: of another form.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?\s*", text.upper())
+    if match is None or match[2] not in _BYTES:
+        raise ValueError("must be a size such as 50MB")
+    return int(float(match[1]) * _BYTES[match[2]])
 
 
 def parse_numbers(value: object) -> object:

@@ -1,40 +1,19 @@
-r"""The recipe inside a picture: a mapping that says what made it, as text in the file's metadata.
+"""Recipes: what made a picture, as the picture itself says it.
 
-One JSON text goes everywhere: as it is into PNG (an iTXt chunk with the keyword ``impasto``), and
-wrapped in XMP into JPEG, WebP and TIFF (tag 700), where other programs' metadata tools show it.
-The JSON is pure ASCII (other characters as ``\uXXXX``), so that every string survives every
-container, even the lone surrogates that stand for undecodable bytes in file names.
-
-Anyone can put such a text into a picture. Whoever acts on a recipe has `check_recipe` look at it.
+How a recipe gets into a file and out of it is the matter of `impasto.pictures.metadata`. Anyone can
+put such a text into a picture: whoever acts on a recipe has `check_recipe` look at it first.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
-from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
-from impasto.errors import OutputError, PictureError
-
-PNG_KEYWORD = "impasto"
+from impasto.errors import PictureError
 
 UNPAINTED = "none"
 """What stands in place of a region's style where the region stays as it is."""
-
-_NAMESPACE = "urn:impasto:recipe#"
-_ELEMENT = f"{{{_NAMESPACE}}}recipe"
-_XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    f'<rdf:Description rdf:about="" xmlns:impasto="{_NAMESPACE}">'
-    "<impasto:recipe>%s</impasto:recipe>"
-    "</rdf:Description></rdf:RDF></x:xmpmeta>"
-    '<?xpacket end="w"?>'
-)
 
 
 @dataclass(frozen=True)
@@ -93,7 +72,7 @@ class Inputs:
 
     @classmethod
     def from_json(cls, value: object) -> Self | None:
-        """The opposite; None where the value has another form."""
+        """Inputs from what `to_json` gave; None where the value has another form."""
         if not isinstance(value, Mapping):
             return None
         content, styles, regions, maps = (
@@ -180,55 +159,3 @@ def _is_setting(value: Any) -> bool:
 def _is_size(value: Any) -> bool:
     pair = isinstance(value, (list, tuple)) and len(value) == 2
     return pair and all(type(side) is int and side > 0 for side in value)
-
-
-def recipe_to_json(recipe: Mapping[str, Any]) -> str:
-    """Write a recipe as ASCII JSON.
-
-    Raises:
-        OutputError: the recipe holds something that JSON cannot carry.
-    """
-    try:
-        return json.dumps(dict(recipe), ensure_ascii=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise OutputError(f"the recipe cannot be written as JSON: {error}") from error
-
-
-def recipe_from_json(text: str | bytes) -> dict[str, Any] | None:
-    """Read a recipe from JSON; None where the text is no JSON object."""
-    try:
-        recipe = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return recipe if isinstance(recipe, dict) else None
-
-
-def recipe_to_xmp(recipe: Mapping[str, Any]) -> bytes:
-    """Write a recipe as an XMP packet (UTF-8).
-
-    Raises:
-        OutputError: the recipe holds something that JSON cannot carry.
-    """
-    # DEL is the one ASCII character that JSON leaves bare and XML discourages.
-    text = recipe_to_json(recipe).replace("\x7f", "\\u007f")
-    return (_XMP % escape(text)).encode()
-
-
-def recipe_from_xmp(packet: bytes | str) -> dict[str, Any] | None:
-    """Read a recipe from an XMP packet; None where there is none.
-
-    Other programs that rewrite the metadata may turn the element into an attribute; both are read.
-    """
-    data = packet.encode() if isinstance(packet, str) else packet
-    if _NAMESPACE.encode() not in data:
-        return None
-    try:
-        # Padding after the packet (spaces, NULs) is common, and no XML.
-        tree = ElementTree.fromstring(data.rstrip(b"\x00 \r\n\t"))
-    except ElementTree.ParseError:
-        return None
-    for element in tree.iter():
-        text = element.text if element.tag == _ELEMENT else element.get(_ELEMENT)
-        if text:
-            return recipe_from_json(text)
-    return None

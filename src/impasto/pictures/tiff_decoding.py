@@ -1,0 +1,149 @@
+"""TIFF files to samples, by tifffile.
+
+TIFF of the kinds that need more than samples (palettes, 1-bit fax, YCbCr), or that wrap whole
+pictures of another kind (JPEG), is left to Pillow.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import IO
+
+import numpy as np
+import tifffile
+
+from impasto.errors import PictureError
+from impasto.pictures.bit_depths import to_8_or_16_bits
+from impasto.pictures.decoding import DecodedPicture, check_size
+from impasto.pictures.metadata import ORIENTATION_TAG, XMP_TAG, recipe_from_xmp
+from impasto.pictures.profiles import ColorSpace, Samples
+from impasto.pictures.transparency import unmultiply
+
+_MOST_SAMPLES = 5  # cyan, magenta, yellow, black and alpha
+_MOST_BYTES = 16  # a pixel, on the average: four samples of 32 bits
+# The compressions whose decoders stop at the size that the TIFF announces. The others hold
+# pictures that announce their own; Pillow (libtiff) compares the two.
+_BOUNDED_COMPRESSIONS = {
+    tifffile.COMPRESSION.NONE,
+    tifffile.COMPRESSION.LZW,
+    tifffile.COMPRESSION.ADOBE_DEFLATE,
+    tifffile.COMPRESSION.DEFLATE,
+    tifffile.COMPRESSION.PACKBITS,
+    tifffile.COMPRESSION.LZMA,
+    tifffile.COMPRESSION.ZSTD,
+}
+
+_SPACES: dict[int, ColorSpace] = {
+    tifffile.PHOTOMETRIC.MINISWHITE: "gray",
+    tifffile.PHOTOMETRIC.MINISBLACK: "gray",
+    tifffile.PHOTOMETRIC.RGB: "rgb",
+    tifffile.PHOTOMETRIC.SEPARATED: "cmyk",
+    tifffile.PHOTOMETRIC.CIELAB: "lab",
+    tifffile.PHOTOMETRIC.ICCLAB: "lab",
+}
+
+# tifffile logs what it finds wrong; without any handler Python would print that on stderr.
+_SILENT_HANDLER = logging.NullHandler()
+
+
+def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture | None:
+    """Decode the first page of a TIFF of grey, RGB, CMYK or Lab samples; None if it is another.
+
+    Integers and floats of more than 8 bits become 16-bit samples; `scaled_to_16_bits` finds the
+    scale of floats.
+
+    Args:
+        stream: the file.
+        name: how messages name it.
+        max_pixels: the most pixels (width times height) to accept.
+
+    Raises:
+        PictureError: too many pixels, layers or samples, or a type of samples that is no picture.
+    """
+    logging.getLogger("tifffile").addHandler(_SILENT_HANDLER)
+    with tifffile.TiffFile(stream) as file:
+        page = file.pages.first
+        space = _SPACES.get(page.photometric)
+        if space is None or page.dtype is None or page.bitspersample < 8:
+            return None
+        _check_size_in_memory(page, name, max_pixels)
+        if page.compression not in _BOUNDED_COMPRESSIONS:
+            return None
+        color, alpha = _color_and_alpha(page, space, name)
+        xmp = page.tags.valueof(XMP_TAG, b"")
+        return DecodedPicture(
+            samples=color,
+            space=space,
+            alpha=alpha,
+            profile=page.iccprofile,
+            orientation=int(page.tags.valueof(ORIENTATION_TAG, 1)),
+            recipe=recipe_from_xmp(xmp) if isinstance(xmp, (bytes, str)) else None,
+        )
+
+
+def _check_size_in_memory(page: tifffile.TiffPage, name: str, max_pixels: int) -> None:
+    """Refuse what would take more memory than a picture of the pixels allowed.
+
+    Width and height do not tell: each pixel may have thousands of samples, each tile may be larger
+    than the picture.
+    """
+    check_size((page.imagewidth, page.imagelength), name, max_pixels)
+    if page.imagedepth != 1:
+        raise PictureError(
+            f"{name}: a TIFF volume of {page.imagedepth} layers is no picture; save one of them"
+        )
+    samples = page.samplesperpixel
+    if samples > _MOST_SAMPLES:
+        raise PictureError(
+            f"{name}: a TIFF of {samples} samples per pixel is no picture (at most "
+            f"{_MOST_SAMPLES}: CMYK and alpha); convert it to RGB"
+        )
+    tile = page.tilewidth * page.tilelength * page.tiledepth if page.is_tiled else 0
+    decoded = max(math.prod(page.shaped), tile * samples) * np.dtype(page.dtype).itemsize
+    if decoded > _MOST_BYTES * max_pixels:
+        enough = -(-decoded // _MOST_BYTES)
+        raise PictureError(
+            f"{name}: decoded it takes {decoded} bytes, and the limit of {max_pixels} pixels "
+            f"allows {_MOST_BYTES * max_pixels}; raise it with --max-pixels {enough} "
+            "(max_pixels in Python) if you trust it"
+        )
+
+
+def _color_and_alpha(
+    page: tifffile.TiffPage, space: ColorSpace, name: str
+) -> tuple[Samples, Samples | None]:
+    # shaped is (separate planes, depth, height, width, interleaved samples); the depth is 1.
+    array = page.asarray().reshape(page.shaped[0], *page.shaped[2:])
+    separate = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+    array = np.concatenate(array, axis=-1) if separate else array[0]
+    samples = to_8_or_16_bits(array, page.bitspersample, name)
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        samples = np.iinfo(samples.dtype).max - samples
+    channels = {"gray": 1, "cmyk": 4}.get(space, 3)
+    color, alpha = samples[..., :channels], None
+    kind = page.extrasamples[0] if page.extrasamples else None
+    if kind in (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA):
+        alpha = samples[..., channels]
+        if kind == tifffile.EXTRASAMPLE.ASSOCALPHA:
+            color = unmultiply(color, alpha)
+    if space == "lab":
+        color = _lab_of_icc(color, page.photometric)
+    return color, alpha
+
+
+def _lab_of_icc(samples: Samples, photometric: int) -> Samples:
+    """TIFF's Lab to that of ICC.1 version 4: a and b shifted by half the range, never signed.
+
+    CIELAB has signed a and b, ICCLAB shifted ones. With 16 bits ICC has 257 steps to a unit of a
+    and b; TIFF has 256, and ICCLAB lets L, too, end at 65280.
+    """
+    highest = np.iinfo(samples.dtype).max
+    signed = photometric == tifffile.PHOTOMETRIC.CIELAB
+    shift = np.array([0, 1, 1], samples.dtype) * samples.dtype.type((highest + 1) // 2)
+    lab = samples ^ shift if signed else samples
+    if highest == 255:
+        return lab
+    stretch = np.array([1 if signed else 257 / 256, 257 / 256, 257 / 256])
+    result: Samples = np.rint((lab * stretch).clip(0, highest)).astype(np.uint16)
+    return result
