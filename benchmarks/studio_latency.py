@@ -20,8 +20,8 @@ from statistics import median
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
-from impasto.studio.options import StudioOptions
-from impasto.studio.server import studio
+from impasto.studio.server import open_studio
+from impasto.studio.studio_options import StudioOptions
 
 TIMES = 10
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu"]
@@ -34,7 +34,7 @@ def served() -> Iterator[str]:
     """A studio with an empty history."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        studio(StudioOptions(port=0, folder=Path(folder))) as (made, app),
+        open_studio(StudioOptions(port=0, folder=Path(folder))) as (made, app),
     ):
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
         threading.Thread(target=server.run, daemon=True).start()

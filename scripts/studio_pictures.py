@@ -22,8 +22,8 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from impasto.studio.options import StudioOptions
-from impasto.studio.server import studio
+from impasto.studio.server import open_studio
+from impasto.studio.studio_options import StudioOptions
 
 SIZE = 512
 LONG = 600_000  # milliseconds, for a busy machine
@@ -34,7 +34,7 @@ PHONE = {"width": 390, "height": 844}
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """A studio; its address."""
-    with studio(StudioOptions(port=0, folder=folder)) as (made, app):
+    with open_studio(StudioOptions(port=0, folder=folder)) as (made, app):
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
         threading.Thread(target=server.run, daemon=True).start()
         while not server.started:

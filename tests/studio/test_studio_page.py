@@ -17,8 +17,8 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from impasto.pictures.image import read_recipe
-from support.studio_server import Running, png, running, until
+from impasto.pictures.reading import read_recipe
+from support.studio_server import StudioServer, png, until
 
 expect.set_options(timeout=60_000)  # on a busy machine, too
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -42,13 +42,6 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One studio for all pages."""
-    with running(tmp_path_factory.mktemp("page")) as found:
-        yield found
-
-
 @dataclass
 class Heard:
     """What the browser's own log says."""
@@ -64,7 +57,7 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-def page(browser: Browser, house: Running, heard: Heard) -> Iterator[Page]:
+def page(browser: Browser, server: StudioServer, heard: Heard) -> Iterator[Page]:
     """The studio's page, ready. No console error may come, no request may leave the machine."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     found = context.new_page()
@@ -75,7 +68,7 @@ def page(browser: Browser, house: Running, heard: Heard) -> Iterator[Page]:
     )
     found.on("pageerror", lambda error: heard.problems.append(str(error)))
     found.on("request", lambda request: heard.hosts.add(urlsplit(request.url).hostname or ""))
-    found.goto(house.url)
+    found.goto(server.url)
     ready(found)
     yield found
     context.close()
@@ -106,7 +99,7 @@ def done(page: Page) -> None:
     expect(page.locator("#course-text")).to_contain_text("Done in", timeout=240_000)
 
 
-def test_a_page_that_is_not_ready_does_not_say_so(page: Page, house: Running) -> None:
+def test_a_page_that_is_not_ready_does_not_say_so(page: Page, server: StudioServer) -> None:
     held: list[Any] = []
     page.route("**/studio/session*", lambda route: held.append(route))
     page.reload()
@@ -120,7 +113,9 @@ def test_a_page_that_is_not_ready_does_not_say_so(page: Page, house: Running) ->
     assert page.evaluate("Boolean(window.impasto.order)")
 
 
-def test_paint_watch_compare_and_find_it_again(page: Page, house: Running, tmp_path: Path) -> None:
+def test_paint_watch_compare_and_find_it_again(
+    page: Page, server: StudioServer, tmp_path: Path
+) -> None:
     page.evaluate("""() => { window.seen = new Set();
       new MutationObserver(() => { const s = document.getElementById('picture').getAttribute('src');
         if (s && s.includes('previews')) window.seen.add(s); })
@@ -222,7 +217,7 @@ def test_stop_keeps_the_picture_and_a_second_click_waits(page: Page) -> None:
     assert titles == 0
 
 
-def test_a_region_is_painted_by_hand(page: Page, house: Running) -> None:
+def test_a_region_is_painted_by_hand(page: Page, server: StudioServer) -> None:
     choose_samples(page, 96)
     page.click("#add-style")
     page.get_by_role("button", name="Sample: waves").click()
@@ -237,10 +232,10 @@ def test_a_region_is_painted_by_hand(page: Page, house: Running) -> None:
     expect(page.locator("#command")).to_contain_text("--region")
     page.click("#paint")
     done(page)
-    entry = house.studio.history.entries(None)[0]
-    order = house.json(f"/studio/history/{entry.identity}/order")
+    entry = server.studio.history.entries(None)[0]
+    order = server.json(f"/studio/history/{entry.identity}/order")
     assert [region["style"] for region in order["regions"]] == [1]
-    folder = Path(house.studio.details(entry)["folder"])
+    folder = Path(server.studio.details(entry)["folder"])
     from PIL import Image
 
     with Image.open(folder / "region-1.png") as mask:
@@ -249,7 +244,7 @@ def test_a_region_is_painted_by_hand(page: Page, house: Running) -> None:
     assert (inside, outside) == (255, 0)
 
 
-def test_variations_are_offered_and_one_is_painted_large(page: Page, house: Running) -> None:
+def test_variations_are_offered_and_one_is_painted_large(page: Page, server: StudioServer) -> None:
     choose_samples(page, 80)
     page.click("#variations")
     expect(page.locator("#choices button:not([disabled])")).to_have_count(4, timeout=240_000)
@@ -257,8 +252,8 @@ def test_variations_are_offered_and_one_is_painted_large(page: Page, house: Runn
     page.get_by_role("button", name="strength 0.7, style scale 1.5").click()
     expect(page.locator("#choices")).to_be_hidden(timeout=240_000)
     done(page)
-    entry = house.studio.history.entries(None)[0]
-    settings = read_recipe(Path(house.studio.details(entry)["folder"]) / "picture.png")["settings"]
+    entry = server.studio.history.entries(None)[0]
+    settings = read_recipe(Path(server.studio.details(entry)["folder"]) / "picture.png")["settings"]
     assert (settings["strength"], settings["style_scale"]) == (0.7, [1.5])
 
 
@@ -281,15 +276,15 @@ def test_a_run_outlives_a_reload_and_a_lost_connection(page: Page, heard: Heard)
     heard.problems[:] = [line for line in heard.problems if "ERR_INTERNET_DISCONNECTED" not in line]
 
 
-def test_a_run_that_ended_while_the_page_was_away_is_told(page: Page, house: Running) -> None:
+def test_a_run_that_ended_while_the_page_was_away_is_told(page: Page, server: StudioServer) -> None:
     choose_samples(page, 256)
     page.click("#paint")
     page.wait_for_selector("#picture[src*=previews]")
     page.goto("about:blank")
-    for job in house.studio.jobs.of(None):
-        house.studio.jobs.stop(job)
-    until(lambda: not house.studio.jobs.of(None))
-    page.goto(house.url)
+    for job in server.studio.jobs.unfinished(None):
+        server.studio.jobs.stop(job)
+    until(lambda: not server.studio.jobs.unfinished(None))
+    page.goto(server.url)
     expect(page.locator("#course-text")).to_contain_text("Stopped at", timeout=60_000)
     page.wait_for_selector("#picture[src*=history]")
 
@@ -322,12 +317,12 @@ def test_bad_uploads_are_told_in_the_page(page: Page, tmp_path: Path, heard: Hea
     heard.problems[:] = [line for line in heard.problems if "status of 400" not in line]
 
 
-def test_phone_and_keyboard(browser: Browser, house: Running) -> None:
+def test_phone_and_keyboard(browser: Browser, server: StudioServer) -> None:
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark"
     )
     page = context.new_page()
-    page.goto(house.url)
+    page.goto(server.url)
     ready(page)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390

@@ -14,10 +14,10 @@ import pytest
 
 pytest.importorskip("gradio")
 
-from impasto.studio.history import History
-from impasto.studio.recovery import put_in_order
+from impasto.studio.picture_history import PictureHistory
+from impasto.studio.recovery import recover_history
 from support.command_line import COMMAND, ENVIRONMENT
-from support.studio_server import Running, order, running, until
+from support.studio_server import StudioClient, order, serve_studio, until
 
 
 def killed_in_the_middle(folder: Path, temporary: Path) -> str:
@@ -28,17 +28,17 @@ def killed_in_the_middle(folder: Path, temporary: Path) -> str:
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        house = Running(process.stdout.readline().split()[-1], None, folder)
-        good, first = house.call("start", order(seed=3))
+        client = StudioClient(process.stdout.readline().split()[-1])
+        good, first = client.call("start", order(seed=3))
         assert good
         state = {"state": ""}
         until(
-            lambda: state.update(house.call("status", first["job"])[1]) or state["state"] == "done"
+            lambda: state.update(client.call("status", first["job"])[1]) or state["state"] == "done"
         )
-        details = house.json(f"/studio/history/{state['entry']}")
-        good, second = house.call("start", order(size=256, iterations=[5000]))
+        details = client.json(f"/studio/history/{state['entry']}")
+        good, second = client.call("start", order(size=256, iterations=[5000]))
         assert good
-        until(lambda: house.call("status", second["job"])[1].get("iteration", 0) > 1)
+        until(lambda: client.call("status", second["job"])[1].get("iteration", 0) > 1)
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
@@ -60,44 +60,43 @@ def test_the_next_studio_enters_what_is_finished_and_clears_the_rest(
     own.mkdir()
     (own / "notes.txt").write_text("the user's own")
     assert len(list(finished.parent.iterdir())) == 3
-    with running(kept) as house:
-        (entry,) = house.json("/studio/history")
+    with serve_studio(kept) as server:
+        (entry,) = server.json("/studio/history")
         assert entry["title"] == "china in waves"
         assert (entry["width"], entry["progress"]) == (96, 1)
-        assert house.ask(f"/studio/history/{entry['entry']}/files/tiff")[0] == 200
-        assert house.json(f"/studio/history/{entry['entry']}/order")["settings"]["seed"] == 3
+        assert server.ask(f"/studio/history/{entry['entry']}/files/tiff")[0] == 200
+        assert server.json(f"/studio/history/{entry['entry']}/order")["settings"]["seed"] == 3
         assert {*finished.parent.iterdir()} == {finished, own}
         living = {*temporary.iterdir()} - {stranger}
         assert len(living) == 1
-        job = house.studio.paint(None, order(size=256, iterations=[5000]))
-        with job.watched():
+        job = server.studio.paint(None, order(size=256, iterations=[5000]))
+        with job.watch():
             until(lambda: job.versions[0] >= 1)
-            with running(kept):  # a second studio beside it, with the same folder
-                assert job.work.folder is not None
-                assert job.work.folder.is_dir()
+            with serve_studio(kept):  # a second studio beside it, with the same folder
+                assert job.assignment.folder is not None
+                assert job.assignment.folder.is_dir()
                 assert living < {*temporary.iterdir()}
             assert not job.over
     assert {*temporary.iterdir()} == {stranger}
 
 
 def test_a_picture_that_is_being_deleted_does_not_come_back(tmp_path: Path) -> None:
-    history = History(tmp_path)
+    history = PictureHistory(tmp_path)
     folder = history.new_folder(None)
     (folder / "picture.png").write_bytes(b"no picture")
-    facts = {"width": 1, "height": 1, "seconds": 1.0, "progress": 1.0}
-    entry = history.add(None, folder, "x", facts)
+    entry = history.add(None, folder, "x", size=(1, 1), seconds=1.0, progress=1.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("impasto.studio.history.shutil.rmtree", lambda *_, **__: None)
+        patch.setattr("impasto.studio.picture_history.shutil.rmtree", lambda *_, **__: None)
         history.delete(None, entry.identity)  # killed before the folder went
-    put_in_order(history, ())
+    recover_history(history, ())
     assert not folder.exists()
     assert history.entries(None) == []
 
 
 def test_what_only_looks_finished_stays_where_it_is(tmp_path: Path) -> None:
-    history = History(tmp_path)
+    history = PictureHistory(tmp_path)
     folder = history.new_folder("ann")
     (folder / "picture.png").write_bytes(b"no picture")
-    put_in_order(history, ["ann"])
+    recover_history(history, ["ann"])
     assert (folder / "picture.png").is_file()
     assert history.entries("ann") == []

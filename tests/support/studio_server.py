@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from impasto.studio.options import StudioOptions
-from impasto.studio.server import studio
+from impasto.studio.server import open_studio
+from impasto.studio.studio import Studio
+from impasto.studio.studio_job import StudioJob
+from impasto.studio.studio_options import StudioOptions
 from support.command_line import picture
 
 QUICK = {"size": 96, "iterations": [3]}
 
 
 @dataclass
-class Running:
-    """A studio that runs."""
+class StudioClient:
+    """Talks to a studio at an address, as the page and programs do."""
 
     url: str
-    studio: Any
-    folder: Path
 
     def ask(
         self, path: str, data: bytes | None = None, method: str | None = None, **headers: str
@@ -54,26 +55,64 @@ class Running:
         status, body = self.ask(f"/studio/pictures?name={urllib.parse.quote(name)}", data)
         return status, json.loads(body)
 
-    def call(self, endpoint: str, *arguments: object) -> tuple[bool, Any]:
-        """One call of an endpoint as curl makes it: whether it went well, and what came back."""
-        body = json.dumps({"data": list(arguments)}).encode()
+    def upload(self, data: bytes) -> str:
+        """Sends a file as programs do; its path."""
+        part = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        kind = {"Content-Type": "multipart/form-data; boundary=b"}
         status, answer = self.ask(
-            f"/gradio_api/call/{endpoint}", body, **{"Content-Type": "application/json"}
+            "/gradio_api/upload", part.encode() + data + b"\r\n--b--\r\n", **kind
         )
         assert status == 200, answer
-        identity = json.loads(answer)["event_id"]
-        status, events = self.ask(f"/gradio_api/call/{endpoint}/{identity}")
-        assert status == 200
+        return str(json.loads(answer)[0])
+
+    def call(self, endpoint: str, *arguments: object) -> tuple[bool, Any]:
+        """One call of an endpoint as curl makes it: whether it went well, and what came back."""
+        status, events = self.outcome(endpoint, *arguments)
+        assert status == 200, events
         *_, last = [block for block in events.decode().split("\n\n") if block.strip()]
         kind, _, text = last.partition("\n")
         value = json.loads(text.removeprefix("data: "))
         return kind == "event: complete", value[0] if isinstance(value, list) else value
 
+    def outcome(self, endpoint: str, *arguments: object) -> tuple[int, bytes]:
+        """A call that may be refused: its status, and everything that came back."""
+        body = json.dumps({"data": list(arguments)}).encode()
+        kind = {"Content-Type": "application/json"}
+        status, answer = self.ask(f"/gradio_api/call/{endpoint}", body, **kind)
+        if status != 200:
+            return status, answer
+        event = json.loads(answer)["event_id"]
+        return self.ask(f"/gradio_api/call/{endpoint}/{event}")
+
+
+@dataclass
+class StudioServer(StudioClient):
+    """A studio that is served by this process.
+
+    Attributes:
+        studio: the studio itself.
+        folder: where it keeps its pictures.
+        uploads: where Gradio puts files that programs upload.
+    """
+
+    studio: Studio
+    folder: Path
+    uploads: Path
+
+    def paint(self, request: object) -> dict[str, Any]:
+        """Paints an order to the end; returns the history's entry with its details."""
+        job = self.studio.paint(None, request)
+        wait_until_over(job)
+        assert job.state == "done", job.message
+        details: dict[str, Any] = self.json(f"/studio/history/{job.result}")
+        return details
+
 
 @contextmanager
-def running(folder: Path, **options: Any) -> Iterator[Running]:
-    """A studio that keeps its pictures in ``folder``, for as long as it lasts."""
-    with studio(StudioOptions(port=0, folder=folder, **options)) as (made, app):
+def serve_studio(folder: Path, **options: Any) -> Iterator[StudioServer]:
+    """Serves a studio that keeps its pictures in ``folder``, for as long as the context lasts."""
+    with open_studio(StudioOptions(port=0, folder=folder, **options)) as (studio, app):
+        uploads = Path(os.environ["GRADIO_TEMP_DIR"])
         config = uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
@@ -82,9 +121,9 @@ def running(folder: Path, **options: Any) -> Iterator[Running]:
             time.sleep(0.02)
         port = server.servers[0].sockets[0].getsockname()[1]
         try:
-            yield Running(f"http://127.0.0.1:{port}", made, folder)
+            yield StudioServer(f"http://127.0.0.1:{port}", studio, folder, uploads)
         finally:
-            made.closing = True
+            studio.closing = True
             server.should_exit = True
             thread.join(timeout=20)
 
@@ -111,3 +150,11 @@ def until(condition: Any, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
+
+
+def wait_until_over(*jobs: StudioJob) -> None:
+    """Watches jobs until nothing more happens in any of them."""
+    with ExitStack() as stack:
+        for job in jobs:
+            stack.enter_context(job.watch())
+        until(lambda: all(job.over for job in jobs))

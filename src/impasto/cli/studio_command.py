@@ -14,7 +14,7 @@ from impasto.studio.studio_options import (
     LARGEST_UPLOAD,
     StudioOptions,
     parse_accounts,
-    parse_bytes,
+    parse_max_upload,
 )
 
 _Host = Annotated[
@@ -62,7 +62,7 @@ def studio(
         folder=folder,
         accounts=parse_accounts(auth or (), auth_file),
         max_pixels=max_pixels,
-        max_upload=parse_bytes(max_upload),
+        max_upload=parse_max_upload(max_upload),
         queue_length=queue_length,
         jobs=jobs,
     )

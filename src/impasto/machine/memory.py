@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 from pathlib import Path
 
 import torch
 
 from impasto.errors import SettingsError
-
-_UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
-_UNITS |= {f"{prefix}I": 1024**power for power, prefix in enumerate("KMGT", start=1)}
+from impasto.settings.parsing import parse_bytes
 
 
 def parse_memory(value: int | str | None) -> int | None:
@@ -23,10 +20,12 @@ def parse_memory(value: int | str | None) -> int | None:
     """
     if value is None:
         return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?\s*", str(value).upper())
-    if match is None or match[2] not in _UNITS:
-        raise SettingsError(f"memory = {value!r}: must be a size such as 2GB, 800MB or more")
-    size = int(float(match[1]) * _UNITS[match[2]])
+    try:
+        size = parse_bytes(str(value))
+    except ValueError:
+        raise SettingsError(
+            f"memory = {value!r}: must be a size such as 2GB, 800MB or more"
+        ) from None
     if size < 800 * 1000**2:
         raise SettingsError(f"memory = {value!r}: must be 800MB or more")
     return size

@@ -1,24 +1,25 @@
-"""The studio: a local web page where one paints with other people's brushes.
+"""The studio: a local web page to paint in.
 
-Rooms, from the page down to the work::
+Read `studio` first: it has everything that a user can do, in plain functions. `page` shows what
+there is to see, `server` puts the parts together.
 
-    server      everything put together, and served
-    page        what is to be seen; controls made from the settings model
-    api         named endpoints for programs
-    routes      the page's own traffic: pictures in and out, the course of a run
-    gate        what comes before all of them: only known paths, only this host
-    actions     what a user can do, in plain functions
-    job_queue   runs: queued, painted, stopped
-    jobs        a run: where it stands, who watches
-    painter     a worker, seen from the server
-    worker      the process that paints
-    history     finished pictures, on disk
-    recovery    what a studio that was killed left behind
-    orders      what is to be painted, checked
-    pictures    what users bring, under limits
-    uploads     what programs send and fetch, not for long
-    mishaps     what went wrong, in words
-    options     how the studio is set up
+From a click on Paint to the picture::
 
-Nothing in here is imported before ``impasto studio`` runs: Gradio is an extra.
+    browser           the page's script sends its pictures, regions and settings as an order
+    page_events       hands the order to `Studio.paint` (a program's call comes through `api`)
+    studio_order      checks it: pictures by token (`picture_store`), settings, masks
+    order_files       copies its pictures into a folder of the history
+    job_queue         lets the job wait for a worker
+    worker_process    gives it to a worker, a process of its own, and listens
+    painting_worker   paints in that process; sends each step, and previews
+    studio_job        keeps what was sent: the progress, the latest preview, the loss curve
+    page_routes       streams that to the page, which fetches each preview
+    picture_folder    at the end the worker writes the picture and the frames of its film
+    picture_history   lists the picture, and hands it out as PNG, JPEG, TIFF, GIF or MP4
+
+Beside that way: `request_filter` stands before every request, `recovery` clears up after a studio
+that was killed, `upload_folder` removes what programs no longer need. `assets` has the page's own
+scripts.
+
+Only `studio_options` is imported before ``impasto studio`` runs: Gradio is an extra.
 """

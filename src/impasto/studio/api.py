@@ -17,10 +17,10 @@ import gradio as gr
 from impasto.errors import ImpastoError, PictureError
 from impasto.settings.model import Settings
 from impasto.settings.presets import PRESETS
-from impasto.studio.actions import Studio
-from impasto.studio.history import DOWNLOADS
-from impasto.studio.jobs import Job
-from impasto.studio.pictures import Picture
+from impasto.studio.picture_history import DOWNLOADS
+from impasto.studio.picture_store import StoredPicture
+from impasto.studio.studio import Studio
+from impasto.studio.studio_job import StudioJob
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -32,7 +32,7 @@ def add_endpoints(studio: Studio, uploads: Path) -> None:
         studio: what they act on.
         uploads: where Gradio puts files that programs upload.
     """
-    calls = _Calls(studio, uploads.resolve())
+    calls = _Endpoints(studio, uploads.resolve())
     for name in ("samples", "presets", "settings", "add_picture", "paint", "start", "variations",
                  "status", "stop", "command", "history", "details", "restore", "delete",
                  "download"):  # fmt: skip
@@ -41,7 +41,7 @@ def add_endpoints(studio: Studio, uploads: Path) -> None:
         )
 
 
-class _Calls:
+class _Endpoints:
     """The endpoints; each docstring is what the API's own documentation says."""
 
     def __init__(self, studio: Studio, uploads: Path) -> None:
@@ -66,7 +66,7 @@ class _Calls:
     def add_picture(self, file: dict[str, Any], request: gr.Request) -> dict[str, Any]:
         """Takes an uploaded file (handle_file); returns its token, size, and notes."""
         with _refusals():
-            return self._added(file, request.username).to_json()
+            return self._add_upload(file, request.username).to_json()
 
     def paint(
         self,
@@ -83,10 +83,10 @@ class _Calls:
         "style": number from 0, or null to leave it as it is}. Breaking the call off stops the run.
         """
         with _refusals():
-            order = self._order(content, styles, settings, regions, request.username)
+            order = self._build_order(content, styles, settings, regions, request.username)
             job = self._studio.paint(request.username, order)
-        with job.watched():
-            yield from self._followed(job)
+        with job.watch():
+            yield from self._follow(job)
 
     def start(self, order: dict[str, Any], request: gr.Request) -> dict[str, Any]:
         """Begins a picture and returns at once; ask for its status every few seconds.
@@ -106,7 +106,7 @@ class _Calls:
         """Where a run stands: state, level, progress, seconds left, loss curve."""
         with _refusals():
             found = self._studio.jobs.get(request.username, str(job))
-            with found.watched():
+            with found.watch():
                 return self._studio.status(found)
 
     def stop(self, job: str, request: gr.Request) -> dict[str, Any]:
@@ -151,18 +151,18 @@ class _Calls:
             found = self._studio.history.get(request.username, str(entry))
             path = self._studio.history.download(found, str(kind))
             return {
-                "path": str(self._handed_out(path, f"{found.file_name}{path.suffix}")),
+                "path": str(self._hand_out(path, f"{found.file_name}{path.suffix}")),
                 "mime_type": DOWNLOADS[kind],
                 "meta": {"_type": "gradio.FileData"},
             }
 
-    def _handed_out(self, path: Path, name: str) -> Path:
+    def _hand_out(self, path: Path, name: str) -> Path:
         """A copy where Gradio serves files from, under a name that nobody can guess."""
         folder = self._uploads / secrets.token_hex(16)
         folder.mkdir(parents=True)
         return Path(shutil.copyfile(path, folder / name))
 
-    def _order(
+    def _build_order(
         self, content: Any, styles: Any, settings: Any, regions: Any, owner: str | None
     ) -> dict[str, Any]:
         several = styles if isinstance(styles, list) else [styles]
@@ -179,9 +179,9 @@ class _Calls:
         return {"picture": self._token(style, owner)}
 
     def _token(self, picture: Any, owner: str | None) -> str:
-        return self._added(picture, owner).token if isinstance(picture, dict) else str(picture)
+        return self._add_upload(picture, owner).token if isinstance(picture, dict) else str(picture)
 
-    def _added(self, file: Any, owner: str | None) -> Picture:
+    def _add_upload(self, file: Any, owner: str | None) -> StoredPicture:
         """Takes a file over that Gradio has stored; nothing else on the disk is ever opened."""
         given = file.get("path") if isinstance(file, dict) else None
         if not isinstance(given, str):
@@ -199,7 +199,7 @@ class _Calls:
         called = name if isinstance(name, str) and name else path.name
         return self._studio.store.add(owner, called, path.read_bytes())
 
-    def _followed(self, job: Job) -> Iterator[dict[str, Any]]:
+    def _follow(self, job: StudioJob) -> Iterator[dict[str, Any]]:
         version = -1
         while True:
             over = job.over

@@ -1,4 +1,4 @@
-"""The web application: routes, page, login and gate around one studio."""
+"""The web application of one studio: its page, routes and login behind the request filter."""
 
 import hmac
 from collections.abc import Callable
@@ -7,15 +7,15 @@ from pathlib import Path
 import gradio as gr
 from fastapi import FastAPI, HTTPException, Request
 
-from impasto.studio.actions import Studio
-from impasto.studio.gate import Gate
-from impasto.studio.options import StudioOptions
-from impasto.studio.page import HEAD, page
-from impasto.studio.routes import ASSETS, Owner, routes
-from impasto.studio.theme import theme
+from impasto.studio.page import HEAD, build_page
+from impasto.studio.page_routes import ASSETS, Owner, page_routes
+from impasto.studio.page_theme import build_theme
+from impasto.studio.request_filter import RequestFilter
+from impasto.studio.studio import Studio
+from impasto.studio.studio_options import StudioOptions
 
 
-def application(studio: Studio, uploads: Path) -> Gate:
+def build_application(studio: Studio, uploads: Path) -> RequestFilter:
     """Everything that a studio answers.
 
     Args:
@@ -24,14 +24,14 @@ def application(studio: Studio, uploads: Path) -> Gate:
     """
     options = studio.options
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    blocks = page(studio, uploads)
-    app.include_router(routes(studio, _owner_of(blocks, asked=bool(options.accounts))))
+    blocks = build_page(studio, uploads)
+    app.include_router(page_routes(studio, _owner_of(blocks, asked=bool(options.accounts))))
     gr.mount_gradio_app(
         app,
         blocks,
         path="/",
         server_name=options.host,
-        auth=_checked(options) if options.accounts else None,
+        auth=_password_check(options) if options.accounts else None,
         auth_message="This is impasto studio. Your pictures are yours alone.",
         max_file_size=options.max_upload,
         footer_links=[],
@@ -42,12 +42,12 @@ def application(studio: Studio, uploads: Path) -> Gate:
         enable_monitoring=False,
         show_error=True,
         favicon_path=str(ASSETS / "favicon.svg"),
-        theme=theme(),
+        theme=build_theme(),
         head=HEAD,
     )
     # Gradio keeps the tokens of those who logged in on the application that it mounts.
     blocks.app = app.routes[-1].app  # type: ignore[attr-defined]
-    return Gate(app, local=options.local, uploads=uploads)
+    return RequestFilter(app, local=options.local, uploads=uploads)
 
 
 def _owner_of(blocks: gr.Blocks, *, asked: bool) -> Owner:
@@ -67,12 +67,12 @@ def _owner_of(blocks: gr.Blocks, *, asked: bool) -> Owner:
     return owner_of
 
 
-def _checked(options: StudioOptions) -> Callable[[str, str], bool]:
+def _password_check(options: StudioOptions) -> Callable[[str, str], bool]:
     """Whether a password is right, in a time that tells nothing of it."""
 
-    def checked(user: str, password: str) -> bool:
+    def check(user: str, password: str) -> bool:
         right = options.accounts.get(user)
         same = hmac.compare_digest((right or "").encode(), password.encode())
         return right is not None and same
 
-    return checked
+    return check

@@ -1,4 +1,4 @@
-"""Runs: waiting, painted, stopped.
+"""All jobs of the studio: those that wait, those that are painted, those that ended.
 
 One thread for each worker process takes the jobs in the order in which they came. A job that
 nobody has watched for a while is stopped: its page is closed.
@@ -7,74 +7,75 @@ nobody has watched for a while is stopped: its page is closed.
 from __future__ import annotations
 
 import logging
-import multiprocessing
+import os
 import sqlite3
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from impasto.errors import PictureError, SettingsError
-from impasto.studio.jobs import Job
-from impasto.studio.painter import Painter
-from impasto.studio.worker import Failed, Finished
+from impasto.studio.studio_job import StudioJob
+from impasto.studio.worker_messages import JobFailed, JobFinished, WorkerLimits
+from impasto.studio.worker_process import WorkerProcess
 
 _KEPT_JOBS = 60
 _log = logging.getLogger("impasto.studio")
 
-Keep = Callable[[Job, Finished], str]
-"""Puts a finished job into the history; returns its entry."""
+KeepResult = Callable[[StudioJob, JobFinished], str]
+"""Puts a finished job into the history; returns the identity of its entry."""
 
-Drop = Callable[[Job], None]
-"""Removes what a job without a result left behind."""
+DropFiles = Callable[[StudioJob], None]
+"""Removes the files of a job without a result."""
 
 
 class JobQueue:
     """All jobs of the studio.
 
     Args:
-        workers: how many run at once.
-        length: how many may wait.
+        workers: how many jobs are painted at once.
+        length: how many jobs may wait.
         max_pixels: the largest picture that workers read.
         keep: called with every job that has a result.
         drop: called with every job that has none.
     """
 
     def __init__(
-        self, *, workers: int, length: int, max_pixels: int, keep: Keep, drop: Drop
+        self, *, workers: int, length: int, max_pixels: int, keep: KeepResult, drop: DropFiles
     ) -> None:
-        self._length, self._max_pixels = length, max_pixels
+        self._length = length
         self._keep, self._drop = keep, drop
-        self._waiting: deque[Job] = deque()
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._waiting: deque[StudioJob] = deque()
+        self._jobs: OrderedDict[str, StudioJob] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
-        threads = None if workers == 1 else max(1, (multiprocessing.cpu_count() or 1) // workers)
-        self._painters = [Painter(max_pixels, threads) for _ in range(workers)]
-        self._running = [
-            threading.Thread(target=self._run, args=(painter,), daemon=True)
-            for painter in self._painters
+        threads = None if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
+        limits = WorkerLimits(max_pixels, threads)
+        self._workers = [WorkerProcess(limits) for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._serve, args=(worker,), daemon=True)
+            for worker in self._workers
         ]
 
     def start(self) -> None:
         """Starts the workers."""
-        for thread in self._running:
+        for thread in self._threads:
             thread.start()
 
     def close(self) -> None:
         """Stops everything, and waits until it is."""
         with self._changed:
             self._closed = True
-            for painter in self._painters:
-                painter.closing = True
+            for worker in self._workers:
+                worker.closing = True
             for job in self._jobs.values():
                 job.stop_asked = True
             while self._waiting:
-                self._ended_unpainted(self._waiting.popleft())
+                self._end_unpainted(self._waiting.popleft())
             self._changed.notify_all()
-        for thread in self._running:
+        for thread in self._threads:
             thread.join(timeout=75)  # longer than a picture that is being written may take
 
-    def submit(self, job: Job) -> Job:
+    def submit(self, job: StudioJob) -> StudioJob:
         """Puts a job at the end of the queue.
 
         Raises:
@@ -92,7 +93,7 @@ class JobQueue:
             self._changed.notify_all()
         return job
 
-    def get(self, owner: str | None, identity: str) -> Job:
+    def get(self, owner: str | None, identity: str) -> StudioJob:
         """A job of that owner.
 
         Raises:
@@ -103,37 +104,37 @@ class JobQueue:
             raise PictureError(f"there is no run {identity[:40]!r} (any more)")
         return job
 
-    def of(self, owner: str | None) -> list[Job]:
+    def unfinished(self, owner: str | None) -> list[StudioJob]:
         """All jobs of an owner that are not over."""
         with self._changed:
             return [job for job in self._jobs.values() if job.owner == owner and not job.over]
 
-    def known(self, owner: str | None) -> list[Job]:
-        """All jobs of an owner, those too that ended not long ago."""
+    def remembered(self, owner: str | None) -> list[StudioJob]:
+        """All jobs of an owner, also those that ended not long ago."""
         with self._changed:
             return [job for job in self._jobs.values() if job.owner == owner]
 
-    def place(self, job: Job) -> int:
+    def place(self, job: StudioJob) -> int:
         """How many are before it; 0 if it is next or running."""
         with self._changed:
             return self._waiting.index(job) if job in self._waiting else 0
 
-    def stop(self, job: Job) -> None:
+    def stop(self, job: StudioJob) -> None:
         """Stops a job; the picture so far is kept."""
         with self._changed:
             job.stop_asked = True
             if job in self._waiting:
                 self._waiting.remove(job)
-                self._ended_unpainted(job)
+                self._end_unpainted(job)
             self._changed.notify_all()
 
     @property
     def processes(self) -> list[int]:
         """The process numbers of the workers."""
-        return [painter.pid for painter in self._painters if painter.pid]
+        return [worker.pid for worker in self._workers if worker.pid]
 
     def _idle(self) -> int:
-        return sum(not painter.busy for painter in self._painters)
+        return sum(not worker.busy for worker in self._workers)
 
     def _sweep(self) -> None:
         """Forgets the oldest jobs that are over."""
@@ -143,32 +144,32 @@ class JobQueue:
         for job in over[:-8]:  # of most, only the outcome is worth memory
             job.previews = [None] * len(job.previews)
 
-    def _ended_unpainted(self, job: Job) -> None:
+    def _end_unpainted(self, job: StudioJob) -> None:
         self._drop(job)
         job.end("stopped", "Stopped before it began.")
 
-    def _run(self, painter: Painter) -> None:
-        """What each thread does."""
+    def _serve(self, worker: WorkerProcess) -> None:
+        """Gives a worker one job after the other; each thread does this for its worker."""
         while not self._closed:
-            painter.warm()
-            job = self._next(painter)
+            worker.warm()
+            job = self._next(worker)
             if job is not None:
                 try:
-                    self._settle(job, painter.paint(job, self._leave_out_abandoned))
+                    self._settle(job, worker.paint(job, self._leave_out_abandoned))
                 except Exception:  # one job must not end the thread that serves all others
                     _log.exception("a job failed")
                     self._fail(job, "the studio failed; its log has more")
-                painter.busy = False
-        painter.close()
+                worker.busy = False
+        worker.close()
 
-    def _next(self, painter: Painter) -> Job | None:
+    def _next(self, worker: WorkerProcess) -> StudioJob | None:
         with self._changed:
             if not self._waiting:
                 self._changed.wait(timeout=1)
         self._leave_out_abandoned()
         with self._changed:
             if self._waiting and not self._closed:
-                painter.busy = True
+                worker.busy = True
                 return self._waiting.popleft()
         return None
 
@@ -176,25 +177,25 @@ class JobQueue:
         with self._changed:
             for job in [job for job in self._waiting if job.abandoned]:
                 self._waiting.remove(job)
-                self._ended_unpainted(job)
+                self._end_unpainted(job)
 
-    def _settle(self, job: Job, outcome: Finished | Failed) -> None:
-        if isinstance(outcome, Failed):
+    def _settle(self, job: StudioJob, outcome: JobFinished | JobFailed) -> None:
+        if isinstance(outcome, JobFailed):
             self._fail(job, outcome.message)
             return
-        if job.work.folder is not None:
+        if job.assignment.folder is not None:
             try:
                 job.result = self._keep(job, outcome)
             except (sqlite3.Error, OSError) as error:  # the picture is worth more than its entry
                 _log.exception("a picture is not in the history")
-                where = f"The picture is in {job.work.folder.name} of the history's folder"
+                where = f"The picture is in {job.assignment.folder.name} of the history's folder"
                 job.end("failed", f"{where}, but could not be entered ({error}).")
                 return
         else:
             self._drop(job)
         job.end("stopped" if outcome.stopped else "done")
 
-    def _fail(self, job: Job, message: str) -> None:
+    def _fail(self, job: StudioJob, message: str) -> None:
         if not job.over:
             self._drop(job)
             job.end("stopped" if job.stop_asked else "failed", message)

@@ -1,12 +1,11 @@
-"""What a studio that was killed left behind: finished pictures are entered, the rest is cleared.
+"""Clears up after a studio that was killed: enters its finished pictures, removes the rest.
 
-Who is alive is told by locked files, which the system frees when a process dies, however it does.
+A living studio holds locks on files, which the system frees when its process dies, however it dies.
 Where the system has no such locks nothing is cleared.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -20,9 +19,9 @@ from impasto.errors import PictureError
 from impasto.pictures.reading import read_recipe
 from impasto.settings.recipes import check_recipe
 from impasto.settings.wording import schemas
-from impasto.studio.history import History
-from impasto.studio.orders import title_of
-from impasto.studio.worker import PICTURE
+from impasto.studio.order_files import read_title
+from impasto.studio.picture_folder import ORDER, PICTURE
+from impasto.studio.picture_history import PictureHistory
 
 try:
     import fcntl
@@ -36,8 +35,8 @@ _log = logging.getLogger("impasto.studio")
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder of this studio's own, gone when it ends; those of dead studios go now."""
+def make_temporary_folder() -> Iterator[Path]:
+    """Makes a folder of this studio's own, gone when it ends; removes those of dead studios."""
     _clear_temporary()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         # Locked before it has its name: a lock that is found free is a dead studio's.
@@ -49,8 +48,8 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def inhabited(history: History, owners: Iterable[str]) -> Iterator[None]:
-    """Lives in a history's folder; puts it in order first, if no other studio lives there.
+def share_history(history: PictureHistory, owners: Iterable[str]) -> Iterator[None]:
+    """Marks a history as in use; recovers it first if no other studio uses it.
 
     Args:
         history: whose folder it is.
@@ -58,19 +57,19 @@ def inhabited(history: History, owners: Iterable[str]) -> Iterator[None]:
     """
     with (history.folder / f".{LOCK}").open("w") as lock:
         if _lock(lock.fileno(), alone=True):
-            put_in_order(history, owners)
+            recover_history(history, owners)
         _lock(lock.fileno(), alone=False)
         yield
 
 
-def put_in_order(history: History, owners: Iterable[str]) -> None:
+def recover_history(history: PictureHistory, owners: Iterable[str]) -> None:
     """Enters the finished pictures that are not in the index, and removes what is half done.
 
     Looks at folders of the studio's own naming alone, and keeps whatever else a user put there.
     """
     known, adopted = history.folders(), 0
     for owner in {None, *owners, *history.owners()}:
-        for folder in sorted(history.home(owner).glob("*")):
+        for folder in sorted(history.owner_folder(owner).glob("*")):
             ours = _FOLDER.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink()
             if not ours or folder in known:
                 continue
@@ -82,13 +81,13 @@ def put_in_order(history: History, owners: Iterable[str]) -> None:
         _log.warning("entered in the history, from a studio that was killed: %d", adopted)
 
 
-def _adopt(history: History, owner: str | None, folder: Path) -> bool:
+def _adopt(history: PictureHistory, owner: str | None, folder: Path) -> bool:
     """Enters one picture; leaves one alone that is not what it seems."""
-    picture, form = folder / PICTURE, folder / "order.json"
+    picture, form = folder / PICTURE, folder / ORDER
     try:
         raw = read_recipe(picture)
         size = check_recipe(raw, PICTURE).size
-        title = title_of(json.loads(form.read_text(encoding="utf-8")))
+        title = read_title(folder)
         began, made = form.stat().st_mtime, picture.stat().st_mtime
         if size is None:
             return False
@@ -97,8 +96,7 @@ def _adopt(history: History, owner: str | None, folder: Path) -> bool:
         _log.warning("%s is not entered in the history: %s", folder, error)
         return False
     seconds = max(0.0, made - began)
-    facts = {"width": size[0], "height": size[1], "seconds": seconds, "progress": progress}
-    history.add(owner, folder, title, facts, made)
+    history.add(owner, folder, title, size=size, seconds=seconds, progress=progress, made=made)
     return True
 
 

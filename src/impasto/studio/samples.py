@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import impasto
-from impasto.studio.pictures import EVERYONE, Picture, PictureStore
+from impasto.studio.picture_store import EVERYONE, PictureStore, StoredPicture
 
 KINDS = ("photographs", "styles")
 
 
-def add_samples(store: PictureStore) -> dict[str, list[Picture]]:
+def add_samples(store: PictureStore) -> dict[str, list[StoredPicture]]:
     """Puts all samples into a store, for everyone. Returns them by kind."""
     return {
         kind: [

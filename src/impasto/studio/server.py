@@ -1,17 +1,24 @@
-"""Everything put together, and served."""
+"""Puts a studio together and serves it."""
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from impasto.errors import MissingExtraError, OutputError
-from impasto.studio.options import StudioOptions
-from impasto.studio.recovery import inhabited, temporary_folder
-from impasto.studio.uploads import swept
+from impasto.studio.recovery import make_temporary_folder, share_history
+from impasto.studio.studio_options import StudioOptions
+from impasto.studio.upload_folder import sweep_repeatedly
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+    from impasto.studio.request_filter import RequestFilter
+    from impasto.studio.studio import Studio
 
 
 def serve(options: StudioOptions, say: Callable[[str], None] = print) -> None:
@@ -25,22 +32,33 @@ def serve(options: StudioOptions, say: Callable[[str], None] = print) -> None:
         MissingExtraError: Gradio is not installed.
         OutputError: the folder of the pictures, or the port, cannot be used.
     """
-    with studio(options) as (_, app):
-        server, listening, address = _server(app, options)
+    with open_studio(options) as (_, app):
+        server, listening, address = _make_server(app, options)
         say(f"impasto studio: {address}")
-        say(f"pictures are kept in {options.made_folder()}; Ctrl-C ends the studio")
+        say(f"pictures are kept in {options.make_folder()}; Ctrl-C ends the studio")
         if not options.local and not options.accounts:
             say("anyone who can reach this address can use it; --auth user:password asks who it is")
         server.run(sockets=[listening])
 
 
 @contextmanager
-def studio(options: StudioOptions) -> Iterator[tuple[Any, Any]]:
-    """A studio and its ASGI application, for as long as it lasts."""
-    with temporary_folder() as temporary:
+def open_studio(options: StudioOptions) -> Iterator[tuple[Studio, RequestFilter]]:
+    """Opens a studio; closes it at the end of the context.
+
+    Args:
+        options: how it is set up.
+
+    Yields:
+        The studio, and the ASGI application that answers requests to it.
+
+    Raises:
+        MissingExtraError: Gradio is not installed.
+        OutputError: the folder of the pictures cannot be used.
+    """
+    with make_temporary_folder() as temporary:
         uploads, own = temporary / "uploads", temporary / "pictures"
         own.mkdir()
-        folder = options.made_folder()
+        folder = options.make_folder()
         _prepare_gradio(uploads)
         try:
             import gradio  # noqa: F401 - only to say which extra is missing
@@ -48,27 +66,27 @@ def studio(options: StudioOptions) -> Iterator[tuple[Any, Any]]:
             raise MissingExtraError(
                 "the studio needs an extra: pip install 'impasto[studio]'"
             ) from error
-        from impasto.studio.actions import Studio
-        from impasto.studio.application import application
+        from impasto.studio.application import build_application
+        from impasto.studio.studio import Studio
 
-        made = Studio(options, folder, own)
-        with inhabited(made.history, options.accounts), swept(uploads):
-            made.jobs.start()
+        studio = Studio(options, folder, own)
+        with share_history(studio.history, options.accounts), sweep_repeatedly(uploads):
+            studio.jobs.start()
             try:
-                yield made, application(made, uploads)
+                yield studio, build_application(studio, uploads)
             finally:
-                made.close()
+                studio.close()
 
 
 def _prepare_gradio(uploads: Path) -> None:
-    """Gradio reads these when it is imported or asked: no telling home, its own upload folder."""
+    """Sets what Gradio reads when it is imported or asked: no telling home, our upload folder."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 
-def _server(app: Any, options: StudioOptions) -> tuple[Any, Any, str]:
+def _make_server(app: RequestFilter, options: StudioOptions) -> tuple[Server, socket.socket, str]:
     """A server, its socket, and its address."""
     import uvicorn
 
@@ -81,15 +99,13 @@ def _server(app: Any, options: StudioOptions) -> tuple[Any, Any, str]:
         server_header=False,
     )
     server = uvicorn.Server(config)
-    listening = _listening(options)
+    listening = _listen(options)
     port = listening.getsockname()[1]
     host = f"[{options.host}]" if ":" in options.host else options.host
     return server, listening, f"http://{host}:{port}"
 
 
-def _listening(options: StudioOptions) -> Any:
-    import socket
-
+def _listen(options: StudioOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -15,15 +15,15 @@ SECONDS_BETWEEN_LOOKS = 60.0
 
 
 @contextmanager
-def swept(folder: Path) -> Iterator[None]:
-    """Removes old files from a folder again and again, for as long as it lasts."""
+def sweep_repeatedly(folder: Path) -> Iterator[None]:
+    """Removes old files from a folder again and again, for as long as the context lasts."""
     ended = threading.Event()
 
-    def sweeping() -> None:
+    def sweep() -> None:
         while not ended.wait(SECONDS_BETWEEN_LOOKS):
             remove_old(folder, time.time() - SECONDS_KEPT)
 
-    thread = threading.Thread(target=sweeping, daemon=True)
+    thread = threading.Thread(target=sweep, daemon=True)
     thread.start()
     try:
         yield

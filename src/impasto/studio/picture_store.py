@@ -18,12 +18,12 @@ import PIL.Image
 
 from impasto.errors import ImpastoError, PictureError
 from impasto.files import replacing
-from impasto.pictures.image import Image, open_image
-from impasto.studio.mishaps import disk_in_words
+from impasto.pictures.image import open_image
+from impasto.pictures.named_bytes import NamedBytes
+from impasto.studio.failure_messages import explain_disk_errors
+from impasto.studio.small_pictures import PREVIEW_SIDE, THUMBNAIL_SIDE, small_copy, write_small
 
 EVERYONE = ""  # no user is called so
-PREVIEW_SIDE = 1280
-THUMBNAIL_SIDE = 240
 _SIDES = (PREVIEW_SIDE, THUMBNAIL_SIDE)
 LEAST_SIDE = 16
 _MOST_OF_ONE_OWNER = 200
@@ -31,7 +31,7 @@ _SUFFIXES = {"MPO": ".jpg", "JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}
 
 
 @dataclass(frozen=True)
-class Picture:
+class StoredPicture:
     """A picture in the store.
 
     Attributes:
@@ -63,14 +63,6 @@ class Picture:
         }
 
 
-class NamedBytes(io.BytesIO):
-    """Bytes that messages call by a name."""
-
-    def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(data)
-        self.name = name
-
-
 class PictureStore:
     """All pictures that were brought since the studio started.
 
@@ -82,11 +74,13 @@ class PictureStore:
     def __init__(self, folder: Path, max_pixels: int) -> None:
         self._folder = folder
         self._max_pixels = max_pixels
-        self._pictures: OrderedDict[str, Picture] = OrderedDict()
+        self._pictures: OrderedDict[str, StoredPicture] = OrderedDict()
         self._lock = threading.Lock()
         self._decoding = threading.Lock()  # one large picture at a time is enough for the memory
 
-    def add(self, owner: str | None, name: str, data: bytes, token: str | None = None) -> Picture:
+    def add(
+        self, owner: str | None, name: str, data: bytes, token: str | None = None
+    ) -> StoredPicture:
         """Checks a file and keeps it.
 
         Args:
@@ -100,29 +94,31 @@ class PictureStore:
             OutputError: it cannot be kept; the disk is full.
         """
         name = safe_name(name)
-        with self._decoding, disk_in_words():
-            picture = self._checked(owner, name, data, token or secrets.token_urlsafe(16))
+        with self._decoding, explain_disk_errors():
+            picture = self._check_and_write(owner, name, data, token or secrets.token_urlsafe(16))
         with self._lock:
             self._pictures[picture.token] = picture
             self._forget_oldest(owner)
         return picture
 
-    def _checked(self, owner: str | None, name: str, data: bytes, token: str) -> Picture:
+    def _check_and_write(
+        self, owner: str | None, name: str, data: bytes, token: str
+    ) -> StoredPicture:
         image = open_image(NamedBytes(data, name), max_pixels=self._max_pixels)
         if min(image.width, image.height) < LEAST_SIDE:
             raise PictureError(
                 f"{name}: {image.width} x {image.height} pixels are too few; give a picture of "
                 f"{LEAST_SIDE} or more on each side"
             )
-        suffix, notes = _facts(data)
+        suffix, notes = _file_facts(data)
         path = self._folder / f"{secrets.token_hex(16)}{suffix}"
         with replacing(path) as temporary:
             temporary.write_bytes(data)
         for side in _SIDES:
-            write_small(image, store_copy(path, side), side)
-        return Picture(token, owner, name, path, image.width, image.height, notes)
+            write_small(image, small_copy(path, side), side)
+        return StoredPicture(token, owner, name, path, image.width, image.height, notes)
 
-    def get(self, owner: str | None, token: str) -> Picture:
+    def get(self, owner: str | None, token: str) -> StoredPicture:
         """The picture of that token.
 
         Raises:
@@ -136,15 +132,19 @@ class PictureStore:
             )
         return picture
 
-    def those(self, owner: str | None, tokens: Sequence[str]) -> list[Picture]:
+    def find(self, owner: str | None, tokens: Sequence[str]) -> list[StoredPicture]:
         """The pictures of those tokens, as far as they are there."""
         with self._lock:
             found = [self._pictures[token] for token in tokens if token in self._pictures]
         return [picture for picture in found if picture.owner in (EVERYONE, owner)]
 
     def preview(self, owner: str | None, token: str, side: int) -> Path:
-        """A small copy as WebP, ``PREVIEW_SIDE`` or ``THUMBNAIL_SIDE`` long."""
-        return store_copy(self.get(owner, token).path, side)
+        """The file of a small copy (WebP), ``PREVIEW_SIDE`` or ``THUMBNAIL_SIDE`` long.
+
+        Raises:
+            PictureError: there is no such picture for this user.
+        """
+        return small_copy(self.get(owner, token).path, side)
 
     def _forget_oldest(self, owner: str | None) -> None:
         own = [picture for picture in self._pictures.values() if picture.owner == owner]
@@ -152,7 +152,7 @@ class PictureStore:
             return
         for picture in own[:-_MOST_OF_ONE_OWNER]:
             del self._pictures[picture.token]
-            for path in (picture.path, *(store_copy(picture.path, s) for s in _SIDES)):
+            for path in (picture.path, *(small_copy(picture.path, s) for s in _SIDES)):
                 path.unlink(missing_ok=True)
 
 
@@ -163,20 +163,7 @@ def safe_name(name: str) -> str:
     return plain[:80] or "picture"
 
 
-def write_small(image: Image, path: Path, side: int) -> None:
-    """A copy of ``image`` as WebP, at most ``side`` pixels long."""
-    small = image.to_pil()
-    small.thumbnail((side, side), PIL.Image.Resampling.LANCZOS, reducing_gap=3.0)
-    with replacing(path) as temporary:
-        small.save(temporary, "WEBP", quality=88, method=2)
-
-
-def store_copy(path: Path, side: int) -> Path:
-    """Where the store has the small copy of a picture, of that long side."""
-    return path.with_name(f"{path.stem}-{side}.webp")
-
-
-def _facts(data: bytes) -> tuple[str, tuple[str, ...]]:
+def _file_facts(data: bytes) -> tuple[str, tuple[str, ...]]:
     """The suffix that fits a file, whatever its name says, and what is worth telling of it."""
     try:
         with PIL.Image.open(io.BytesIO(data)) as opened:

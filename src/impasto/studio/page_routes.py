@@ -1,4 +1,4 @@
-"""The page's own traffic: pictures in and out, the course of a run.
+"""The page's own routes: pictures in and out, the course of a job, the history.
 
 Every route asks first who is there, and finds only what is theirs.
 """
@@ -15,10 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from impasto.errors import ImpastoError
-from impasto.studio.actions import Studio
-from impasto.studio.history import DOWNLOADS
-from impasto.studio.jobs import Job
-from impasto.studio.pictures import PREVIEW_SIDE, THUMBNAIL_SIDE
+from impasto.studio.picture_history import DOWNLOADS
+from impasto.studio.small_pictures import PREVIEW_SIDE, THUMBNAIL_SIDE
+from impasto.studio.studio import Studio
+from impasto.studio.studio_job import StudioJob
 
 ASSETS = Path(__file__).parent / "assets"
 PREFIX = "/studio"
@@ -31,12 +31,12 @@ _FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 Owner = Callable[[Request], str | None]
 
 
-def refused(error: ImpastoError) -> JSONResponse:
-    """One line for the user."""
+def refusal(error: ImpastoError) -> JSONResponse:
+    """What impasto refuses, as one line for the user."""
     return JSONResponse({"error": " ".join(str(error).split())}, status_code=400)
 
 
-def routes(studio: Studio, owner_of: Owner) -> APIRouter:
+def page_routes(studio: Studio, owner_of: Owner) -> APIRouter:
     """All routes of one studio.
 
     Args:
@@ -73,9 +73,9 @@ def _add_session(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
         }
         return {
             "user": owner,
-            "pictures": {one.token: one.to_json() for one in studio.store.those(owner, pictures)},
+            "pictures": {one.token: one.to_json() for one in studio.store.find(owner, pictures)},
             "samples": samples,
-            "jobs": [job.identity for job in studio.jobs.known(owner)],
+            "jobs": [job.identity for job in studio.jobs.remembered(owner)],
             "max_upload": studio.options.max_upload,
         }
 
@@ -94,7 +94,7 @@ def _add_pictures(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
                     return JSONResponse({"error": words}, status_code=413)
             picture = await run_in_threadpool(studio.store.add, owner, name, bytes(data))
         except ImpastoError as error:
-            return refused(error)
+            return refusal(error)
         except ClientDisconnect:
             return Response(status_code=400)
         return JSONResponse(picture.to_json())
@@ -118,7 +118,7 @@ def _add_jobs(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
         except ImpastoError:
             return Response(status_code=404)
         return StreamingResponse(
-            _told(studio, job),
+            _job_events(studio, job),
             media_type="text/event-stream",
             headers={**_PRIVATE, "X-Accel-Buffering": "no"},
         )
@@ -142,14 +142,14 @@ def _add_jobs(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
         try:
             studio.jobs.stop(studio.jobs.get(owner, identity))
         except ImpastoError as error:
-            return refused(error)
+            return refusal(error)
         return JSONResponse({})
 
 
-async def _told(studio: Studio, job: Job) -> AsyncIterator[str]:
-    """What happens in a job, as server-sent events, until it is over."""
+async def _job_events(studio: Studio, job: StudioJob) -> AsyncIterator[str]:
+    """What happens in a job, as server-sent events, until it is over. Their reader watches it."""
     seen, version, place, quiet = 0, -1, -1, 0
-    with job.watched():
+    with job.watch():
         while not studio.closing:
             before = studio.jobs.place(job) if job.state == "waiting" else 0
             if job.version != version or before != place:
@@ -180,14 +180,14 @@ def _add_history(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
         try:
             return JSONResponse(studio.details(studio.history.get(owner, identity)))
         except ImpastoError as error:
-            return refused(error)
+            return refusal(error)
 
     @router.delete("/history/{identity}")
     def delete(identity: str, owner: Annotated[str | None, Depends(owner_of)]) -> Response:
         try:
             studio.history.delete(owner, identity)
         except ImpastoError as error:
-            return refused(error)
+            return refusal(error)
         return JSONResponse({})
 
     @router.get("/history/{identity}/order")
@@ -195,7 +195,7 @@ def _add_history(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
         try:
             return JSONResponse(studio.restore(owner, identity))
         except ImpastoError as error:
-            return refused(error)
+            return refusal(error)
 
     @router.get("/history/{identity}/files/{kind}")
     def file(identity: str, kind: str, owner: Annotated[str | None, Depends(owner_of)]) -> Response:
@@ -206,7 +206,7 @@ def _add_history(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
                 return FileResponse(path, media_type="image/webp", headers=_FOREVER)
             path = studio.history.download(entry, kind)
         except ImpastoError as error:
-            return refused(error)
+            return refusal(error)
         return FileResponse(
             path,
             media_type=DOWNLOADS[kind],

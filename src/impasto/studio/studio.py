@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import ImpastoError
-from impasto.painting.synthesis import settled
+from impasto.painting.synthesis import settle
 from impasto.pictures.reading import read_recipe
 from impasto.settings.command_line import again
 from impasto.settings.presets import command_defaults
 from impasto.settings.recipes import Recipe, check_recipe
-from impasto.studio.history import Entry, History
+from impasto.studio.failure_messages import explain_disk_errors
 from impasto.studio.job_queue import JobQueue
-from impasto.studio.jobs import Job
-from impasto.studio.mishaps import disk_in_words
-from impasto.studio.options import StudioOptions
-from impasto.studio.orders import Order, commission, read_order, reopened
-from impasto.studio.pictures import PictureStore
+from impasto.studio.order_files import reopen_order, write_order
+from impasto.studio.picture_folder import PICTURE
+from impasto.studio.picture_history import HistoryEntry, PictureHistory
+from impasto.studio.picture_store import PictureStore
 from impasto.studio.samples import add_samples
-from impasto.studio.worker import PICTURE, Finished, Work
+from impasto.studio.studio_job import StudioJob
+from impasto.studio.studio_options import StudioOptions
+from impasto.studio.studio_order import StudioOrder, read_order
+from impasto.studio.worker_messages import JobFinished, JobProgress, WorkerAssignment
 from impasto.version import __version__
 
 VARIATIONS = tuple((strength, scale) for scale in (0.75, 1.5) for strength in (0.4, 0.7))
@@ -30,7 +32,7 @@ VARIATIONS = tuple((strength, scale) for scale in (0.75, 1.5) for strength in (0
 
 
 class Studio:
-    """One studio: its pictures, its runs, its history.
+    """One studio: its pictures, its jobs, its history.
 
     Args:
         options: how it is set up.
@@ -43,7 +45,7 @@ class Studio:
         self.closing = False
         self.store = PictureStore(uploads, options.max_pixels)
         self.samples = add_samples(self.store)
-        self.history = History(folder)
+        self.history = PictureHistory(folder)
         self.jobs = JobQueue(
             workers=options.jobs,
             length=options.queue_length,
@@ -53,15 +55,15 @@ class Studio:
         )
 
     def close(self) -> None:
-        """Stops every run; the pictures so far are kept."""
+        """Stops every job; the pictures so far are kept."""
         self.closing = True
         self.jobs.close()
 
-    def order(self, owner: str | None, request: object) -> Order:
+    def read_order(self, owner: str | None, request: object) -> StudioOrder:
         """Checks an order; see `read_order`."""
         return read_order(request, owner, self.store, self.options.max_pixels)
 
-    def paint(self, owner: str | None, request: object) -> Job:
+    def paint(self, owner: str | None, request: object) -> StudioJob:
         """Begins a picture, or puts it into the queue.
 
         Raises:
@@ -69,28 +71,29 @@ class Studio:
             PictureError: a picture that is not there.
             OutputError: its files cannot be written.
         """
-        order = self.order(owner, request)
-        with self._begun(owner) as folder:
-            work = Work(commission(order, folder), ({},), folder)
-            return self.jobs.submit(Job(owner, order.title, work))
+        order = self.read_order(owner, request)
+        with self._new_folder(owner) as folder:
+            assignment = WorkerAssignment(write_order(order, folder), ({},), folder)
+            return self.jobs.submit(StudioJob(owner, order.title, assignment))
 
-    def variations(self, owner: str | None, request: object) -> Job:
+    def variations(self, owner: str | None, request: object) -> StudioJob:
         """Begins four small pictures to choose from. Raises as `paint`."""
-        order = self.order(owner, request)
+        order = self.read_order(owner, request)
         small = command_defaults("try")
         parts = tuple(
             {"strength": strength, "style_scale": [scale], **small}
             for strength, scale in VARIATIONS
         )
-        with self._begun(owner) as folder:
-            work = Work(commission(order, folder), parts, None)
+        with self._new_folder(owner) as folder:
+            assignment = WorkerAssignment(write_order(order, folder), parts, None)
             captions = tuple(f"strength {s:g}, style scale {c:g}" for s, c in VARIATIONS)
-            return self.jobs.submit(Job(owner, f"variations of {order.title}", work, captions))
+            title = f"variations of {order.title}"
+            return self.jobs.submit(StudioJob(owner, title, assignment, captions))
 
     @contextmanager
-    def _begun(self, owner: str | None) -> Iterator[Path]:
-        """A folder for a picture to come; gone again if it does not come to a job."""
-        with disk_in_words():
+    def _new_folder(self, owner: str | None) -> Iterator[Path]:
+        """A folder for a picture to come; gone again if no job comes of it."""
+        with explain_disk_errors():
             folder = self.history.new_folder(owner)
             try:
                 yield folder
@@ -100,19 +103,19 @@ class Studio:
 
     def command(self, owner: str | None, request: object) -> str:
         """The command line that makes the same picture. Raises as `paint`."""
-        order = self.order(owner, request)
+        order = self.read_order(owner, request)
         named = {setting: picture.name for setting, picture in order.files.items()}
-        settings = settled(order.settings, named)
+        settings = settle("stylize", order.settings, named)
         recipe = Recipe(
             "stylize", settings.model_dump(mode="json"), None, __version__, order.inputs
         )
         return again(recipe, "the order")
 
-    def status(self, job: Job, seen: int = 0) -> dict[str, Any]:
-        """Where a run stands.
+    def status(self, job: StudioJob, seen: int = 0) -> dict[str, Any]:
+        """Where a job stands.
 
         Args:
-            job: the run.
+            job: the job.
             seen: how many points of the loss curve the caller has already.
         """
         progress = job.progress
@@ -132,32 +135,34 @@ class Studio:
     def restore(self, owner: str | None, identity: str) -> dict[str, Any]:
         """The order of a finished picture: its pictures, regions and settings."""
         entry = self.history.get(owner, identity)
-        return reopened(self.history.place(entry), owner, self.store)
+        return reopen_order(self.history.folder_of(entry), owner, self.store)
 
-    def details(self, entry: Entry) -> dict[str, Any]:
+    def details(self, entry: HistoryEntry) -> dict[str, Any]:
         """What is to be known of a finished picture, with the command that makes it again."""
-        folder = self.history.place(entry)
+        folder = self.history.folder_of(entry)
         command, note = _command_of(folder), ""
         if command and entry.progress < 1:
             note = f"Stopped at {100 * entry.progress:.0f} %; this command paints it to the end."
         return {**entry.to_json(), "folder": str(folder), "command": command, "note": note}
 
-    def _keep(self, job: Job, finished: Finished) -> str:
-        assert job.work.folder is not None
-        facts = {
-            "width": finished.width,
-            "height": finished.height,
-            "seconds": finished.seconds,
-            "progress": finished.progress,
-        }
-        return self.history.add(job.owner, job.work.folder, job.title, facts).identity
+    def _keep(self, job: StudioJob, finished: JobFinished) -> str:
+        assert job.assignment.folder is not None
+        entry = self.history.add(
+            job.owner,
+            job.assignment.folder,
+            job.title,
+            size=(finished.width, finished.height),
+            seconds=finished.seconds,
+            progress=finished.progress,
+        )
+        return entry.identity
 
 
-def _drop(job: Job) -> None:
-    shutil.rmtree(Path(job.work.commission.content).parent, ignore_errors=True)
+def _drop(job: StudioJob) -> None:
+    shutil.rmtree(Path(job.assignment.files.content).parent, ignore_errors=True)
 
 
-def _position(progress: Any) -> dict[str, Any]:
+def _position(progress: JobProgress) -> dict[str, Any]:
     done = progress.progress
     left = progress.seconds * (1 - done) / done if done > 0.02 else None
     return {

@@ -22,7 +22,7 @@ _ACCENT = gr.themes.Color(
 )
 
 
-def theme() -> gr.themes.Base:
+def build_theme() -> gr.themes.Base:
     """The theme, light and dark."""
     return gr.themes.Base(
         primary_hue=_ACCENT,

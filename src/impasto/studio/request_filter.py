@@ -1,9 +1,9 @@
-"""What every request passes first: only paths that the page needs, only from this page.
+"""The filter that every request passes first: only paths that the page needs, only from this page.
 
-Gradio serves much that a studio has no use for: proxies, monitoring, code editing. The gate lets
-nothing of it through, refuses calls that are no calls before Gradio sees them, and those that name
-files of the disk, keeps other web pages from talking to a studio on the same machine, and takes
-from Gradio's page what names other hosts.
+Gradio serves much that a studio has no use for: proxies, monitoring, code editing. The filter lets
+nothing of it through. It refuses calls that are no calls before Gradio sees them, and those that
+name files of the disk. It keeps other web pages from talking to a studio on the same machine. It
+removes from Gradio's page what names other hosts.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _POLICY = (
 _ABOUT_OTHERS = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*?/?>\s*')
 
 
-class Gate:
-    """ASGI middleware; see the module.
+class RequestFilter:
+    """The filter, as ASGI middleware.
 
     Args:
-        app: what lies behind it.
+        app: what answers the requests that pass.
         local: whether the studio is for this machine only; then no other name may reach it.
         uploads: where Gradio puts files that programs upload; calls may name no others.
     """
@@ -60,16 +60,16 @@ class Gate:
             return
         refusal = self._refusal(scope)
         if refusal is None and scope["method"] == "POST" and _CALLS.fullmatch(scope["path"]):
-            body = await _body(receive)
+            body = await _read_body(receive)
             refusal = _call_refusal(body, self._uploads)
-            receive = _again(body or b"")
+            receive = _replay(body or b"")
         if refusal is not None:
             status, words = refusal
             await JSONResponse({"error": words}, status_code=status)(scope, receive, send)
             return
         if scope["path"] == "/":
             scope = {**scope, "headers": _without_encodings(scope["headers"])}
-        await self._app(scope, receive, _Cleaner(send, scope["path"]))
+        await self._app(scope, receive, _AnswerCleaner(send, scope["path"]))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         path, headers = scope["path"], Headers(scope=scope)
@@ -86,7 +86,7 @@ class Gate:
         return None
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _read_body(receive: Receive) -> bytes | None:
     """The whole body; None where it is too large or the client is gone."""
     parts = bytearray()
     while True:
@@ -100,7 +100,7 @@ async def _body(receive: Receive) -> bytes | None:
             return bytes(parts)
 
 
-def _again(body: bytes) -> Receive:
+def _replay(body: bytes) -> Receive:
     sent = False
 
     async def receive() -> Message:
@@ -161,7 +161,7 @@ def _without_encodings(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, 
     return [(name, value) for name, value in headers if name != b"accept-encoding"]
 
 
-class _Cleaner:
+class _AnswerCleaner:
     """Sends an answer on: with the policy, and the page without what names other hosts.
 
     Gradio answers a call that an endpoint refuses with the status 500; whoever called it wrongly

@@ -1,19 +1,18 @@
-"""How the studio is set up: address, limits, accounts."""
+"""How a studio is set up: address, limits, accounts."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from impasto.errors import OutputError, SettingsError
 from impasto.files import check_folder
+from impasto.settings.parsing import parse_bytes
 
 DEFAULT_FOLDER = Path("~/impasto-studio")
 LARGEST_UPLOAD = 50_000_000
 LARGEST_PICTURE = 50_000_000
-_UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +26,8 @@ class StudioOptions:
         accounts: passwords by user name; without any, everyone may use the studio.
         max_pixels: width times height of the largest picture, brought or painted.
         max_upload: bytes of the largest file.
-        queue_length: runs that may wait.
-        jobs: runs at once, each in a process of its own.
+        queue_length: jobs that may wait.
+        jobs: jobs that are painted at once, each in a process of its own.
 
     Raises:
         SettingsError: a value out of range.
@@ -60,7 +59,7 @@ class StudioOptions:
         """Whether only this machine can reach it."""
         return self.host in ("127.0.0.1", "localhost", "::1")
 
-    def made_folder(self) -> Path:
+    def make_folder(self) -> Path:
         """The folder of finished pictures, made if it is missing.
 
         Raises:
@@ -100,13 +99,13 @@ def parse_accounts(pairs: Sequence[str], file: Path | None = None) -> dict[str, 
     return accounts
 
 
-def parse_bytes(text: str) -> int:
-    """Bytes from words such as ``50MB``.
+def parse_max_upload(text: str) -> int:
+    """Bytes of the largest file, from words such as ``50MB``.
 
     Raises:
         SettingsError: of another form.
     """
-    match = re.fullmatch(r"\s*(\d+)\s*([KMG]?)B?\s*", text.upper())
-    if match is None:
-        raise SettingsError(f"max_upload = {text!r}: must be a size such as 50MB")
-    return int(match[1]) * _UNITS[match[2]]
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise SettingsError(f"max_upload = {text!r}: {error}") from None

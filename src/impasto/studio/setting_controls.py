@@ -12,6 +12,8 @@ from impasto.settings.model import Settings
 from impasto.settings.presets import PRESETS
 from impasto.settings.wording import help_text, schemas, setting_text, setting_value
 
+Control = gr.Dropdown | gr.Checkbox | gr.Slider | gr.Number | gr.Textbox
+
 FRONT = ("preset", "strength", "style_scale", "size", "color", "seed", "feather")
 """The settings with a place of their own on the page; all others are in the Advanced panel."""
 
@@ -22,7 +24,7 @@ SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 _LONGEST_SLIDER = 1000
 
 
-def advanced() -> dict[str, list[str]]:
+def advanced_settings() -> dict[str, list[str]]:
     """The names of the settings in the Advanced panel by group, in the groups' order."""
     names = [name for name in schemas() if name not in (*FRONT, *ELSEWHERE)]
     grouped = {
@@ -38,8 +40,8 @@ def label(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def control(name: str, **options: Any) -> Any:
-    """The Gradio component for a setting, with its name, its help, its bounds and its default."""
+def make_control(name: str, **options: Any) -> Control:
+    """Makes the Gradio component for a setting: with its name, help, bounds and default."""
     schema = schemas()[name]
     common = {
         "label": label(name),
@@ -68,7 +70,7 @@ def _choices(name: str, schema: Mapping[str, Any]) -> list[str]:
     return list(schema.get("enum") or schema.get("choices") or ())
 
 
-def _number(schema: Mapping[str, Any], common: Mapping[str, Any]) -> Any:
+def _number(schema: Mapping[str, Any], common: Mapping[str, Any]) -> gr.Slider | gr.Number:
     """A slider where both ends are near, else a field for a number."""
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum")
@@ -81,15 +83,12 @@ def _number(schema: Mapping[str, Any], common: Mapping[str, Any]) -> Any:
 
 
 def control_value(name: str, value: Any) -> Any:
-    """A setting's value, as JSON has it, as its control holds it."""
+    """What its control holds for a setting's value, which is given as in JSON."""
     if value is None:
         return ""
-    return setting_text(value) if isinstance(value, (Mapping, list, tuple)) else _plain(name, value)
-
-
-def _plain(name: str, value: Any) -> Any:
-    texts = "anyOf" in schemas()[name]
-    return str(value) if texts else value
+    if isinstance(value, (Mapping, list, tuple)):
+        return setting_text(value)
+    return str(value) if "anyOf" in schemas()[name] else value
 
 
 def values_of(settings: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
@@ -100,7 +99,7 @@ def values_of(settings: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
 
 
 def settings_of(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    """The opposite: the settings that differ from their preset's, by name, and the preset.
+    """The settings that the controls ``names`` hold: the preset, and what differs from it, by name.
 
     Raises:
         SettingsError: a value out of range.
@@ -119,7 +118,7 @@ _NOTHING = object()
 
 
 def _given(name: str, value: Any) -> Any:
-    """What a control holds, as `Settings` takes it; ``_NOTHING`` where it was left empty."""
+    """What a control holds, as `Settings` takes it, or ``_NOTHING`` where it was left empty."""
     schema = schemas()[name]
     if value is None or value == "":
         optional = any(part.get("type") == "null" for part in schema.get("anyOf", ()))

@@ -1,23 +1,23 @@
-"""What went wrong, in words for whoever waits for the picture: disk, memory, a killed process."""
+"""Messages for whoever waits for a picture that failed: disk, memory, a killed process."""
 
 from __future__ import annotations
 
 import errno
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from impasto.errors import ImpastoError, OutputError
 from impasto.files import reason_of
+from impasto.machine.processes import ChildEnded
 
 NO_MEMORY = "not enough memory; use a smaller size"
 DISK_FULL = "the disk is full; make room where the studio keeps its pictures, and paint again"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def words_of(error: Exception) -> str:
-    """One line for any error of a run."""
+def failure_message(error: Exception) -> str:
+    """One line for any error of a job."""
     cause = _first_os_error(error)
     if cause is not None and cause.errno in _FULL:
         return DISK_FULL
@@ -32,27 +32,25 @@ def words_of(error: Exception) -> str:
     return "the run failed inside impasto; the server's log has more"
 
 
-def words_of_death(code: int | None, killed_before: int | None, killed_now: int | None) -> str:
-    """One line for a worker that ended in the middle of its work.
+def death_message(ended: ChildEnded, killed_before: int | None, killed_now: int | None) -> str:
+    """One line for a worker that ended in the middle of a job.
 
     Args:
-        code: its exit code, as `multiprocessing` gives it: below 0 for a signal.
-        killed_before: what `killed_for_memory` said when the work began.
+        ended: how it ended.
+        killed_before: what `count_memory_kills` said when the work began.
         killed_now: what it says now.
     """
-    if code == -signal.SIGKILL:
+    if ended.killed_by == "SIGKILL":
         if killed_before is None or killed_now is None:
             return "the process that paints was killed, perhaps for want of memory; try smaller"
         if killed_now > killed_before:
             return f"the system ended the process that paints: {NO_MEMORY}"
         return "the process that paints was killed from outside; paint again"
-    if code is None:
-        return "the process that paints answers no more; paint again"
-    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with the exit code {code}"
+    how = f"by {ended.killed_by}" if ended.killed_by else f"with the exit code {ended.code}"
     return f"the process that paints ended {how}; the server's log has more"
 
 
-def killed_for_memory() -> int | None:
+def count_memory_kills() -> int | None:
     """How many processes this system has killed for want of memory; None where it does not say."""
     try:
         lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
@@ -62,8 +60,8 @@ def killed_for_memory() -> int | None:
 
 
 @contextmanager
-def disk_in_words() -> Iterator[None]:
-    """Turns errors of the disk into words.
+def explain_disk_errors() -> Iterator[None]:
+    """Turns errors of the disk into errors with a message for the user.
 
     Raises:
         OutputError: instead of OSError.
@@ -71,11 +69,11 @@ def disk_in_words() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(words_of(error)) from error
+        raise OutputError(failure_message(error)) from error
 
 
 def _first_os_error(error: BaseException) -> OSError | None:
-    """The system's own error, at the end of what an error came from."""
+    """The system's own error among the causes of an error."""
     at: BaseException | None = error
     while at is not None:
         if isinstance(at, OSError):

@@ -1,4 +1,4 @@
-"""Finished pictures: a folder for each, that users can open, and an index beside them.
+"""The history of finished pictures: a folder for each, which users can open, and an index.
 
 Entries are named by tokens from the index alone; no part of a path comes from a user.
 """
@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,14 @@ from typing import Any
 
 from impasto.errors import PictureError
 from impasto.pictures.image import open_image
-from impasto.studio.orders import CONTENT_PREVIEW
-from impasto.studio.worker import DEEP, FRAMES, PICTURE, THUMBNAIL, film_of
+from impasto.studio.picture_folder import (
+    CONTENT_PREVIEW,
+    DEEP,
+    FRAMES,
+    PICTURE,
+    THUMBNAIL,
+    make_film,
+)
 
 INDEX = "history.sqlite3"
 DOWNLOADS = {
@@ -43,7 +49,7 @@ CREATE INDEX IF NOT EXISTS entries_of ON entries (owner, made DESC);
 
 
 @dataclass(frozen=True)
-class Entry:
+class HistoryEntry:
     """A finished picture.
 
     Attributes:
@@ -86,7 +92,7 @@ class Entry:
         return re.sub(r"[^\w-]+", "-", self.title).strip("-")[:80] or "picture"
 
 
-class History:
+class PictureHistory:
     """All finished pictures in one folder.
 
     Args:
@@ -101,11 +107,11 @@ class History:
     def new_folder(self, owner: str | None) -> Path:
         """An empty folder for a picture to come."""
         stamp = time.strftime("%Y-%m-%d-%H%M%S")
-        folder = self.home(owner) / f"{stamp}-{uuid.uuid4().hex[:8]}"
+        folder = self.owner_folder(owner) / f"{stamp}-{uuid.uuid4().hex[:8]}"
         folder.mkdir(parents=True)
         return folder
 
-    def home(self, owner: str | None) -> Path:
+    def owner_folder(self, owner: str | None) -> Path:
         """Where an owner's pictures are: readable, and no other owner's."""
         return self.folder / _folder_of(owner)
 
@@ -114,31 +120,47 @@ class History:
         owner: str | None,
         folder: Path,
         title: str,
-        facts: Mapping[str, Any],
+        *,
+        size: tuple[int, int],
+        seconds: float,
+        progress: float,
         made: float | None = None,
-    ) -> Entry:
-        """Puts a picture into the index whose files are in ``folder``; ``made`` is now if None."""
-        entry = Entry(
+    ) -> HistoryEntry:
+        """Puts a picture into the index.
+
+        Args:
+            owner: whose it is.
+            folder: where its files are, in the history's folder.
+            title: what it is called.
+            size: width and height in pixels.
+            seconds: how long it took.
+            progress: 1 for a finished picture, less for one that was stopped.
+            made: when, in seconds since 1970; now if None.
+        """
+        entry = HistoryEntry(
             identity=uuid.uuid4().hex,
             owner=owner or "",
             made=time.time() if made is None else made,
             folder=str(folder.relative_to(self.folder)),
             title=title,
-            **facts,
+            width=size[0],
+            height=size[1],
+            seconds=seconds,
+            progress=progress,
         )
         with self._index() as index:
             values = tuple(vars(entry).values())
             index.execute(f"INSERT INTO entries VALUES ({','.join('?' * len(values))})", values)
         return entry
 
-    def entries(self, owner: str | None, limit: int = 60, offset: int = 0) -> list[Entry]:
+    def entries(self, owner: str | None, limit: int = 60, offset: int = 0) -> list[HistoryEntry]:
         """The pictures of an owner, the latest first."""
         with self._index() as index:
             rows = index.execute(
                 "SELECT * FROM entries WHERE owner = ? ORDER BY made DESC LIMIT ? OFFSET ?",
                 (owner or "", limit, offset),
             ).fetchall()
-        return [Entry(*row) for row in rows]
+        return [HistoryEntry(*row) for row in rows]
 
     def owners(self) -> set[str | None]:
         """Everyone who has a picture."""
@@ -150,7 +172,7 @@ class History:
         with self._index() as index:
             return {self.folder / row[0] for row in index.execute("SELECT folder FROM entries")}
 
-    def get(self, owner: str | None, identity: str) -> Entry:
+    def get(self, owner: str | None, identity: str) -> HistoryEntry:
         """One picture of an owner.
 
         Raises:
@@ -162,9 +184,9 @@ class History:
             ).fetchone()
         if row is None:
             raise PictureError(f"the history has no picture {identity[:40]!r}")
-        return Entry(*row)
+        return HistoryEntry(*row)
 
-    def place(self, entry: Entry) -> Path:
+    def folder_of(self, entry: HistoryEntry) -> Path:
         """The folder of an entry."""
         folder = (self.folder / entry.folder).resolve()
         if not folder.is_relative_to(self.folder) or folder == self.folder:
@@ -178,21 +200,21 @@ class History:
             PictureError: there is none.
         """
         entry = self.get(owner, identity)
-        folder = self.place(entry)
+        folder = self.folder_of(entry)
         (folder / PICTURE).unlink(missing_ok=True)  # first: without it nobody enters it again
         with self._index() as index:
             index.execute("DELETE FROM entries WHERE identity = ?", (entry.identity,))
         shutil.rmtree(folder, ignore_errors=True)
 
-    def thumbnail(self, entry: Entry) -> Path:
+    def thumbnail(self, entry: HistoryEntry) -> Path:
         """A small copy."""
-        return self._there(self.place(entry) / THUMBNAIL)
+        return self._check_there(self.folder_of(entry) / THUMBNAIL)
 
-    def content(self, entry: Entry) -> Path:
+    def content(self, entry: HistoryEntry) -> Path:
         """A smaller copy of the picture that was repainted, as WebP."""
-        return self._there(self.place(entry) / CONTENT_PREVIEW)
+        return self._check_there(self.folder_of(entry) / CONTENT_PREVIEW)
 
-    def download(self, entry: Entry, kind: str) -> Path:
+    def download(self, entry: HistoryEntry, kind: str) -> Path:
         """A picture's file of one of the kinds in `DOWNLOADS`; made when first asked for.
 
         Raises:
@@ -201,19 +223,19 @@ class History:
         """
         if kind not in DOWNLOADS:
             raise PictureError(f"{kind[:20]!r} is no kind of file here; use {', '.join(DOWNLOADS)}")
-        folder = self.place(entry)
+        folder = self.folder_of(entry)
         if kind == "png":
-            return self._there(folder / PICTURE)
+            return self._check_there(folder / PICTURE)
         if kind == "tiff":
-            return self._there(folder / DEEP)
+            return self._check_there(folder / DEEP)
         target = folder / _MADE_WHEN_ASKED[kind]
         if target.is_file():
             return target
         if kind == "jpeg":
-            return open_image(self._there(folder / PICTURE)).save(target)
-        return film_of(self._there(folder / FRAMES), target)
+            return open_image(self._check_there(folder / PICTURE)).save(target)
+        return make_film(self._check_there(folder / FRAMES), target)
 
-    def _there(self, path: Path) -> Path:
+    def _check_there(self, path: Path) -> Path:
         if not path.is_file():
             raise PictureError(f"{path.name} is gone from the folder of this picture")
         return path

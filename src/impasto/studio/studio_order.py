@@ -1,11 +1,12 @@
-"""What is to be painted: pictures by token, regions as masks, settings by name. All checked."""
+"""What a user wants to have painted: pictures by token, regions as masks, settings by name.
+
+`OrderRequest` is what a page or a program sends; `read_order` makes a checked `StudioOrder` of it.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.errors import PictureError, SettingsError
 from impasto.pictures.image import open_image
+from impasto.pictures.named_bytes import NamedBytes
 from impasto.settings.model import STARTS, Settings
 from impasto.settings.recipes import Inputs
 from impasto.settings.wording import schemas, setting_value
-from impasto.studio.pictures import PREVIEW_SIDE, NamedBytes, Picture, PictureStore, store_copy
+from impasto.studio.picture_store import PictureStore, StoredPicture
 
-CONTENT_PREVIEW = "content-preview.webp"
 MOST_STYLES = 4
 MOST_REGIONS = 8
 _LARGEST_MASK = 4_000_000
@@ -44,7 +45,7 @@ class _RegionRequest(BaseModel):
 
 
 class OrderRequest(BaseModel):
-    """An order as a page or a program sends it: the JSON form of `Order`."""
+    """An order as a page or a program sends it, in JSON."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -55,8 +56,8 @@ class OrderRequest(BaseModel):
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be painted.
+class StudioOrder:
+    """An order whose parts were all checked.
 
     Attributes:
         content: the picture to repaint.
@@ -66,16 +67,16 @@ class Order:
         files: pictures that settings name, by setting.
     """
 
-    content: Picture
-    styles: tuple[tuple[Picture, float], ...]
+    content: StoredPicture
+    styles: tuple[tuple[StoredPicture, float], ...]
     regions: tuple[tuple[bytes, int | None], ...] = ()
     settings: Settings = field(default_factory=Settings)
-    files: Mapping[str, Picture] = field(default_factory=dict)
+    files: Mapping[str, StoredPicture] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """What the result is called."""
-        return _title(self.content.name, [picture.name for picture, _ in self.styles])
+        return title(self.content.name, [picture.name for picture, _ in self.styles])
 
     @property
     def inputs(self) -> Inputs:
@@ -86,32 +87,22 @@ class Order:
         )
         return Inputs.of(self.content.name, styles, regions)
 
-    def arranged(self, styles: list[str], masks: list[str]) -> tuple[list[str], list[Any]]:
-        """Files of all styles and masks as `iterate` takes them: blended ones, then regions."""
+    def arranged(
+        self, styles: list[str], masks: list[str]
+    ) -> tuple[list[str], list[tuple[str, str | None]]]:
+        """The styles to blend and the regions, as `iterate` takes them.
+
+        Args:
+            styles: names or files of all styles, in the order's sequence.
+            masks: those of all masks.
+        """
         blended = [name for name, (_, weight) in zip(styles, self.styles, strict=True) if weight]
         numbers = [number for _, number in self.regions]
         pairs = zip(masks, numbers, strict=True)
         return blended, [(mask, None if n is None else styles[n]) for mask, n in pairs]
 
 
-@dataclass(frozen=True)
-class Commission:
-    """An order with its pictures as files in a folder: all that a worker needs.
-
-    Attributes:
-        content: the file.
-        styles: those that are blended.
-        regions: mask and style of each; None leaves it as it is.
-        settings: by name.
-    """
-
-    content: str
-    styles: tuple[str, ...]
-    regions: tuple[tuple[str, str | None], ...]
-    settings: Mapping[str, Any]
-
-
-def read_order(request: object, owner: str | None, store: PictureStore, most: int) -> Order:
+def read_order(request: object, owner: str | None, store: PictureStore, most: int) -> StudioOrder:
     """Checks an order.
 
     Args:
@@ -127,7 +118,7 @@ def read_order(request: object, owner: str | None, store: PictureStore, most: in
     try:
         asked = OrderRequest.model_validate(request)
     except ValidationError as error:
-        raise SettingsError(_one_line(error)) from None
+        raise SettingsError(_first_error(error)) from None
     content = store.get(owner, asked.content)
     styles = tuple((store.get(owner, one.picture), one.weight) for one in asked.styles)
     regions = tuple((_mask(one.mask, n), one.style) for n, one in enumerate(asked.regions, 1))
@@ -141,12 +132,12 @@ def read_order(request: object, owner: str | None, store: PictureStore, most: in
     if len(set(weights)) > 1:  # equal ones are what it does anyway
         settings = settings.replace(style_blend=weights)
     _check_size(settings, content, most)
-    return Order(content, styles, regions, settings, files)
+    return StudioOrder(content, styles, regions, settings, files)
 
 
 def read_settings(
     given: Mapping[str, Any], owner: str | None, store: PictureStore
-) -> tuple[Settings, dict[str, Picture]]:
+) -> tuple[Settings, dict[str, StoredPicture]]:
     """Settings by name, and the pictures that some of them name by token.
 
     Raises:
@@ -171,121 +162,24 @@ def read_settings(
     return Settings(**values), files
 
 
+def title(content: str, styles: Sequence[str]) -> str:
+    """What the picture is called that is made of files of these names."""
+    names = [Path(style).stem for style in styles]
+    return f"{Path(content).stem} in {' and '.join(names[:3])}"
+
+
 def _is_flat(value: Any, *, named: bool) -> bool:
-    """Whether it is a value, or several; or such by ``named``. Messages repeat nothing else."""
+    """Whether a setting's value is one value or several, ``named`` by a key or not.
+
+    Messages repeat such values; they must not repeat whatever else a program may send.
+    """
     parts = value.values() if named and isinstance(value, Mapping) else [value]
     several = [one for part in parts for one in (part if isinstance(part, list) else [part])]
     return not any(isinstance(one, (Mapping, list)) for one in several)
 
 
-def commission(order: Order, folder: Path) -> Commission:
-    """Copies an order's pictures into a folder, beside its JSON form for later."""
-    content = _copied(order.content, folder / "content")
-    shutil.copyfile(store_copy(order.content.path, PREVIEW_SIDE), folder / CONTENT_PREVIEW)
-    styles = [
-        _copied(picture, folder / f"style-{number}")
-        for number, (picture, _) in enumerate(order.styles, start=1)
-    ]
-    masks = []
-    for number, (png, _) in enumerate(order.regions, start=1):
-        masks.append(folder / f"region-{number}.png")
-        masks[-1].write_bytes(png)
-    named = {
-        setting: _copied(picture, folder / setting.replace("_", "-"))
-        for setting, picture in order.files.items()
-    }
-    settings = order.settings.model_dump(mode="json")
-    settings |= {setting: str(path) for setting, path in named.items()}
-    _write_form(order, folder, content, styles, named)
-    blended, regions = order.arranged([str(path) for path in styles], [str(path) for path in masks])
-    return Commission(str(content), tuple(blended), tuple(regions), settings)
-
-
-def title_of(form: Mapping[str, Any]) -> str:
-    """What the result of an order that was kept is called.
-
-    Raises:
-        KeyError, TypeError: it is no such order.
-    """
-    names = form["names"]
-    return _title(names[form["content"]], [names[style["file"]] for style in form["styles"]])
-
-
-def _title(content: str, styles: Sequence[str]) -> str:
-    names = [Path(style).stem for style in styles]
-    return f"{Path(content).stem} in {' and '.join(names[:3])}"
-
-
-def reopened(folder: Path, owner: str | None, store: PictureStore) -> dict[str, Any]:
-    """An order that was kept, as a request: its pictures are put into the store again.
-
-    Raises:
-        PictureError: a picture of it is gone or damaged.
-    """
-    try:
-        form = json.loads((folder / "order.json").read_text(encoding="utf-8"))
-        kept = {
-            file: store.add(owner, name, (folder / safe).read_bytes())
-            for file, name in form["names"].items()
-            for safe in [Path(file).name]
-        }
-        masks = [(folder / Path(one["mask"]).name).read_bytes() for one in form["regions"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PictureError("the inputs of this picture are gone from its folder") from error
-    encoded = ["data:image/png;base64," + base64.b64encode(mask).decode() for mask in masks]
-    return {
-        "content": kept[form["content"]].to_json(),
-        "styles": [
-            {**kept[one["file"]].to_json(), "weight": one["weight"]} for one in form["styles"]
-        ],
-        "regions": [
-            {"mask": mask, "style": one["style"]}
-            for mask, one in zip(encoded, form["regions"], strict=True)
-        ],
-        "settings": {
-            **form["settings"],
-            **{name: kept[file].token for name, file in form["files"].items()},
-        },
-    }
-
-
-def _write_form(
-    order: Order, folder: Path, content: Path, styles: list[Path], named: Mapping[str, Path]
-) -> None:
-    pictures = [order.content, *(picture for picture, _ in order.styles), *order.files.values()]
-    paths = [content, *styles, *named.values()]
-    weights = [weight for _, weight in order.styles]
-    settings = order.settings.model_dump(mode="json")
-    form = {
-        "names": {path.name: one.name for path, one in zip(paths, pictures, strict=True)},
-        "content": content.name,
-        "styles": [
-            {"file": path.name, "weight": weight}
-            for path, weight in zip(styles, weights, strict=True)
-        ],
-        "regions": [
-            {"mask": f"region-{number}.png", "style": style}
-            for number, (_, style) in enumerate(order.regions, start=1)
-        ],
-        "settings": {
-            name: settings[name] for name in settings if name not in ("style_blend", *named)
-        },
-        "files": {name: path.name for name, path in named.items()},
-    }
-    (folder / "order.json").write_text(json.dumps(form, indent=1), encoding="utf-8")
-
-
-def _copied(picture: Picture, stem: Path) -> Path:
-    target = stem.with_name(stem.name + picture.path.suffix)
-    try:
-        shutil.copyfile(picture.path, target)
-    except OSError as error:
-        raise PictureError(f"{picture.name}: is gone; bring it to the studio again") from error
-    return target
-
-
 def _mask(text: str, number: int) -> bytes:
-    """The PNG of a data URL, looked at: white inside, black outside."""
+    """The PNG of a data URL, white inside and black outside, once it was found to be one."""
     prefix = "data:image/png;base64,"
     if not text.startswith(prefix):
         raise PictureError(f"region {number}: the mask must be a PNG as a {prefix} URL")
@@ -299,7 +193,7 @@ def _mask(text: str, number: int) -> bytes:
     return data
 
 
-def _check_size(settings: Settings, content: Picture, most: int) -> None:
+def _check_size(settings: Settings, content: StoredPicture, most: int) -> None:
     longest = max(content.width, content.height)
     scale = (settings.size or longest) / longest
     pixels = round(content.width * scale) * round(content.height * scale)
@@ -311,7 +205,7 @@ def _check_size(settings: Settings, content: Picture, most: int) -> None:
         )
 
 
-def _one_line(error: ValidationError) -> str:
+def _first_error(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the order"
     return f"{where}: {first['msg'][:200]}"

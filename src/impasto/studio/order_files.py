@@ -1,0 +1,139 @@
+"""An order as files in a folder: its pictures for a worker, and its JSON form to read it back from.
+
+The form names the files that the order's pictures became, and what each of them was called.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import PictureError
+from impasto.studio.picture_folder import CONTENT_PREVIEW, ORDER
+from impasto.studio.picture_store import PictureStore, StoredPicture
+from impasto.studio.small_pictures import PREVIEW_SIDE, small_copy
+from impasto.studio.studio_order import StudioOrder, title
+
+
+@dataclass(frozen=True)
+class OrderFiles:
+    """An order with its pictures as files in a folder: all that a worker needs.
+
+    Attributes:
+        content: the file.
+        styles: those that are blended.
+        regions: mask and style of each; None leaves it as it is.
+        settings: by name.
+    """
+
+    content: str
+    styles: tuple[str, ...]
+    regions: tuple[tuple[str, str | None], ...]
+    settings: Mapping[str, Any]
+
+
+def write_order(order: StudioOrder, folder: Path) -> OrderFiles:
+    """Copies an order's pictures into a folder, and writes its JSON form beside them."""
+    content = _copy(order.content, folder / "content")
+    shutil.copyfile(small_copy(order.content.path, PREVIEW_SIDE), folder / CONTENT_PREVIEW)
+    styles = [
+        _copy(picture, folder / f"style-{number}")
+        for number, (picture, _) in enumerate(order.styles, start=1)
+    ]
+    masks = []
+    for number, (png, _) in enumerate(order.regions, start=1):
+        masks.append(folder / f"region-{number}.png")
+        masks[-1].write_bytes(png)
+    named = {
+        setting: _copy(picture, folder / setting.replace("_", "-"))
+        for setting, picture in order.files.items()
+    }
+    settings = order.settings.model_dump(mode="json")
+    settings |= {setting: str(path) for setting, path in named.items()}
+    _write_form(order, folder, content, styles, named)
+    blended, regions = order.arranged([str(path) for path in styles], [str(path) for path in masks])
+    return OrderFiles(str(content), tuple(blended), tuple(regions), settings)
+
+
+def read_title(folder: Path) -> str:
+    """The title of the order that was written to a folder.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: there is no such order.
+    """
+    form = json.loads((folder / ORDER).read_text(encoding="utf-8"))
+    names = form["names"]
+    return title(names[form["content"]], [names[style["file"]] for style in form["styles"]])
+
+
+def reopen_order(folder: Path, owner: str | None, store: PictureStore) -> dict[str, Any]:
+    """The order of a folder, as a request: puts its pictures into the store again.
+
+    Raises:
+        PictureError: a picture is gone or damaged.
+    """
+    try:
+        form = json.loads((folder / ORDER).read_text(encoding="utf-8"))
+        kept = {
+            file: store.add(owner, name, (folder / safe).read_bytes())
+            for file, name in form["names"].items()
+            for safe in [Path(file).name]
+        }
+        masks = [(folder / Path(one["mask"]).name).read_bytes() for one in form["regions"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PictureError("the inputs of this picture are gone from its folder") from error
+    encoded = ["data:image/png;base64," + base64.b64encode(mask).decode() for mask in masks]
+    return {
+        "content": kept[form["content"]].to_json(),
+        "styles": [
+            {**kept[one["file"]].to_json(), "weight": one["weight"]} for one in form["styles"]
+        ],
+        "regions": [
+            {"mask": mask, "style": one["style"]}
+            for mask, one in zip(encoded, form["regions"], strict=True)
+        ],
+        "settings": {
+            **form["settings"],
+            **{name: kept[file].token for name, file in form["files"].items()},
+        },
+    }
+
+
+def _write_form(
+    order: StudioOrder, folder: Path, content: Path, styles: list[Path], named: Mapping[str, Path]
+) -> None:
+    pictures = [order.content, *(picture for picture, _ in order.styles), *order.files.values()]
+    paths = [content, *styles, *named.values()]
+    weights = [weight for _, weight in order.styles]
+    settings = order.settings.model_dump(mode="json")
+    form = {
+        "names": {path.name: one.name for path, one in zip(paths, pictures, strict=True)},
+        "content": content.name,
+        "styles": [
+            {"file": path.name, "weight": weight}
+            for path, weight in zip(styles, weights, strict=True)
+        ],
+        "regions": [
+            {"mask": f"region-{number}.png", "style": style}
+            for number, (_, style) in enumerate(order.regions, start=1)
+        ],
+        "settings": {
+            name: settings[name] for name in settings if name not in ("style_blend", *named)
+        },
+        "files": {name: path.name for name, path in named.items()},
+    }
+    (folder / ORDER).write_text(json.dumps(form, indent=1), encoding="utf-8")
+
+
+def _copy(picture: StoredPicture, stem: Path) -> Path:
+    target = stem.with_name(stem.name + picture.path.suffix)
+    try:
+        shutil.copyfile(picture.path, target)
+    except OSError as error:
+        raise PictureError(f"{picture.name}: is gone; bring it to the studio again") from error
+    return target
