@@ -25,10 +25,10 @@ from impasto.settings.groups import FILES, MACHINE, PAINT
 from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
-    from impasto.batch.jobs import Job
-    from impasto.batch.orders import Engine
-    from impasto.batch.plans import Plan
-    from impasto.batch.runs import Run
+    from impasto.batch.batch_job import BatchJob
+    from impasto.batch.batch_plan import BatchPlan
+    from impasto.batch.batch_run import BatchRun
+    from impasto.batch.worker_messages import Engine
 
 _NOT_SHOWN = Parameter(show_default=False, negative=())
 
@@ -155,19 +155,19 @@ def _jobs(
     given: dict[str, Any],
     output: str,
     flags: BatchFlags,
-) -> list[Job]:
+) -> list[BatchJob]:
     """All jobs of the command line, checked."""
-    from impasto.batch.inputs import is_url
-    from impasto.batch.listing import rows_of, styles_of
-    from impasto.batch.naming import jobs_of
+    from impasto.batch.input_files import is_url
+    from impasto.batch.naming import make_jobs
+    from impasto.batch.rows import find_rows, find_styles
 
     if not contents:
         raise SettingsError("CONTENT is missing; name pictures, a folder, or a list")
     Settings(**given)
     leave_out = None if is_url(output) else Path(output).resolve()
-    return jobs_of(
-        rows_of(contents, leave_out),
-        styles_of(styles),
+    return make_jobs(
+        find_rows(contents, leave_out),
+        find_styles(styles),
         given,
         pair=flags.pair,
         template=flags.name,
@@ -175,18 +175,18 @@ def _jobs(
     )
 
 
-def _engine(jobs: list[Job], name: str, flags: BatchFlags) -> Engine:
-    from impasto.batch.many import engine_of
+def _engine(jobs: list[BatchJob], name: str, flags: BatchFlags) -> Engine:
+    from impasto.batch.stylize_many import choose_engine
 
-    return engine_of(name, jobs, flags.workers, flags.machine.compute(), flags.address)
+    return choose_engine(name, jobs, flags.workers, flags.machine.compute(), flags.address)
 
 
-def _paint(jobs: list[Job], output: str, flags: BatchFlags) -> int:
+def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
     """Paints what is left. Returns the exit code."""
-    from impasto.batch.runs import Run
+    from impasto.batch.batch_run import BatchRun
 
     began = time.monotonic()
-    with Run.at(output, flags.ledger) as run:
+    with BatchRun.at(output, flags.ledger) as run:
         if flags.gallery:
             _check_gallery(run)
         plan = run.plan(jobs, retry=flags.retry, overwrite=flags.overwrite)
@@ -218,35 +218,35 @@ def _paint(jobs: list[Job], output: str, flags: BatchFlags) -> int:
     return 1 if tally.errors else 0
 
 
-def _follow(run: Run, plan: Plan, engine: Engine, display: BatchDisplay) -> None:
+def _follow(run: BatchRun, plan: BatchPlan, engine: Engine, display: BatchDisplay) -> None:
     # Ray prints what happens to nodes; standard output belongs to the events.
     with contextlib.redirect_stdout(sys.stderr), engine:
         for result, message in run.results(plan, engine):
             display.hear(message, result, plan)
 
 
-def _check_gallery(run: Run) -> None:
+def _check_gallery(run: BatchRun) -> None:
     from impasto.batch.gallery import check_page
 
     check_page(run.storage)
 
 
-def _gallery(run: Run) -> str:
+def _gallery(run: BatchRun) -> str:
     from impasto.batch.gallery import write_gallery
 
     return write_gallery(run.storage, run.ledger.entries().values())
 
 
-def _rehearse(jobs: list[Job], output: str, flags: BatchFlags) -> int:
+def _rehearse(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
     """Lists the jobs and estimates the time."""
-    from impasto.batch.estimate import estimated
-    from impasto.batch.runs import plan_of
+    from impasto.batch.batch_run import plan_dry_run
+    from impasto.batch.estimate import estimate_time
 
-    plan = plan_of(jobs, output, flags.ledger, retry=flags.retry, overwrite=flags.overwrite)
+    plan = plan_dry_run(jobs, output, flags.ledger, retry=flags.retry, overwrite=flags.overwrite)
     todo = list(plan.todo)
     engine = _engine(todo, "local", flags)
     with contextlib.ExitStack() as stack:
-        found = estimated(todo, stack.enter_context(engine)) if todo else None
+        found = estimate_time(todo, stack.enter_context(engine)) if todo else None
     if flags.json:
         rows = [
             {"content": job.content, "styles": job.styles, "name": job.name, "state": state}
@@ -269,7 +269,7 @@ def _rehearse(jobs: list[Job], output: str, flags: BatchFlags) -> int:
     return 0
 
 
-def _states(jobs: list[Job], plan: Plan) -> Iterator[tuple[Job, str, str]]:
+def _states(jobs: list[BatchJob], plan: BatchPlan) -> Iterator[tuple[BatchJob, str, str]]:
     """Each job with its state, as the ledger calls it, and a remark on it."""
     done, again = ({job.key for job in some} for some in (plan.done, plan.again))
     failed = {job.key for job, _ in plan.failed}
@@ -283,10 +283,10 @@ def _states(jobs: list[Job], plan: Plan) -> Iterator[tuple[Job, str, str]]:
 
 
 def _tell_status(folder: Path, *, as_json: bool) -> int:
-    from impasto.batch.jobs import errors_once
-    from impasto.batch.status import status_of
+    from impasto.batch.batch_job import errors_once
+    from impasto.batch.status import read_status
 
-    status = status_of(folder)
+    status = read_status(folder)
     if as_json:
         print(json.dumps(status.to_json()))
         return 0

@@ -12,9 +12,9 @@ from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration
 from impasto.messages import counted
 
 if TYPE_CHECKING:
-    from impasto.batch.jobs import Job, Result
-    from impasto.batch.orders import Message
-    from impasto.batch.plans import Plan
+    from impasto.batch.batch_job import BatchJob, BatchResult
+    from impasto.batch.batch_plan import BatchPlan
+    from impasto.batch.worker_messages import WorkerMessage
 
 
 @dataclass
@@ -89,22 +89,24 @@ class BatchDisplay:
     def __exit__(self, *_: object) -> None:
         """Nothing to do."""
 
-    def start(self, plan: Plan) -> None:
+    def start(self, plan: BatchPlan) -> None:
         """Hears what there is to do, as the work begins."""
         self.tally.began = time.monotonic()
 
-    def hear(self, message: Message | None, result: Result | None, plan: Plan) -> None:
+    def hear(
+        self, message: WorkerMessage | None, result: BatchResult | None, plan: BatchPlan
+    ) -> None:
         """Keeps the tally, by a message of the engine and the result that it brought, if any."""
-        from impasto.batch.orders import Began, Lost, Moved
+        from impasto.batch.worker_messages import PaintingBegun, PaintingProgress, PictureLost
 
         if message is None:
             return self.show()
         tally, job = self.tally, plan.todo[message.number]
-        if isinstance(message, Began | Moved):
+        if isinstance(message, PaintingBegun | PaintingProgress):
             tally.current[job.name] = getattr(message, "progress", 0.0)
         else:
             tally.current.pop(job.name, None)
-        if isinstance(message, Lost) and message.seconds is not None:
+        if isinstance(message, PictureLost) and message.seconds is not None:
             tally.lost += message.seconds
             tally.losses += 1
         if result is not None and result.error:
@@ -115,7 +117,7 @@ class BatchDisplay:
         self.tell(message, result, job)
         return self.show()
 
-    def tell(self, message: Message, result: Result | None, job: Job) -> None:
+    def tell(self, message: WorkerMessage, result: BatchResult | None, job: BatchJob) -> None:
         """Says something about the message; nothing here."""
 
     def show(self) -> None:
@@ -123,7 +125,7 @@ class BatchDisplay:
 
     def end(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
         """Names what failed, each error once."""
-        from impasto.batch.jobs import errors_once
+        from impasto.batch.batch_job import errors_once
 
         for error in errors_once(self.tally.errors.values()):
             print(f"impasto: {error}", file=sys.stderr)
@@ -136,7 +138,7 @@ class BatchLines(BatchDisplay):
         super().__init__(tally)
         self._last = time.monotonic()
 
-    def start(self, plan: Plan) -> None:
+    def start(self, plan: BatchPlan) -> None:
         """Says what there is to do."""
         super().start(plan)
         also = f"{len(plan.done)} are done" if plan.done else ""
@@ -212,7 +214,7 @@ class BatchEvents(BatchDisplay):
         super().__init__(tally)
         self._stream = sys.stdout
 
-    def start(self, plan: Plan) -> None:
+    def start(self, plan: BatchPlan) -> None:
         """Says what there is to do."""
         super().start(plan)
         self._say(
@@ -220,21 +222,21 @@ class BatchEvents(BatchDisplay):
             failed=len(plan.failed), again=len(plan.again),
         )  # fmt: skip
 
-    def tell(self, message: Message, result: Result | None, job: Job) -> None:
+    def tell(self, message: WorkerMessage, result: BatchResult | None, job: BatchJob) -> None:
         """One event for each message."""
-        from impasto.batch.orders import Began, Lost, Moved
+        from impasto.batch.worker_messages import PaintingBegun, PaintingProgress, PictureLost
 
         facts = {"name": job.name, "content": job.content, "styles": job.styles}
-        if isinstance(message, Began):
+        if isinstance(message, PaintingBegun):
             self._say("began", **facts, worker=message.worker)
-        elif isinstance(message, Moved):
+        elif isinstance(message, PaintingProgress):
             left = self.tally.left
             self._say(
                 "progress", name=job.name, progress=round(message.progress, 4),
                 whole=round(self.tally.progress, 4), per_minute=round(self.tally.per_minute, 2),
                 seconds_left=None if left is None else round(left),
             )  # fmt: skip
-        elif isinstance(message, Lost):
+        elif isinstance(message, PictureLost):
             self._say("lost", **facts, why=message.why, seconds=message.seconds)
         if result is not None and result.error:
             self._say("failed", **facts, error=result.error)

@@ -14,7 +14,8 @@ from impasto.cli.interruption import interruption
 from impasto.cli.progress import RunProgress
 from impasto.cli.run_flags import (
     STANDARD_STREAM,
-    RunFlags,
+    MachineFlags,
+    OutputFlags,
     TraceFlags,
     check_inputs,
     stem,
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class PaintingFlags(RunFlags):
+class PaintingFlags:
     """All that does not change how a painted picture looks."""
 
+    output: OutputFlags = field(default_factory=OutputFlags)
+    machine: MachineFlags = field(default_factory=MachineFlags)
     traces: TraceFlags = field(default_factory=TraceFlags)
     checkpoints: CheckpointFlags = field(default_factory=CheckpointFlags)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -177,15 +177,6 @@ class MachineFlags(ComputeFlags):
         from impasto.pictures.image import open_image
 
         return open_image(source, max_pixels=self.max_pixels)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class RunFlags:
-    """Where the result goes, and where the work is done."""
-
-    output: OutputFlags = field(default_factory=OutputFlags)
-    machine: MachineFlags = field(default_factory=MachineFlags)
 
 
 def check_inputs(inputs: Sequence[str]) -> None:

@@ -160,7 +160,8 @@ def setting_flags(command: str, *without: str) -> Callable[[type[G]], type[G]]:
             for name, schema in schemas().items()
             if name not in without and not name.startswith(beginnings)
         ]
-        names = {"__module__": bare.__module__, "__doc__": bare.__doc__, "command": command}
+        # This module, as cyclopts looks the names in the annotation of `like` up there.
+        names = {"__module__": __name__, "__doc__": bare.__doc__, "command": command}
         return make_dataclass(
             bare.__name__, flags, bases=(bare,), namespace=names, frozen=True, kw_only=True
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +13,8 @@ from impasto.cli.interruption import interruption
 from impasto.cli.painting_commands import picture
 from impasto.cli.progress import RunProgress
 from impasto.cli.run_flags import (
+    MachineFlags,
     OutputFlags,
-    RunFlags,
     check_inputs,
     stem,
 )
@@ -24,6 +25,15 @@ from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
     from impasto.sheets.plan import SheetSteps
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SheetFlags:
+    """All that does not change how a sheet looks."""
+
+    output: OutputFlags = field(default_factory=OutputFlags)
+    machine: MachineFlags = field(default_factory=MachineFlags)
 
 
 def _pictures(what: str) -> Parameter:
@@ -44,7 +54,7 @@ def try_(
     /,
     *,
     settings: TrySettings = TrySettings(),
-    flags: RunFlags = RunFlags(),
+    flags: SheetFlags = SheetFlags(),
 ) -> int:
     """Behind ``impasto try``; see `COMMANDS`."""
     given = settings.given()
@@ -83,7 +93,7 @@ def explain(
     /,
     *,
     settings: ExplainSettings = ExplainSettings(),
-    flags: RunFlags = RunFlags(),
+    flags: SheetFlags = SheetFlags(),
 ) -> int:
     """Behind ``impasto explain``; see `COMMANDS`."""
     given = settings.given()
@@ -118,7 +128,7 @@ def sheet(
         ),
     ] = None,
     settings: SheetSettings = SheetSettings(),
-    flags: RunFlags = RunFlags(),
+    flags: SheetFlags = SheetFlags(),
 ) -> int:
     """Behind ``impasto sheet``; see `COMMANDS`."""
     given = settings.given()
@@ -139,7 +149,9 @@ def sheet(
     return _compose(begin, target, flags.output)
 
 
-def _check(default_name: str, inputs: Sequence[str], given: dict[str, Any], flags: RunFlags) -> str:
+def _check(
+    default_name: str, inputs: Sequence[str], given: dict[str, Any], flags: SheetFlags
+) -> str:
     """The picture to write; checks what can be checked without torch."""
     chosen = Settings(**given)
     flags.machine.check()
