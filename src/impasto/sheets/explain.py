@@ -89,21 +89,21 @@ def _plan_cells(
 ) -> list[SheetCell]:
     """The founding figure's ten pictures."""
 
-    def rebuilt(layer: str) -> Iterator[Step]:
+    def rebuild(layer: str) -> Iterator[Step]:
         return iterate_reconstruct(content, layer, settings, weights=network, compute=compute)
 
-    def painted(layers: Sequence[str]) -> Iterator[Step]:
+    def paint(layers: Sequence[str]) -> Iterator[Step]:
         equal: dict[str, Any] = {"style_layers": dict.fromkeys(layers, 1 / len(layers))}
         return iterate_texture(style, None, settings, weights=network, compute=compute, **equal)
 
     cells = [
-        SheetCell(layer, result_size(content, settings), partial(rebuilt, layer))
+        SheetCell(layer, result_size(content, settings), partial(rebuild, layer))
         for layer in CONTENT_LAYERS
     ]
     for count in range(1, len(STYLE_LAYERS) + 1):
         layers = STYLE_LAYERS[:count]
         label = " to ".join(dict.fromkeys((layers[0], layers[-1])))
-        cells.append(SheetCell(label, result_size(style, settings), partial(painted, layers)))
+        cells.append(SheetCell(label, result_size(style, settings), partial(paint, layers)))
     return cells
 
 
