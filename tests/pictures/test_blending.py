@@ -1,4 +1,4 @@
-"""Blending in bands, and what a mask says."""
+"""Blending in bands."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from impasto.pictures.blending import blend, is_blank, is_full, shares
-from impasto.pictures.image import Image, open_image
+from impasto.pictures.blending import blend
 from support.pictures import painted
 
 
@@ -68,20 +67,3 @@ def test_a_preview_is_the_result_made_smaller() -> None:
     small = [torch.nn.functional.avg_pool2d(x, 2) for x in (picture, other, mask)]
     whole = torch.nn.functional.avg_pool2d(blend(picture, other, mask), 2)
     assert (blend(small[0], small[1], small[2]) - whole).abs().max() < 0.06
-
-
-def test_what_masks_say() -> None:
-    shape = half(8, 12)
-    grey = shape * 0.5 + 0.25
-    white = open_image(grey.expand(1, 3, -1, -1))
-    assert torch.allclose(shares(white), grey)
-    for color in (0.0, 0.6, 1.0):  # all of one colour: the opacity is the shape
-        flat = open_image(torch.cat([torch.full((1, 3, 8, 12), color), grey], 1))
-        assert torch.allclose(shares(flat), grey)
-    both = torch.cat([shape.expand(1, 3, -1, -1), torch.full((1, 1, 8, 12), 0.5)], 1)
-    assert torch.allclose(shares(open_image(both)), shape * 0.5)
-    see_through = torch.zeros(1, 4, 8, 12)
-    assert is_blank(shares(open_image(see_through)))
-    assert is_full(shares(Image(torch.ones(1, 3, 4, 4))))
-    assert not is_full(shape)
-    assert not is_blank(shape)

@@ -8,14 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.pictures.color import (
-    from_oklab,
+from impasto.pictures.color import from_oklab, into_gamut, to_oklab
+from impasto.pictures.color_transfer import (
     histogram_transfer,
-    into_gamut,
     keep_chroma,
     lightness_transfer,
     linear_transfer,
-    to_oklab,
 )
 from support.pictures import painted
 

@@ -22,7 +22,7 @@ from impasto.objective.style_targets import LevelRegion
 from impasto.objective.targets import make_objective
 from impasto.painting.synthesis import iterate, last_step, stylize, texture
 from impasto.pictures.image import Image
-from impasto.pictures.masks import feathered, shares
+from impasto.pictures.masks import feathered, region_shares
 from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
 from impasto.tasks.styles import open_styles
@@ -55,14 +55,14 @@ def style_distance(weights: Weights, picture: Tensor, style: Image) -> float:
 
 def test_shares_add_up_and_later_masks_lie_on_top() -> None:
     first, second = painted(40, 60, seed=1)[:, :1], half(20, 30).pixels[:, :1]
-    found = [part for part in shares((40, 60), [first, second]) if part is not None]
+    found = [part for part in region_shares((40, 60), [first, second]) if part is not None]
     assert len(found) == 3
     assert torch.allclose(sum(found, torch.zeros(())), torch.ones(1, 1, 40, 60), atol=1e-6)
     assert torch.allclose(found[2][..., 35:], torch.ones(1, 1, 40, 25))
     assert found[1][..., 35:].abs().amax() < 1e-6
-    assert shares((40, 60), []) == [None]
+    assert region_shares((40, 60), []) == [None]
     alpha = torch.full((1, 1, 40, 60), 0.25)
-    under = [part for part in shares((40, 60), [second], alpha) if part is not None]
+    under = [part for part in region_shares((40, 60), [second], alpha) if part is not None]
     assert torch.allclose(sum(under, torch.zeros(())), alpha)
 
 
@@ -171,7 +171,9 @@ def test_what_alpha_hides_does_not_count(tiny: Weights, photograph: Image, paint
 def test_regions_in_tiles_are_those_of_the_whole(tiny: Weights, side: int) -> None:
     settings = Settings(**LAYERS)
     masks = [
-        part for part in shares((90, 131), [half().pixels[:, :1]], feather=0.1) if part is not None
+        part
+        for part in region_shares((90, 131), [half().pixels[:, :1]], feather=0.1)
+        if part is not None
     ]
     whole, tiled = (
         make_objective(

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Masks: what a mask says of each pixel, and how regions share a picture."""
 
 from __future__ import annotations
 
@@ -8,10 +8,42 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size, resize
 
+_FLAT = 8 / 255  # colours of a mask that differ by less are one colour
+_NEXT_TO_NOTHING = 1 / 255
 
-def shares(
+
+def share_of(mask: Image) -> Tensor:
+    """What a mask says of each pixel: (1, 1, H, W), 1 where it is white and 0 where it is black.
+
+    Transparent counts as black. A mask of a single colour with transparency is all shape: its
+    opacity counts, whatever the colour.
+
+    Args:
+        mask: any picture; colours count as their mean of red, green and blue.
+    """
+    brightness = mask.pixels.mean(1, keepdim=True)
+    if mask.alpha is None:
+        return brightness
+    seen = brightness[mask.alpha > _NEXT_TO_NOTHING]
+    if seen.numel() and float(seen.amax() - seen.amin()) < _FLAT:
+        return mask.alpha
+    return brightness * mask.alpha
+
+
+def is_blank(share: Tensor) -> bool:
+    """Whether a mask (1, 1, H, W) is black everywhere."""
+    return float(share.amax()) < _NEXT_TO_NOTHING
+
+
+def is_full(share: Tensor) -> bool:
+    """Whether a mask (1, 1, H, W) is white everywhere."""
+    return float(share.amin()) > 1 - _NEXT_TO_NOTHING
+
+
+def region_shares(
     size: Size, masks: Sequence[Tensor], alpha: Tensor | None = None, feather: float = 0.0
 ) -> list[Tensor | None]:
     """How much of each pixel belongs to each region.

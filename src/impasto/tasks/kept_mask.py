@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from impasto.errors import PictureError, SettingsError
-from impasto.pictures import blending
 from impasto.pictures.image import open_image
+from impasto.pictures.masks import is_blank, is_full, share_of
 from impasto.pictures.resizing import resize
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 from impasto.tasks.task import Task
@@ -31,13 +31,13 @@ def open_kept_mask(task: Task, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor |
             f"keep = {name!r}: only stylize keeps parts of its content; leave it out"
         )
     mask = open_image(name, max_pixels=max_pixels)
-    share = resize(blending.shares(mask), task.final_size).clamp(0, 1)
-    if blending.is_blank(share):
+    share = resize(share_of(mask), task.final_size).clamp(0, 1)
+    if is_blank(share):
         raise PictureError(
             f"{name}: this mask is black (or transparent) everywhere, so that nothing would be "
             "kept; paint white what should stay as it is, or leave keep out"
         )
-    if blending.is_full(share):
+    if is_full(share):
         raise PictureError(
             f"{name}: this mask is white everywhere, so that nothing would be repainted; paint "
             "black what should be repainted"

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from impasto.errors import PictureError, RegionWarning
 from impasto.layers import stride
-from impasto.pictures import blending
 from impasto.pictures.image import Image, ImageSource, open_image
-from impasto.pictures.masks import meaningful, shares
+from impasto.pictures.masks import meaningful, region_shares, share_of
 from impasto.pictures.resizing import Size
 from impasto.settings.model import Settings
 from impasto.tasks.color_maps import ColorRegion, split
@@ -84,7 +83,7 @@ def open_regions(
         mask, style = source
         name = str(mask) if isinstance(mask, str | os.PathLike) else f"region {number}"
         own = None if style is None else open_style(style, opened)
-        regions.append(Region(name, blending.shares(opened(mask)), own))
+        regions.append(Region(name, share_of(opened(mask)), own))
     return tuple(regions)
 
 
@@ -118,7 +117,7 @@ def divide(
         return [PaintedRegion(None, everywhere)]
     size, feather = (content.height, content.width), settings.feather
     masks = [region.mask for region in regions]
-    left, *own = shares(size, masks, meaningful(content.alpha), feather)
+    left, *own = region_shares(size, masks, meaningful(content.alpha), feather)
     painted = [PaintedRegion(left, everywhere)]
     if maps:
         painted = [

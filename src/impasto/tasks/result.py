@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from impasto.pictures import blending
-from impasto.pictures.color import keep_chroma
+from impasto.pictures.blending import blend
+from impasto.pictures.color_transfer import keep_chroma
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import resize
 from impasto.tasks.task import Task
@@ -31,7 +31,7 @@ def show(task: Task, pixels: Tensor) -> Tensor:
     if task.unpainted is not None:
         picture = picture.lerp(content, resize(task.unpainted, size).clamp(0, 1))
     if task.kept is not None:
-        picture = blending.blend(content, picture, resize(task.kept, size).clamp(0, 1))
+        picture = blend(content, picture, resize(task.kept, size).clamp(0, 1))
     return picture.clamp(0, 1)
 
 

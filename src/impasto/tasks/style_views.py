@@ -12,7 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.objective.style_targets import StyleView, StyleViews
-from impasto.pictures.color import Transfer, histogram_transfer, lightness_transfer, linear_transfer
+from impasto.pictures.color_transfer import (
+    Transfer,
+    histogram_transfer,
+    lightness_transfer,
+    linear_transfer,
+)
 from impasto.pictures.image import Image
 from impasto.pictures.masks import meaningful
 from impasto.pictures.resizing import Size, fit, resize
