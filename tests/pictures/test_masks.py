@@ -1,0 +1,26 @@
+"""What a mask says."""
+
+from __future__ import annotations
+
+import torch
+
+from impasto.pictures.image import Image, open_image
+from impasto.pictures.masks import is_blank, is_full, share_of
+
+
+def test_what_masks_say() -> None:
+    shape = torch.zeros(1, 1, 8, 12)
+    shape[..., :6] = 1
+    grey = shape * 0.5 + 0.25
+    white = open_image(grey.expand(1, 3, -1, -1))
+    assert torch.allclose(share_of(white), grey)
+    for color in (0.0, 0.6, 1.0):  # all of one colour: the opacity is the shape
+        flat = open_image(torch.cat([torch.full((1, 3, 8, 12), color), grey], 1))
+        assert torch.allclose(share_of(flat), grey)
+    both = torch.cat([shape.expand(1, 3, -1, -1), torch.full((1, 1, 8, 12), 0.5)], 1)
+    assert torch.allclose(share_of(open_image(both)), shape * 0.5)
+    see_through = torch.zeros(1, 4, 8, 12)
+    assert is_blank(share_of(open_image(see_through)))
+    assert is_full(share_of(Image(torch.ones(1, 3, 4, 4))))
+    assert not is_full(shape)
+    assert not is_blank(shape)
