@@ -1,3 +1,3 @@
-"""The version, in a room of its own so that every room can name it."""
+"""The version, in a module of its own so that every module can name it."""
 
 __version__ = "0.1.0"

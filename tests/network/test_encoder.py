@@ -98,7 +98,7 @@ def test_maps_stay_channels_last(size: tuple[int, int], dtype: torch.dtype, vgg:
     """A map that is so in all but the stride of its only picture is copied by what comes next."""
     encoder = Encoder(vgg, dtype=dtype)
     features = encoder.forward(torch.rand(1, 3, *size), ["relu2_2", "relu3_1", "conv3_2"])
-    seen = [map_ for map_ in (*features.maps.values(), *features._way) if map_.numel()]
+    seen = [map_ for map_ in (*features.maps.values(), *features.outputs) if map_.numel()]
 
     def own(layer: str, from_above: Tensor | None) -> Tensor:
         if from_above is None:
@@ -127,7 +127,7 @@ def test_replicated_edges_draw_no_frame(vgg: Weights) -> None:
 
 def test_nothing_above_the_deepest_layer_is_computed(vgg: Weights) -> None:
     features = Encoder(vgg).forward(torch.rand(1, 3, 32, 32), ["relu2_1"])
-    assert len(features._way) == 1 + 4  # the picture, conv1_1, conv1_2, pool, conv2_1
+    assert len(features.outputs) == 1 + 4  # the picture, conv1_1, conv1_2, pool, conv2_1
 
 
 def test_mean_color_is_where_the_network_sees_zero(vgg: Weights) -> None:

@@ -85,11 +85,11 @@ def test_pieces_of_the_work_make_the_same_whole(
     """One, two and three of the seven rows of tiles at a time."""
     weights, bias = winograd.transformed(random_kernel(6, 8)), noise(8, seed=2)
     padded, gradient = noise(1, 6, 28, 21), noise(1, 8, 26, 19)
-    assert len(winograd._chunks(7, 5, 8)) == 1
+    assert len(winograd.row_chunks(7, 5, 8)) == 1
     there = winograd.convolve(padded, weights, bias)
     back = winograd.convolve_back(gradient, weights)
     monkeypatch.setattr(winograd, "_CHUNK", chunk)
-    assert len(winograd._chunks(7, 5, 8)) > 2
+    assert len(winograd.row_chunks(7, 5, 8)) > 2
     assert relative(winograd.convolve(padded, weights, bias), there) <= 1e-6
     assert relative(winograd.convolve_back(gradient, weights), back) <= 1e-6
 

@@ -115,8 +115,8 @@ def positions(size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
     cells = torch.cartesian_prod(*(torch.arange(0, length, step) for length in size))
     generator = torch.Generator().manual_seed(0)
     within = torch.rand(cells.shape, generator=generator, dtype=torch.float32)
-    room = (torch.tensor(size) - cells).clamp(max=step)
-    rows, columns = (cells + (within * room).long()).to(device).unbind(1)
+    span = (torch.tensor(size) - cells).clamp(max=step)
+    rows, columns = (cells + (within * span).long()).to(device).unbind(1)
     return rows, columns
 
 

@@ -1,4 +1,4 @@
-"""Where and how the computation runs: the only room that names devices.
+"""Where and how the computation runs: the only module that names devices.
 
 Nothing in here changes what a picture means, so none of it is part of the recipe.
 """

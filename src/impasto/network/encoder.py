@@ -40,11 +40,14 @@ class Features:
     Attributes:
         maps: (1, C, h, w) by layer name, for the layers that were asked for, in the encoder's
             number format.
+        outputs: the normalised picture, then what came out of each stage; empty where the pull-back
+            does not need it.
+        winners: of each max pooling, by the stage's name.
     """
 
     maps: dict[str, Tensor]
-    _way: list[Tensor]  # the normalised picture, and what came out of each stage, where needed
-    _winners: dict[str, Winners]  # of each max pooling
+    outputs: list[Tensor]
+    winners: dict[str, Winners]
 
     def __getitem__(self, layer: str) -> Tensor:
         return self.maps[layer]
@@ -126,12 +129,12 @@ class Encoder:
         maps: dict[str, Tensor] = {}
         winners: dict[str, Winners] = {}
         x = self._normalized(picture)
-        way = [x]
+        outputs = [x]
         before = ""
         for name in self._stages[: self._depth_of(wanted)]:
             if _is_pool(name):
                 if keep and self._pooling == "max" and not {before, relu_of(before)} & wanted:
-                    way[-1] = x.new_empty(0)  # the winners say all that the way back needs
+                    outputs[-1] = x.new_empty(0)  # the winners say all that the way back needs
                 x = self._pool(x, name, winners if keep else None)
             elif name in wanted:
                 maps[name] = self._convolution(name).forward(x, self._padding, relu=False)
@@ -141,9 +144,9 @@ class Encoder:
             if relu_of(name) in wanted:
                 maps[relu_of(name)] = x
             if keep:
-                way.append(x)
+                outputs.append(x)
             before = name
-        return Features(maps, way, winners)
+        return Features(maps, outputs, winners)
 
     def pullback(self, features: Features, contributions: Mapping[str, Contribution]) -> Tensor:
         """Gradient of the picture, from the gradients at the layers.
@@ -161,15 +164,15 @@ class Encoder:
         """
         gradient: Tensor | None = None
         masked = False  # whether the next ReLU's mask was applied already
-        way = features._way
-        for name in reversed(self._stages[: len(way) - 1]):
-            output = way.pop()
+        outputs = features.outputs
+        for name in reversed(self._stages[: len(outputs) - 1]):
+            output = outputs.pop()
             if _is_pool(name):
                 masked = self._pooling == "max"
                 if gradient is not None:
                     if masked:  # a winner is positive where the pooled value is: a quarter to do
                         gradient = _masked(gradient, output)
-                    gradient = self._unpool(gradient, way[-1], features._winners.pop(name, None))
+                    gradient = self._unpool(gradient, outputs[-1], features.winners.pop(name, None))
                 continue
             if relu_of(name) in contributions:
                 gradient, masked = contributions[relu_of(name)](gradient), False
@@ -184,7 +187,7 @@ class Encoder:
             if gradient is not None:
                 gradient = self._convolution(name).back(gradient, self._padding)
         if gradient is None:
-            return torch.zeros_like(way[0], dtype=torch.float32)
+            return torch.zeros_like(outputs[0], dtype=torch.float32)
         wide = torch.promote_types(gradient.dtype, torch.float32)
         return gradient.contiguous().to(wide).mul_(self._scale)
 

@@ -38,8 +38,8 @@ class Winners:
         if gradient.device.type != "cpu":
             before: Tensor = _aten.max_unpool2d(gradient, indices, [height, width])
             return before
-        room = _room((1, height, width, gradient.shape[1]), gradient.dtype).permute(0, 3, 1, 2)
-        before = _aten.max_unpool2d.out(gradient, indices, [height, width], out=room)
+        into = _empty_map((1, height, width, gradient.shape[1]), gradient.dtype).permute(0, 3, 1, 2)
+        before = _aten.max_unpool2d.out(gradient, indices, [height, width], out=into)
         return before
 
 
@@ -78,7 +78,7 @@ def _stacked(maps: Tensor, height: int) -> Tensor:
     return rows.permute(0, 3, 1, 2)
 
 
-def _room(size: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+def _empty_map(size: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """Memory for a map, of NumPy, which asks the C library for no more than it needs.
 
     PyTorch asks for a little more, to align it: what was in use by a map of that very size, such as

@@ -99,7 +99,7 @@ def convolve(padded: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
     source = _rows(_grown(padded, rows, columns))
     result = source.new_empty(rows * TILE, columns * TILE, out)
     tiled = result.view(rows, TILE, columns, TILE, out)
-    for first, last in _chunks(rows, columns, max(weights.shape[1:])):
+    for first, last in row_chunks(rows, columns, max(weights.shape[1:])):
         windows = _windows(source, first, last, columns)
         products = torch.bmm((_squared(_B_T) @ windows).view(36, -1, weights.shape[1]), weights)
         tile = (_squared(_A_T) @ products.view(36, -1)).view(TILE, TILE, last - first, columns, out)
@@ -126,7 +126,7 @@ def convolve_back(gradient: Tensor, weights: Tensor) -> Tensor:
     tiled = _rows(gradient).view(rows, TILE, columns, TILE, -1).permute(1, 3, 0, 2, 4)
     turned = weights.transpose(1, 2)
     result = gradient.new_zeros((rows + 1) * TILE, (columns + 1) * TILE, channels)
-    for first, last in _chunks(rows, columns, max(weights.shape[1:])):
+    for first, last in row_chunks(rows, columns, max(weights.shape[1:])):
         tile = tiled[:, :, first:last].reshape(TILE * TILE, -1)
         products = torch.bmm((_squared(_A_T).t() @ tile).view(36, -1, weights.shape[2]), turned)
         windows = (_squared(_B_T).t() @ products.view(36, -1)).view(
@@ -174,7 +174,7 @@ def _rows(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1)[0].contiguous()
 
 
-def _chunks(rows: int, columns: int, channels: int) -> list[tuple[int, int]]:
+def row_chunks(rows: int, columns: int, channels: int) -> list[tuple[int, int]]:
     """First and last row of tiles of each piece of the work."""
     step = max(1, _CHUNK // (36 * columns * channels))
     return [(first, min(first + step, rows)) for first in range(0, rows, step)]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.errors import DivergenceError
 from impasto.optimizers.base import DIVERGED, MOST_RETREATS, is_finite, pack_state
-from impasto.optimizers.lbfgs_history import History, Slope
+from impasto.optimizers.lbfgs_history import LBFGSHistory, Slope
 
 _LARGE = 2048
 """Pixels of a long side above which L-BFGS begins with shorter steps (docs/decisions/0007)."""
@@ -45,7 +45,7 @@ class LBFGS:
         self.accepted: Tensor | None = None
         self.converged = False
         self._step_size = step_size
-        self._history = History(history)
+        self._history = LBFGSHistory(history)
         self._best = math.inf
         self._slope: Slope | None = None
         self._direction: Tensor | None = None
@@ -59,7 +59,7 @@ class LBFGS:
         self._direction = None
         slope = Slope(gradient, self._smooth(gradient))
         if self.accepted is None or self._slope is None:
-            self._history.make_room(pixels)
+            self._history.allocate(pixels)
         else:
             self._history.add(pixels, self.accepted, slope, self._slope)
         self.accepted, self._slope = pixels, slope
@@ -109,7 +109,7 @@ class LBFGS:
             return self.accepted.clone()
         if self._retreats == 4 and len(self._history):
             # The remembered curvature does not describe this place: begin anew downhill.
-            self._history.make_room(self.accepted)
+            self._history.allocate(self.accepted)
             self._direction = self._descent(self._slope)
         else:
             self._direction.div_(2)

@@ -35,7 +35,7 @@ class Slope:
     smoothed: Tensor
 
 
-class History:
+class LBFGSHistory:
     """The last steps: how far pixels (s), gradient (y) and smoothed gradient (z) went.
 
     Args:
@@ -57,18 +57,18 @@ class History:
         self._seen: NDArray[np.float64] | None = None
         # place, and s . y and z . y, of a step whose products with the others are missing
         self._fresh: tuple[int, NDArray[np.float64]] | None = None
-        self._room: Tensor | None = None  # of every s with its z
+        self._pairs: Tensor | None = None  # of every s with its z
         # s_i . y_j, for the steps i no younger than j; and z_i . y_j, for all
         self._products = torch.zeros(2, self._most, self._most, dtype=torch.float64)
 
-    def make_room(self, like: Tensor) -> None:
+    def allocate(self, like: Tensor) -> None:
         """For all steps at once: made one by one, they would lie scattered over free memory.
 
         Args:
             like: a picture (1, 3, H, W) of the size to come.
         """
-        self.forget()  # lets go of the old room first
-        self._room = like.new_empty(self._most, 2, *_rows(like).shape)
+        self.forget()  # lets go of the old pairs first
+        self._pairs = like.new_empty(self._most, 2, *_rows(like).shape)
 
     def add(self, pixels: Tensor, before: Tensor, slope: Slope, slope_before: Slope) -> None:
         """Remembers a step, in the place of the oldest where there is none left.
@@ -82,19 +82,19 @@ class History:
             slope: at ``pixels``.
             slope_before: at ``before``; that of the last `descent`, if there was one.
         """
-        assert self._room is not None
+        assert self._pairs is not None
         if self._order and self._seen is None:
             self._seen = self._along(slope_before.gradient)
         full = len(self._order) == self._most
         free = set(range(self._most)) - set(self._order)
         place = self._order.pop(0) if full else min(free)
         self._used = max(self._used, place + 1)
-        moved, smoothed = self._room[place]
+        moved, smoothed = self._pairs[place]
         torch.sub(_rows(pixels), _rows(before), out=moved)
         changed = torch.sub(_rows(slope.smoothed), _rows(slope_before.smoothed), out=smoothed)
         if slope.smoothed is not slope.gradient:
             changed = _rows(slope.gradient) - _rows(slope_before.gradient)
-        own = _dots(self._room[place], changed)
+        own = _dots(self._pairs[place], changed)
         if own[0] > 1e-10 * dot(changed, changed) > 0:
             self._order.append(place)
             self._fresh = place, own
@@ -105,7 +105,7 @@ class History:
         Args:
             slope: at the picture where the last step led to.
         """
-        assert self._room is not None
+        assert self._pairs is not None
         seen = self._along(slope.gradient)
         self._complete(seen)
         of_moved, of_smoothed = seen.T
@@ -122,7 +122,7 @@ class History:
             back[place] = shares[place] - (of_changed[place] + earlier) / along[place, place]
         shared = np.stack((-back, scale * shares), axis=1)
         weights = torch.from_numpy(shared).to(slope.gradient).view(1, -1)
-        pictures = self._room[: self._used].view(weights.shape[1], -1)
+        pictures = self._pairs[: self._used].view(weights.shape[1], -1)
         start = slope.smoothed.reshape(1, -1)
         direction = torch.addmm(start, weights, pictures, beta=-float(scale))
         return direction.view_as(slope.gradient)
@@ -133,11 +133,11 @@ class History:
             "products": self._products.clone(),
             "places": torch.tensor([*self._order, self._used], dtype=torch.float64),
         }
-        if self._room is not None:
+        if self._pairs is not None:
             for index, place in enumerate(self._order):
                 tensors |= {
-                    f"moved{index}": self._room[place, 0],
-                    f"smoothed{index}": self._room[place, 1],
+                    f"moved{index}": self._pairs[place, 0],
+                    f"smoothed{index}": self._pairs[place, 1],
                 }
         return tensors
 
@@ -146,10 +146,10 @@ class History:
 
         Args:
             state: of one that remembers as many; of a longer one, the latest steps are taken.
-            like: see `make_room`.
+            like: see `allocate`.
         """
-        self.make_room(like)
-        assert self._room is not None
+        self.allocate(like)
+        assert self._pairs is not None
         *order, self._used = (int(place) for place in state["places"])
         products, first = state["products"], max(0, len(order) - self._most)
         if products.shape == self._products.shape:
@@ -159,13 +159,13 @@ class History:
             self._order, self._used = list(range(len(kept))), len(kept)
             self._products[:, : len(kept), : len(kept)] = products[:, kept][:, :, kept]
         for index, place in enumerate(self._order, start=first):
-            self._room[place, 0].copy_(state[f"moved{index}"])
-            self._room[place, 1].copy_(state[f"smoothed{index}"])
+            self._pairs[place, 0].copy_(state[f"moved{index}"])
+            self._pairs[place, 1].copy_(state[f"smoothed{index}"])
 
     def _along(self, gradient: Tensor) -> NDArray[np.float64]:
         """(k, 2): every s_i . gradient and z_i . gradient."""
-        assert self._room is not None
-        return _dots(self._room[: self._used].flatten(0, 1), _rows(gradient)).reshape(-1, 2)
+        assert self._pairs is not None
+        return _dots(self._pairs[: self._used].flatten(0, 1), _rows(gradient)).reshape(-1, 2)
 
     def _complete(self, seen: NDArray[np.float64]) -> None:
         """The products of a new step's y with the others: what they changed by since the last.

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The pyramid: the sizes of its levels and how many iterations each gets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from impasto.settings.model import Settings
 
 COARSEST = 160
 """With ``levels="auto"`` the coarsest level is the first whose long side is at most this."""
-
 
 SHORTEST = 32
 """No level above the last has a side shorter than this: deep layers would see next to nothing."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.optimizers.lbfgs_history import History, Slope, dot
+from impasto.optimizers.lbfgs_history import LBFGSHistory, Slope, dot
 
 SHAPE = (1, 3, 7, 6)
 
@@ -53,8 +53,8 @@ def walk(steps: int) -> list[tuple[Tensor, Tensor]]:
 @pytest.mark.parametrize("by", [smooth, unchanged])
 def test_the_direction_is_that_of_the_two_loop_recursion(by: Smooth) -> None:
     """While it fills, when the oldest make place, and where a step was left out."""
-    history, way = History(4), walk(12)
-    history.make_room(way[0][0])
+    history, way = LBFGSHistory(4), walk(12)
+    history.allocate(way[0][0])
     pairs: list[tuple[Tensor, Tensor]] = []
     left_out = 0
     for (before, gradient_before), (pixels, gradient) in itertools.pairwise(way):
@@ -83,8 +83,8 @@ def dirty_memory() -> Iterator[None]:
 def test_a_restored_history_goes_on_bit_for_bit() -> None:
     way = walk(12)
     for broken in (1, 3, 5, 6, 7, 8):
-        unbroken, resumed = History(4), History(4)
-        unbroken.make_room(way[0][0])
+        unbroken, resumed = LBFGSHistory(4), LBFGSHistory(4)
+        unbroken.allocate(way[0][0])
         for number, ((before, first), (pixels, gradient)) in enumerate(itertools.pairwise(way)):
             if number == broken:
                 resumed.restore({k: v.clone() for k, v in unbroken.state().items()}, pixels)
@@ -97,8 +97,8 @@ def test_a_restored_history_goes_on_bit_for_bit() -> None:
 
 def test_a_step_too_small_for_its_numbers_is_left_out() -> None:
     """Its y . y is 0 in float32, and s . y is not."""
-    history, pixels = History(4), torch.zeros(SHAPE)
-    history.make_room(pixels)
+    history, pixels = LBFGSHistory(4), torch.zeros(SHAPE)
+    history.allocate(pixels)
     gradient = torch.full(SHAPE, 1e-30)
     history.add(pixels + 1, pixels, at(2 * gradient, unchanged), at(gradient, unchanged))
     assert not len(history)
@@ -106,8 +106,8 @@ def test_a_step_too_small_for_its_numbers_is_left_out() -> None:
 
 def test_a_shorter_history_takes_the_latest_pairs() -> None:
     way = walk(12)
-    long, short = History(4), History(2)
-    long.make_room(way[0][0])
+    long, short = LBFGSHistory(4), LBFGSHistory(2)
+    long.allocate(way[0][0])
     for (before, first), (pixels, gradient) in itertools.pairwise(way):
         long.add(pixels, before, at(gradient), at(first))
         long.descent(at(gradient))
