@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from impasto.cli.commands import flags_of
 from impasto.cli.tables import AsJson, print_json, print_table, printable
 from impasto.errors import PictureError, SettingsError
-from impasto.settings.command_line import again
+from impasto.settings.command_line import command_line_of
 from impasto.settings.wording import setting_text
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def show(
     if isinstance(progress, float) and 0 <= progress < 1:
         print(f"\nThe run was {progress:.0%} done when this was taken from it.")
     try:
-        command = again(recipe, name, flags_of(recipe.command))
+        command = command_line_of(recipe, name, flags_of(recipe.command))
     except SettingsError as error:
         print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
         return

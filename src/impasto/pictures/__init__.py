@@ -1,1 +1,19 @@
-"""pictures."""
+"""Pictures in and out, and what is done with pixels. Everything else knows only sRGB in 0..1.
+
+- `image`: the one `Image` type, and `open_image`, which makes it of everything else. Begin here.
+
+From a file to samples:
+
+- `reading` opens the file and chooses the decoder; `formats` recognises it by its first bytes.
+- `decoding` (Pillow, 16-bit PNG) and `tiff_decoding` give samples as the file holds them.
+- `bit_depths`: their depth, and the scale of floats. `profiles`: their colours into sRGB.
+- `metadata`: recipe (JSON, XMP) and orientation (EXIF), into files and out of them.
+- `transparency`: what alpha hides.
+
+From an image to a file: `encoding` makes the bytes, `writing` checks and replaces the file.
+
+With pixels:
+
+- `resizing`; `masks`, which say what belongs to whom; `blending` along a mask.
+- `color`: Oklab and sRGB's gamut. `color_transfer`: one picture's colours moved to another's.
+"""

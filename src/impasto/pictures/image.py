@@ -1,4 +1,4 @@
-"""Pictures in and out: the one Image type, and everything that can become one.
+"""The one Image type, and everything that can become one.
 
 Inside impasto a picture is float32 sRGB in 0..1 and upright; files, colour profiles, bit depths,
 EXIF and Pillow end here.

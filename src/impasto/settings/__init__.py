@@ -1,1 +1,12 @@
-"""settings."""
+"""What a picture looks like, declared once. Flags, controls and recipes are made from it.
+
+- `model`: `Settings`, the one declaration. Begin here.
+- `presets`: named sets of settings, and the values that single commands have instead.
+- `groups`: under which heading a setting is shown.
+- `limits`: how large pictures may be.
+- `parsing`: what a user writes becomes a value. `wording`: values and their bounds become words.
+- `recipes`: what made a picture, as the picture says it, and whether that can be believed.
+- `command_line`: from a recipe to the command that makes its picture again.
+
+No module here knows pictures, tensors or files of pictures.
+"""

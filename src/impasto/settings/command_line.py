@@ -1,4 +1,4 @@
-"""The command line that makes a picture again, from its recipe."""
+"""From a recipe to the command line that makes its picture again."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from impasto.errors import SettingsError
+from impasto.files import STANDARD_STREAM
 from impasto.messages import nearest
 from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults
 from impasto.settings.recipes import Recipe
 from impasto.settings.wording import setting_text
 
-_STANDARD_STREAM = "-"
 _WITHOUT_NAMES = {
     "stylize": ["CONTENT", "STYLE"],
     "try": ["CONTENT", "STYLE"],
@@ -24,7 +24,7 @@ _WITHOUT_NAMES = {
 }
 
 
-def again(recipe: Recipe, name: str, known: Collection[str] | None = None) -> str:
+def command_line_of(recipe: Recipe, name: str, known: Collection[str] | None = None) -> str:
     """The command line that makes a picture again; words in place of inputs without a name.
 
     Args:
@@ -89,7 +89,7 @@ def _argument(name: str | None, word: str = "FILE") -> str:
     """A file's name as an argument, which no name makes an option; ``word`` for one unknown."""
     if name is None:
         return word
-    return f"./{name}" if name.startswith("-") and name != _STANDARD_STREAM else name
+    return f"./{name}" if name.startswith("-") and name != STANDARD_STREAM else name
 
 
 def _needed_flags(recipe: Recipe, known: Collection[str] | None) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The forms in which a user may write a setting: names with weights, and lists of numbers."""
+"""The forms in which users may write: names with weights, lists of numbers, sizes in bytes."""
 
 from __future__ import annotations
 

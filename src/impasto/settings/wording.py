@@ -16,7 +16,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def setting_text(value: Any) -> str:
-    """A setting's value as a user writes it behind its flag; several parts apart by a space."""
+    """A setting's value as a user writes it behind its flag; weighted names part at spaces."""
     if isinstance(value, Mapping):
         parts = ((layer, setting_text(weight)) for layer, weight in value.items())
         return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
@@ -34,7 +34,7 @@ def typed_text(value: Any) -> str:
 
 
 def setting_value(name: str, text: Any) -> Any:
-    """The opposite: a text, or several, as `Settings` takes it; ``none`` is no value."""
+    """What `Settings` takes for a text of `setting_text`, or several; ``none`` becomes None."""
     if isinstance(text, list):
         return [part for item in text for part in item.split(",")]
     optional = any(part.get("type") == "null" for part in schemas()[name].get("anyOf", ()))

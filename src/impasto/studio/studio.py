@@ -11,7 +11,7 @@ from typing import Any
 from impasto.errors import ImpastoError
 from impasto.painting.synthesis import settle
 from impasto.pictures.reading import read_recipe
-from impasto.settings.command_line import again
+from impasto.settings.command_line import command_line_of
 from impasto.settings.presets import command_defaults
 from impasto.settings.recipes import Recipe, check_recipe
 from impasto.studio.failure_messages import explain_disk_errors
@@ -109,7 +109,7 @@ class Studio:
         recipe = Recipe(
             "stylize", settings.model_dump(mode="json"), None, __version__, order.inputs
         )
-        return again(recipe, "the order")
+        return command_line_of(recipe, "the order")
 
     def status(self, job: StudioJob, seen: int = 0) -> dict[str, Any]:
         """Where a job stands.
@@ -183,6 +183,6 @@ def _position(progress: JobProgress) -> dict[str, Any]:
 def _command_of(folder: Path) -> str:
     try:
         recipe = check_recipe(read_recipe(folder / PICTURE), PICTURE)
-        return again(recipe, PICTURE)
+        return command_line_of(recipe, PICTURE)
     except ImpastoError:
         return ""
