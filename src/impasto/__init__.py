@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from impasto.version import __version__
 
 if TYPE_CHECKING:
-    from impasto.batch.many import stylize_many
+    from impasto.batch.stylize_many import stylize_many
     from impasto.diagnostics.doctor import examine
     from impasto.errors import (
         CheckpointError,
@@ -86,8 +86,8 @@ __all__ = [
     "try_out",
 ]
 
-_ROOMS = {
-    "batch.many": ("stylize_many",),
+_MODULES = {
+    "batch.stylize_many": ("stylize_many",),
     "painting.checkpoint": ("save_checkpoint",),
     "machine.compute": ("Compute",),
     "diagnostics.doctor": ("examine",),
@@ -121,13 +121,16 @@ _ROOMS = {
     "sheets.trials": ("iterate_trials", "try_out"),
     "network.weights": ("describe_weights", "load_weights"),
 }
-_HOMES = {name: f"impasto.{room}" for room, names in _ROOMS.items() for name in names}
+_HOMES = {name: f"impasto.{module}" for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name == "bench":  # a module, whose `bench` measures
+        value: Any = import_module("impasto.diagnostics.bench")
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
         raise AttributeError(f"module 'impasto' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 
