@@ -16,7 +16,7 @@ pytest.importorskip("gradio")
 
 from impasto.errors import SettingsError
 from impasto.pictures.reading import read_recipe
-from impasto.studio import studio_job, worker_process
+from impasto.studio import painting_process, studio_job
 from support.command_line import pixels
 from support.studio_server import StudioServer, order, serve_studio, until
 
@@ -42,7 +42,7 @@ def test_a_run_can_be_stopped_while_others_wait(server: StudioServer) -> None:
 def test_a_step_that_takes_long_does_not_delay_the_stop(
     server: StudioServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_process, "SECONDS_TO_STOP", 0.0)  # every step takes longer
+    monkeypatch.setattr(painting_process, "SECONDS_TO_STOP", 0.0)  # every step takes longer
     before = server.studio.jobs.processes
     job = server.studio.paint(None, order(size=900, levels=1, iterations=[50]))
     with job.watch():

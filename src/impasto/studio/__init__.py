@@ -10,7 +10,7 @@ From a click on Paint to the picture::
     studio_order      checks it: pictures by token (`picture_store`), settings, masks
     order_files       copies its pictures into a folder of the history
     job_queue         lets the job wait for a worker
-    worker_process    gives it to a worker, a process of its own, and listens
+    painting_process  gives it to a worker, a process of its own, and listens
     painting_worker   paints in that process; sends each step, and previews
     studio_job        keeps what was sent: the progress, the latest preview, the loss curve
     page_routes       streams that to the page, which fetches each preview

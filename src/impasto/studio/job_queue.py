@@ -14,9 +14,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from impasto.errors import PictureError, SettingsError
+from impasto.studio.painting_messages import JobFailed, JobFinished, WorkerLimits
+from impasto.studio.painting_process import PaintingProcess
 from impasto.studio.studio_job import StudioJob
-from impasto.studio.worker_messages import JobFailed, JobFinished, WorkerLimits
-from impasto.studio.worker_process import WorkerProcess
 
 _KEPT_JOBS = 60
 _log = logging.getLogger("impasto.studio")
@@ -50,7 +50,7 @@ class JobQueue:
         self._closed = False
         threads = None if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
         limits = WorkerLimits(max_pixels, threads)
-        self._workers = [WorkerProcess(limits) for _ in range(workers)]
+        self._workers = [PaintingProcess(limits) for _ in range(workers)]
         self._threads = [
             threading.Thread(target=self._serve, args=(worker,), daemon=True)
             for worker in self._workers
@@ -148,7 +148,7 @@ class JobQueue:
         self._drop(job)
         job.end("stopped", "Stopped before it began.")
 
-    def _serve(self, worker: WorkerProcess) -> None:
+    def _serve(self, worker: PaintingProcess) -> None:
         """Gives a worker one job after the other; each thread does this for its worker."""
         while not self._closed:
             worker.warm()
@@ -162,7 +162,7 @@ class JobQueue:
                 worker.busy = False
         worker.close()
 
-    def _next(self, worker: WorkerProcess) -> StudioJob | None:
+    def _next(self, worker: PaintingProcess) -> StudioJob | None:
         with self._changed:
             if not self._waiting:
                 self._changed.wait(timeout=1)

@@ -27,9 +27,7 @@ from impasto.recording.film import FilmRecorder
 from impasto.settings.model import Settings
 from impasto.studio.failure_messages import failure_message
 from impasto.studio.order_files import OrderFiles
-from impasto.studio.picture_folder import FILM_SIDE, write_frames, write_results
-from impasto.studio.small_pictures import PREVIEW_SIDE, encode_small
-from impasto.studio.worker_messages import (
+from impasto.studio.painting_messages import (
     STOP,
     JobFailed,
     JobFinished,
@@ -40,6 +38,8 @@ from impasto.studio.worker_messages import (
     WorkerReady,
     WorkerStopping,
 )
+from impasto.studio.picture_folder import FILM_SIDE, write_frames, write_results
+from impasto.studio.small_pictures import PREVIEW_SIDE, encode_small
 
 SECONDS_BETWEEN_PREVIEWS = 0.25
 

@@ -17,6 +17,7 @@ from impasto.settings.recipes import Recipe, check_recipe
 from impasto.studio.failure_messages import explain_disk_errors
 from impasto.studio.job_queue import JobQueue
 from impasto.studio.order_files import reopen_order, write_order
+from impasto.studio.painting_messages import JobFinished, JobProgress, WorkerAssignment
 from impasto.studio.picture_folder import PICTURE
 from impasto.studio.picture_history import HistoryEntry, PictureHistory
 from impasto.studio.picture_store import PictureStore
@@ -24,7 +25,6 @@ from impasto.studio.samples import add_samples
 from impasto.studio.studio_job import StudioJob
 from impasto.studio.studio_options import StudioOptions
 from impasto.studio.studio_order import StudioOrder, read_order
-from impasto.studio.worker_messages import JobFinished, JobProgress, WorkerAssignment
 from impasto.version import __version__
 
 VARIATIONS = tuple((strength, scale) for scale in (0.75, 1.5) for strength in (0.4, 0.7))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from impasto.studio.worker_messages import JobProgress, StepShown, WorkerAssignment
+from impasto.studio.painting_messages import JobProgress, StepShown, WorkerAssignment
 
 State = Literal["waiting", "running", "done", "stopped", "failed"]
 

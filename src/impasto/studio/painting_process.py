@@ -12,10 +12,7 @@ from impasto.errors import ImpastoError
 from impasto.machine.processes import Child, ChildEnded, Inbox
 from impasto.pictures.image import open_image
 from impasto.studio.failure_messages import count_memory_kills, death_message, failure_message
-from impasto.studio.painting_worker import run_worker
-from impasto.studio.picture_folder import add_last_frame, write_results
-from impasto.studio.studio_job import StudioJob
-from impasto.studio.worker_messages import (
+from impasto.studio.painting_messages import (
     STOP,
     JobFailed,
     JobFinished,
@@ -25,6 +22,9 @@ from impasto.studio.worker_messages import (
     WorkerReady,
     WorkerStopping,
 )
+from impasto.studio.painting_worker import run_worker
+from impasto.studio.picture_folder import add_last_frame, write_results
+from impasto.studio.studio_job import StudioJob
 
 SECONDS_TO_STOP = 0.5
 """After so long a worker that does not stop by itself is ended."""
@@ -34,7 +34,7 @@ _SECONDS_TO_WRITE = 60
 _log = logging.getLogger("impasto.studio")
 
 
-class WorkerProcess:
+class PaintingProcess:
     """A worker process, started again whenever it was ended.
 
     Args:
