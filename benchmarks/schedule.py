@@ -26,6 +26,7 @@ from impasto.objective.targets import make_objective
 from impasto.optimizers.lbfgs import LBFGS
 from impasto.pictures.resizing import resize
 from impasto.tasks.levels import level_sizes
+from impasto.tasks.starts import start_picture
 from impasto.tasks.styles import open_styles
 from impasto.tasks.task import Task
 from measuring import describe_machine
@@ -78,7 +79,7 @@ def measure(pair: str, encoder: Encoder, options: argparse.Namespace) -> list[Cu
     examples = ROOT / "examples"
     styles = open_styles(examples / "styles" / style)
     task = Task("stylize", settings, open_image(examples / "photographs" / content), styles)
-    pixels, curves = task.start((0.5, 0.5, 0.5)), []
+    pixels, curves = start_picture(task, (0.5, 0.5, 0.5)), []
     for level, size in enumerate(level_sizes(task.final_size, settings)):
         start = resize(pixels, size)
         objective = make_objective(
