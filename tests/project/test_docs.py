@@ -34,4 +34,4 @@ def test_every_link_leads_to_something_in_the_repository(page: Path) -> None:
 def test_links_and_pictures_are_found() -> None:
     """Else the test above could not fail."""
     assert {"docs/pictures/hero.jpg", "CREDITS.md"} <= set(links(ROOT / "README.md"))
-    assert "decisions/" in links(ROOT / "docs" / "architecture.md")
+    assert "decisions/README.md" in links(ROOT / "docs" / "architecture.md")

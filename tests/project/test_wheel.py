@@ -85,6 +85,8 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
         "impasto/studio/samples/styles/flow.jpg",
     ):
         assert needed in names
+    modules = (ROOT / "src" / "impasto").rglob("*.py")
+    assert {module.relative_to(ROOT / "src").as_posix() for module in modules} <= set(names)
     assert any(name.endswith("LICENSE") for name in names)
     assert any(name.endswith("CREDITS.md") for name in names)
     assert not any(name.startswith(("tests", "examples")) for name in names)

@@ -20,3 +20,8 @@ def painted(height: int, width: int, seed: int) -> Tensor:
     disc = (rows.square() + columns.square() < 0.04).float()
     picture = (picture - picture.amin()) / (picture.amax() - picture.amin())
     return (picture * (1 - 0.6 * disc) + 0.6 * disc).clamp(0, 1)
+
+
+def flat(*color: float, size: tuple[int, int] = (9, 7)) -> Tensor:
+    """(1, 3, height, width) of one colour."""
+    return torch.tensor(color).view(1, 3, 1, 1).expand(1, 3, *size).clone()

@@ -14,8 +14,8 @@ from impasto.pictures.profiles import Samples
 def scaled_to_16_bits(array: NDArray[Any], name: str, *, integers: bool) -> NDArray[np.uint16]:
     """Samples whose type does not tell the scale, as 16 bits; their largest value tells it.
 
-    They are read as 0..1 where no value is above 1 (floats only), as 0..255 where none is above
-    255, else as 0..65535.
+    They are read as 0..1 where no value is above 1 (floats only), as 0..255 (what Pillow's own
+    conversions give) where none is above 255, else as 0..65535.
 
     Args:
         array: floats, or integers of 32 bits.

@@ -62,15 +62,14 @@ def check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
 def decode_pillow(picture: PIL.Image.Image, name: str) -> DecodedPicture:
     """Decode a Pillow picture of any mode.
 
-    Modes ``I`` and ``F`` carry no scale; `scaled_to_16_bits` finds it. (Pillow's own conversions
-    give 0..255.)
+    Modes ``I`` and ``F`` carry no scale; `scaled_to_16_bits` finds it.
 
     Args:
         picture: the picture; decoded here if it was only opened.
         name: how messages name it.
 
     Raises:
-        PictureError: values of ``I`` or ``F`` beyond these ranges, NaN included.
+        PictureError: values of ``I`` or ``F`` beyond every scale, NaN included.
     """
     picture.load()
     mode = picture.mode
