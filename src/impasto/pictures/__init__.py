@@ -9,6 +9,7 @@ From a file to samples:
 - `bit_depths`: their depth, and the scale of floats. `profiles`: their colours into sRGB.
 - `metadata`: recipe (JSON, XMP) and orientation (EXIF), into files and out of them.
 - `transparency`: what alpha hides.
+- `named_bytes`: a file in memory, with the name that messages give it.
 
 From an image to a file: `encoding` makes the bytes, `writing` checks and replaces the file.
 

@@ -19,12 +19,7 @@ import PIL.Image
 
 from impasto.errors import ImpastoError, MissingExtraError, PictureError
 from impasto.files import STANDARD_STREAM, reason_of
-from impasto.pictures.decoding import (
-    DecodedPicture,
-    check_size,
-    decode_deep_png,
-    decode_pillow,
-)
+from impasto.pictures.decoding import DecodedPicture, check_size, decode_deep_png, decode_pillow
 from impasto.pictures.formats import READABLE, format_of
 from impasto.pictures.metadata import recipe_of
 from impasto.pictures.tiff_decoding import decode_tiff

@@ -78,7 +78,6 @@ class FilmRecorder:
         self._latest: PillowImage.Image | None = None
         self._thumbnail_size: tuple[int, int] | None = None
         self._latest_thumbnail: torch.Tensor | None = None
-        self._closed = False
 
     def add(self, step: FilmedStep) -> None:
         """Take the picture of a step into account; pictures that are not finite are left out.
@@ -120,12 +119,12 @@ class FilmRecorder:
         Raises:
             OutputError: The film cannot be written.
         """
-        if self._closed or self._latest is None:
+        pictures = self.pictures()
+        if not pictures:
             return None
-        self._closed = True
-        write_film(self.path, self.pictures())
+        self._latest = None
         self._candidates.clear()
-        return self.path
+        return write_film(self.path, pictures)
 
     def pictures(self) -> list[bytes]:
         """The frames of the film so far in order, as JPEG; the latest picture is the last one."""
