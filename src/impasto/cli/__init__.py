@@ -1,4 +1,17 @@
-"""The command line. `main` is the console script; everything else is imported when it runs."""
+"""The command line. `main` is the console script; everything else is imported when it runs.
+
+To see how a command works, read `commands` (what there is), `exit_codes` (how one is run), then
+`painting_commands` and `watched_run` (what `impasto stylize` does).
+
+- `commands`, `help_pages`: the list of commands, and the pages made from it
+- `exit_codes`, `error_words`, `interruption`: what becomes of errors and of Ctrl-C
+- `settings_flags`: flags from the settings model; `run_flags`, `checkpoint_flags`: all other flags
+- `style_arguments`: the styles, regions and maps of a command line
+- `painting_commands`, `sheet_commands`, `batch_command`, `studio_command`: commands that paint
+- `show_command`, `fact_commands`, `bench_command`: commands that tell, by way of `tables`
+- `watched_run`, `progress`: a run of one picture or sheet, and what is said meanwhile
+- `batch_display`: what is said while a batch is painted
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from impasto.batch.batch_job import BatchJob
     from impasto.batch.batch_plan import BatchPlan
     from impasto.batch.batch_run import BatchRun
-    from impasto.batch.worker_messages import Engine
+    from impasto.batch.engine import Engine
 
 _NOT_SHOWN = Parameter(show_default=False, negative=())
 
@@ -112,7 +112,7 @@ class BatchFlags:
 
 @setting_flags("batch")
 class BatchSettings(GivenSettings):
-    """Those of ``impasto batch``."""
+    """The settings of ``impasto batch``."""
 
 
 def batch(
@@ -158,7 +158,7 @@ def _jobs(
 ) -> list[BatchJob]:
     """All jobs of the command line, checked."""
     from impasto.batch.input_files import is_url
-    from impasto.batch.naming import make_jobs
+    from impasto.batch.pairing import make_jobs
     from impasto.batch.rows import find_rows, find_styles
 
     if not contents:
@@ -176,7 +176,7 @@ def _jobs(
 
 
 def _engine(jobs: list[BatchJob], name: str, flags: BatchFlags) -> Engine:
-    from impasto.batch.stylize_many import choose_engine
+    from impasto.batch.choose_engine import choose_engine
 
     return choose_engine(name, jobs, flags.workers, flags.machine.compute(), flags.address)
 
@@ -221,7 +221,7 @@ def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
 def _follow(run: BatchRun, plan: BatchPlan, engine: Engine, display: BatchDisplay) -> None:
     # Ray prints what happens to nodes; standard output belongs to the events.
     with contextlib.redirect_stdout(sys.stderr), engine:
-        for result, message in run.results(plan, engine):
+        for result, message in run.paint(plan, engine):
             display.hear(message, result, plan)
 
 

@@ -110,7 +110,7 @@ MapNames = Annotated[
 
 @setting_flags("stylize", "expand")
 class StylizeSettings(GivenSettings):
-    """Those of ``impasto stylize``."""
+    """The settings of ``impasto stylize``."""
 
 
 def stylize(
@@ -141,7 +141,7 @@ def stylize(
 
 @setting_flags("texture", "content_", "size", "feather", "strength", "keep")
 class TextureSettings(GivenSettings):
-    """Those of ``impasto texture``."""
+    """The settings of ``impasto texture``."""
 
 
 def texture(
@@ -193,7 +193,7 @@ def texture(
     "expand",
 )
 class ReconstructSettings(GivenSettings):
-    """Those of ``impasto reconstruct``."""
+    """The settings of ``impasto reconstruct``."""
 
 
 def reconstruct(

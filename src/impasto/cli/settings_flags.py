@@ -1,7 +1,8 @@
 """Flags for all settings, made from the settings model: a new field appears here by itself.
 
-Every command declares the class of its own settings, empty but for a docstring, below
-`setting_flags`, which adds the fields; its function has one parameter of that class.
+Every command declares a class of its own settings, which is empty but for a docstring. The
+decorator `setting_flags` adds the fields to it. The command's function has one parameter of that
+class.
 """
 
 from __future__ import annotations
@@ -144,10 +145,12 @@ class GivenSettings:
 
 
 def setting_flags(command: str, *without: str) -> Callable[[type[G]], type[G]]:
-    """Gives a class of `GivenSettings` a field, which cyclopts makes a flag, for every setting.
+    """Decorates a class of `GivenSettings`: gives it a field for every setting.
+
+    Of each field cyclopts makes a flag.
 
     Args:
-        command: the command whose defaults its help page shows.
+        command: the command that the class belongs to. Its help page shows its own defaults.
         *without: settings that mean nothing to the command: names, or beginnings that end in an
             underscore.
     """
@@ -160,7 +163,7 @@ def setting_flags(command: str, *without: str) -> Callable[[type[G]], type[G]]:
             for name, schema in schemas().items()
             if name not in without and not name.startswith(beginnings)
         ]
-        # This module, as cyclopts looks the names in the annotation of `like` up there.
+        # cyclopts looks up the names in the annotation of `like` in the module that is named here.
         names = {"__module__": __name__, "__doc__": bare.__doc__, "command": command}
         return make_dataclass(
             bare.__name__, flags, bases=(bare,), namespace=names, frozen=True, kw_only=True

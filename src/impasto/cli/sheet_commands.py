@@ -45,7 +45,7 @@ def _pictures(what: str) -> Parameter:
 
 @setting_flags("try", "style_blend", "style_scale", "feather", "strength", "expand")
 class TrySettings(GivenSettings):
-    """Those of ``impasto try``."""
+    """The settings of ``impasto try``."""
 
 
 def try_(
@@ -84,7 +84,7 @@ def try_(
     "seamless",
 )
 class ExplainSettings(GivenSettings):
-    """Those of ``impasto explain``."""
+    """The settings of ``impasto explain``."""
 
 
 def explain(
@@ -111,7 +111,7 @@ def explain(
 
 @setting_flags("sheet", "style_blend", "feather", "expand")
 class SheetSettings(GivenSettings):
-    """Those of ``impasto sheet``."""
+    """The settings of ``impasto sheet``."""
 
 
 def sheet(

@@ -22,12 +22,12 @@ def printable(text: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """What every ``--json`` of a command that tells prints."""
+    """Prints what a command tells as JSON."""
     print(json.dumps(value, indent=2))
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Columns, each as wide as its longest entry."""
+    """Prints columns, each as wide as its longest entry."""
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
     for row in rows:
@@ -36,7 +36,7 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def flat_rows(facts: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
-    """Nested facts as rows of a table: ``memory free`` and its value."""
+    """Nested facts as rows of a table, such as ``memory free`` and its value."""
     rows: list[tuple[str, str]] = []
     for name, value in facts.items():
         label = f"{path} {name}".strip().replace("_", " ")

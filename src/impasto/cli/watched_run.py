@@ -1,18 +1,20 @@
-"""One run from the first step to the written file, whatever comes between."""
+"""One run from the first step to the written file, whatever comes between.
+
+Every command that writes one picture goes through `paint_and_save`.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import math
 import sys
 import time
 import warnings
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import INTERRUPTED, Interrupted, Interruption
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class HasImage(Protocol):
-    """A step, whatever else it is."""
+    """A step of any run: it has the picture so far."""
 
     @property
     def image(self) -> Image:
@@ -54,8 +56,8 @@ class WatchedRun(Generic[S]):
     progress: Callable[[S], RunProgress]
     target: str
     output: OutputFlags
-    traces: TraceFlags = dataclasses.field(default_factory=TraceFlags)
-    checkpoints: CheckpointFlags = dataclasses.field(default_factory=CheckpointFlags)
+    traces: TraceFlags = field(default_factory=TraceFlags)
+    checkpoints: CheckpointFlags = field(default_factory=CheckpointFlags)
 
     def files(self) -> dict[str, str]:
         """The files by flag name that are written beside the picture."""
@@ -67,8 +69,8 @@ class _Outcome(Generic[S]):
     """What has come of a run so far."""
 
     last: S | None = None
-    began: float = dataclasses.field(default_factory=time.monotonic)
-    warnings: list[str] = dataclasses.field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
     failure: DivergenceError | OutputError | None = None
 
@@ -114,10 +116,10 @@ def _follow(
     see: Callable[[S], None],
     interruption: Interruption,
 ) -> None:
-    """Takes all steps, unless something comes between; notes what it was."""
+    """Takes all steps. If something stops them early, ``outcome`` says what it was."""
 
     def between_steps() -> bool:
-        """Whether what can be saved is incomplete; never for long."""
+        """Whether the next step is half done, and no picture can be saved. Never for long."""
         return outcome.last is not None and not run.progress(outcome.last).step.latest
 
     try:
@@ -135,7 +137,7 @@ def _follow(
 
 
 def _begin(run: WatchedRun[S], outcome: _Outcome[S]) -> Generator[S, None, object]:
-    """The steps; notes what is doubtful about the run."""
+    """Begins the run. Adds to ``outcome`` what is doubtful about it; returns the steps."""
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", RegionWarning)
@@ -145,7 +147,7 @@ def _begin(run: WatchedRun[S], outcome: _Outcome[S]) -> Generator[S, None, objec
 
 
 def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callable[[Step], None]]:
-    """What watches every step: the film, the log and the plot, where they are asked for."""
+    """Opens the film, the log and the plot that are asked for; returns what each does at a step."""
     watchers: list[Callable[[Step], None]] = []
     if flags.record is not None:
         from impasto.recording.film import FilmRecorder
@@ -198,7 +200,7 @@ def _facts(
     progress: RunProgress,
     picture: Image,
     seconds: float,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What ``--json`` prints."""
     recipe = dict(picture.recipe or {})
     losses = progress.step.losses
