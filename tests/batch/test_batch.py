@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from impasto.batch.ledger import Ledger
-from impasto.batch.status import status_of
+from impasto.batch.status import read_status
 from support.command_line import COMMAND, ENVIRONMENT, error_line, picture, run
 from support.ledgers import cut_off
 
@@ -88,7 +88,7 @@ def test_bad_files_stop_nothing_and_are_named(tmp_path: Path) -> None:
     assert told[-1] == "nothing is left to do"
     assert sum(line.endswith("(failed before; --retry tries again)") for line in told) == 4
     assert sum(line.endswith("(done)") for line in told) == 20
-    counts = status_of(tmp_path / "out").counts
+    counts = read_status(tmp_path / "out").counts
     assert counts == {"waiting": 0, "running": 0, "done": 20, "failed": 4}
 
 
@@ -171,7 +171,7 @@ def test_a_network_that_cannot_be_loaded_is_told_once_and_first(pictures: Path) 
     result = run(*work, "--weights", "net.safetensors", "--quiet", folder=pictures)
     assert result.returncode == 2
     assert "net.safetensors" in error_line(result)
-    assert status_of(pictures / "out").counts["failed"] == 0
+    assert read_status(pictures / "out").counts["failed"] == 0
 
 
 def test_a_dry_run_lists_and_measures_and_writes_nothing(pictures: Path) -> None:
@@ -247,7 +247,7 @@ def test_killed_at_five_random_moments_it_goes_on_to_the_same_files(tmp_path: Pa
             process.kill()
         _until(lambda old=workers: not any(map(_alive, old)), 20)
         assert all(data == whole[name] for name, data in _files(out).items())
-        done = status_of(out).counts["done"]
+        done = read_status(out).counts["done"]
         assert 0 <= len(_files(out)) - done <= 1  # a file, and not yet its line in the ledger
     last = run(*work, "-o", "out", folder=tmp_path)
     assert last.returncode == 0, last.stderr
@@ -281,7 +281,7 @@ def test_ctrl_c_ends_the_workers_and_says_how_to_go_on(pictures: Path) -> None:
     work = ["photos", "--styles", "styles", "--size", "128", "--iterations", "400"]
     with _started(pictures, "batch", *work, "-o", "out") as process:
         _until(lambda: (pictures / "out" / "impasto-batch.sqlite").exists())
-        _until(lambda: status_of(pictures / "out").counts["running"] > 0)
+        _until(lambda: read_status(pictures / "out").counts["running"] > 0)
         refused = run("batch", *work, "-o", "out", folder=pictures)
         assert "another batch is at work here" in error_line(refused)
         assert refused.returncode == 2
@@ -289,7 +289,7 @@ def test_ctrl_c_ends_the_workers_and_says_how_to_go_on(pictures: Path) -> None:
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "the same command goes on" in said.decode().splitlines()[-1]
-    assert status_of(pictures / "out").counts["running"] == 0
+    assert read_status(pictures / "out").counts["running"] == 0
 
 
 @contextlib.contextmanager
@@ -315,7 +315,7 @@ def test_a_full_disk_stops_it_and_room_lets_it_go_on(pictures: Path) -> None:
         assert "the same command goes on" in full.stderr.decode().splitlines()[-1]
         kept = _files(small)
         assert 0 < len(kept) < 6
-        assert status_of(small).counts["done"] == len(kept)
+        assert read_status(small).counts["done"] == len(kept)
         subprocess.run(["mount", "-o", "remount,size=4m", small], check=True)
         rest = run(*work, "--json", folder=pictures)
         assert rest.returncode == 0, rest.stderr

@@ -13,18 +13,21 @@ import torch
 from filelock import FileLock
 
 from impasto import stylize, stylize_many
+from impasto.batch.batch_job import BatchJob, sorted_by_style
+from impasto.batch.batch_lock import LOCK, at_work
+from impasto.batch.batch_run import BatchRun
 from impasto.batch.estimate import work_of
 from impasto.batch.gallery import write_gallery
-from impasto.batch.jobs import Job, grouped
-from impasto.batch.ledger import FILE, Ledger, Made
-from impasto.batch.listing import Row, rows_of
-from impasto.batch.machine import crew, processors
-from impasto.batch.naming import DEFAULT_TEMPLATE, jobs_of
-from impasto.batch.runs import LOCK, Run, at_work
-from impasto.batch.status import status_of
+from impasto.batch.ledger import FILE, Ledger
+from impasto.batch.naming import DEFAULT_TEMPLATE
+from impasto.batch.pairing import make_jobs
+from impasto.batch.rows import BatchRow, find_rows
+from impasto.batch.status import read_status
 from impasto.batch.storage import storage_at
+from impasto.batch.worker_count import choose_workers
 from impasto.errors import MissingExtraError, OutputError, PictureError, SettingsError
 from impasto.machine.compute import Compute
+from impasto.machine.processors import usable_processors
 from impasto.network.weights import Weights
 from impasto.pictures.image import Image
 from impasto.settings.model import Settings
@@ -33,11 +36,11 @@ from support.command_line import picture
 from support.ledgers import cut_off
 from support.pictures import painted
 
-ROWS = [Row("a/one.jpg", "x"), Row("a/two.jpg", "")]
+ROWS = [BatchRow("a/one.jpg", "x"), BatchRow("a/two.jpg", "")]
 
 
 def _names(template: str, **given: object) -> list[str]:
-    return [job.name for job in jobs_of(ROWS, ["s.jpg"], given, template=template)]
+    return [job.name for job in make_jobs(ROWS, ["s.jpg"], given, template=template)]
 
 
 def test_templates_are_filled_in() -> None:
@@ -72,39 +75,44 @@ def test_names_that_cannot_be(template: str, message: str) -> None:
 
 
 def test_pairs_and_rows_with_styles_of_their_own() -> None:
-    rows = [*ROWS, Row("c.jpg", styles=("own.jpg",), settings={"strength": 0.9}, place="line 3")]
-    jobs = jobs_of(rows, ["s.jpg", "t.jpg"], {}, pair="zip")
+    rows = [
+        *ROWS,
+        BatchRow("c.jpg", styles=("own.jpg",), settings={"strength": 0.9}, place="line 3"),
+    ]
+    jobs = make_jobs(rows, ["s.jpg", "t.jpg"], {}, pair="zip")
     assert [(job.content, job.styles) for job in jobs] == [
         ("a/one.jpg", ("s.jpg",)), ("a/two.jpg", ("t.jpg",)), ("c.jpg", ("own.jpg",)),
     ]  # fmt: skip
-    assert len(jobs_of(rows, ["s.jpg", "t.jpg"], {})) == 5
+    assert len(make_jobs(rows, ["s.jpg", "t.jpg"], {})) == 5
     with pytest.raises(SettingsError, match="there are 1 and 2"):
-        jobs_of(rows, ["s.jpg"], {}, pair="zip")
+        make_jobs(rows, ["s.jpg"], {}, pair="zip")
     with pytest.raises(SettingsError, match="has no style"):
-        jobs_of(rows, [], {})
-    wrong = Row("c.jpg", styles=("s.jpg",), settings={"strength": "7"}, place="list.csv, line 3")
+        make_jobs(rows, [], {})
+    wrong = BatchRow(
+        "c.jpg", styles=("s.jpg",), settings={"strength": "7"}, place="list.csv, line 3"
+    )
     with pytest.raises(SettingsError, match=r"list.csv, line 3: strength = '7'"):
-        jobs_of([wrong], [], {})
+        make_jobs([wrong], [], {})
 
 
 def test_jobs_are_known_again_by_what_they_ask_for() -> None:
-    job = Job("a.jpg", ("s.jpg",), Settings(), "a.png")
-    assert job.key == Job("a.jpg", ("s.jpg",), Settings(strength=0.5), "a.png").key
-    assert job.key == Job(str(Path("a.jpg").resolve()), ("s.jpg",), Settings(), "a.png").key
+    job = BatchJob("a.jpg", ("s.jpg",), Settings(), "a.png")
+    assert job.key == BatchJob("a.jpg", ("s.jpg",), Settings(strength=0.5), "a.png").key
+    assert job.key == BatchJob(str(Path("a.jpg").resolve()), ("s.jpg",), Settings(), "a.png").key
     files = [
         Settings(color="match", color_from=name, keep=name, start=name)
         for name in ("c.png", str(Path("c.png").resolve()))
     ]
-    assert len({Job("a.jpg", ("s.jpg",), settings, "a.png").key for settings in files}) == 1
+    assert len({BatchJob("a.jpg", ("s.jpg",), settings, "a.png").key for settings in files}) == 1
     others = [
-        Job("a.jpg", ("s.jpg",), Settings(start="noise"), "a.png"),
-        Job("b.jpg", ("s.jpg",), Settings(), "a.png"),
-        Job("a.jpg", ("s.jpg",), Settings(seed=1), "a.png"),
-        Job("a.jpg", ("s.jpg",), Settings(), "b.png"),
+        BatchJob("a.jpg", ("s.jpg",), Settings(start="noise"), "a.png"),
+        BatchJob("b.jpg", ("s.jpg",), Settings(), "a.png"),
+        BatchJob("a.jpg", ("s.jpg",), Settings(seed=1), "a.png"),
+        BatchJob("a.jpg", ("s.jpg",), Settings(), "b.png"),
     ]
     assert len({job.key, *(other.key for other in others)}) == 5
-    mixed = [Job(c, (s,), Settings()) for c in "ab" for s in "xy"]
-    assert [(job.styles[0], job.content) for job in grouped(mixed)] == [
+    mixed = [BatchJob(c, (s,), Settings()) for c in "ab" for s in "xy"]
+    assert [(job.styles[0], job.content) for job in sorted_by_style(mixed)] == [
         ("x", "a"), ("x", "b"), ("y", "a"), ("y", "b"),
     ]  # fmt: skip
 
@@ -113,11 +121,11 @@ def test_lists(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(
         "\ufeffcontent;style_layers;keep\na.png;relu1_1=2 relu2_1;none\n", encoding="utf-8"
     )
-    [row] = rows_of([str(tmp_path / "list.csv")])
+    [row] = find_rows([str(tmp_path / "list.csv")])
     assert row.content == str(tmp_path / "a.png")
     assert row.settings == {"style_layers": ["relu1_1=2", "relu2_1"], "keep": None}
     (tmp_path / "list.jsonl").write_text('{"content": "b.png", "style": ["x.png", "y.png"]}\n\n')
-    [row] = rows_of([str(tmp_path / "list.jsonl")])
+    [row] = find_rows([str(tmp_path / "list.jsonl")])
     assert row.styles == (str(tmp_path / "x.png"), str(tmp_path / "y.png"))
 
 
@@ -137,7 +145,7 @@ def test_lists_that_cannot_be_understood(
 ) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(SettingsError) as caught:
-        rows_of([str(tmp_path / name)])
+        find_rows([str(tmp_path / name)])
     assert message in str(caught.value)
 
 
@@ -146,30 +154,30 @@ def test_folders_and_globs(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     for name in ("a/1.png", "a/b/2.png", "a/.no.png", "out/3.png"):
         (tmp_path / name).touch()
-    rows = rows_of([str(tmp_path)], tmp_path / "out")
+    rows = find_rows([str(tmp_path)], tmp_path / "out")
     assert [(Path(row.content).name, row.folder) for row in rows] == [
         ("1.png", "a"), ("2.png", "a/b"),
     ]  # fmt: skip
     for pattern in ("**/*.png", "**", "*"):
-        found = rows_of([f"{tmp_path}/{pattern}"])
+        found = find_rows([f"{tmp_path}/{pattern}"])
         assert [(Path(row.content).name, row.folder) for row in found] == [
             ("1.png", "a"), ("2.png", "a/b"), ("3.png", "out"),
         ]  # fmt: skip
-    assert rows_of([f"{tmp_path}/a/[1].png"])[0].folder == ""
+    assert find_rows([f"{tmp_path}/a/[1].png"])[0].folder == ""
     for name, message in (("*.gif", "nothing matches"), ("no.png", "no such file")):
         with pytest.raises(PictureError, match=message):
-            rows_of([str(tmp_path / name)])
+            find_rows([str(tmp_path / name)])
 
 
 def test_the_ledger_keeps_states_and_refuses_what_is_none(tmp_path: Path) -> None:
-    job, other = (Job(name, ("s.jpg",), Settings(), f"{name}.png") for name in "ab")
+    job, other = (BatchJob(name, ("s.jpg",), Settings(), f"{name}.png") for name in "ab")
     with Ledger(tmp_path) as ledger:
         ledger.enter([job, other])
-        ledger.begin(job, "1")
-        ledger.lost(job, 2.5)
-        ledger.begin(job, "2")
-        ledger.done(job, Made(1.5, 100, "{}"))
-        ledger.failed(other, "no such file")
+        ledger.note_begun(job, "1")
+        ledger.note_lost(job, 2.5)
+        ledger.note_begun(job, "2")
+        ledger.note_done(job, 1.5, 100, "{}")
+        ledger.note_failed(other, "no such file")
     with Ledger(tmp_path, reading=True) as ledger:
         first, second = ledger.entries().values()
     assert (first.state, first.attempts, first.lost, first.seconds) == ("done", 2, 2.5, 1.5)
@@ -187,25 +195,27 @@ def test_the_ledger_keeps_states_and_refuses_what_is_none(tmp_path: Path) -> Non
 
 def test_a_ledger_that_is_just_being_made_is_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
-    assert sum(status_of(tmp_path).counts.values()) == 0
+    assert sum(read_status(tmp_path).counts.values()) == 0
 
 
 def test_a_ledger_that_was_cut_off_in_a_transaction_can_be_read(tmp_path: Path) -> None:
-    jobs = [Job(f"{number}.jpg", ("s.jpg",), Settings(), f"{number}.png") for number in range(50)]
+    jobs = [
+        BatchJob(f"{number}.jpg", ("s.jpg",), Settings(), f"{number}.png") for number in range(50)
+    ]
     with Ledger(tmp_path) as ledger:
         ledger.enter(jobs)
     cut_off(tmp_path)
     with Ledger(tmp_path, reading=True) as ledger:
         assert [entry.state for entry in ledger.entries().values()] == ["waiting"] * 50
         with pytest.raises(OutputError, match="readonly"):
-            ledger.failed(jobs[0], "no reader may write")
+            ledger.note_failed(jobs[0], "no reader may write")
 
 
 def test_a_look_at_a_folder_does_not_keep_a_batch_from_starting(tmp_path: Path) -> None:
     look = FileLock(tmp_path / LOCK, thread_local=False)
     look.acquire()
     threading.Timer(0.2, look.release).start()
-    with Run.at(str(tmp_path)):
+    with BatchRun.at(str(tmp_path)):
         assert at_work(tmp_path)
     assert not at_work(tmp_path)
 
@@ -213,17 +223,19 @@ def test_a_look_at_a_folder_does_not_keep_a_batch_from_starting(tmp_path: Path) 
 def test_no_input_is_overwritten_be_it_the_network(tmp_path: Path) -> None:
     network = tmp_path / "net.png"
     network.write_bytes(b"weights")
-    job = Job("a.jpg", ("s.jpg",), Settings(), "net.png", str(network))
-    with Run.at(str(tmp_path)) as run, pytest.raises(OutputError, match="is an input"):
+    job = BatchJob("a.jpg", ("s.jpg",), Settings(), "net.png", str(network))
+    with BatchRun.at(str(tmp_path)) as run, pytest.raises(OutputError, match="is an input"):
         run.plan([job], overwrite=True)
 
 
 def test_the_gallery_tells_each_error_once(tmp_path: Path) -> None:
-    jobs = [Job("no.jpg", (style,), Settings(), f"{style}.png") for style in ("s.jpg", "t.jpg")]
+    jobs = [
+        BatchJob("no.jpg", (style,), Settings(), f"{style}.png") for style in ("s.jpg", "t.jpg")
+    ]
     with Ledger(tmp_path) as ledger:
         ledger.enter(jobs)
         for job in jobs:
-            ledger.failed(job, "no.jpg: no such file")
+            ledger.note_failed(job, "no.jpg: no such file")
         page = Path(write_gallery(storage_at(str(tmp_path)), ledger.entries().values()))
     assert page.read_text().count("no such file") == 1
     assert "no.jpg: no such file (2 pictures)" in page.read_text()
@@ -294,12 +306,12 @@ def test_a_style_is_looked_at_once_for_each_level(tiny: Weights, photograph: Ima
 
 
 def test_workers_and_work() -> None:
-    jobs = [Job("a", ("s",), Settings(size=64))] * 100
-    count, compute = crew(jobs, None, None)
-    assert 1 <= count <= processors()
-    assert compute.threads == max(1, processors() // count)
-    assert crew(jobs, 2, Compute(threads=1))[1].threads == 1
+    jobs = [BatchJob("a", ("s",), Settings(size=64))] * 100
+    count, compute = choose_workers(jobs, None, None)
+    assert 1 <= count <= usable_processors()
+    assert compute.threads == max(1, usable_processors() // count)
+    assert choose_workers(jobs, 2, Compute(threads=1))[1].threads == 1
     with pytest.raises(SettingsError, match="workers = 0: must be 1 to"):
-        crew(jobs, 0, None)
-    small, large = (Job("a", ("s",), Settings(size=size, iterations=1)) for size in (128, 256))
+        choose_workers(jobs, 0, None)
+    small, large = (BatchJob("a", ("s",), Settings(size=size, iterations=1)) for size in (128, 256))
     assert (work_of(small), work_of(large)) == (128**2, 256**2 + 128**2)

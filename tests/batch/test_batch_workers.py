@@ -12,10 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from impasto.batch.dispatch import ATTEMPTS, worked
-from impasto.batch.jobs import Job
-from impasto.batch.local import LocalEngine
-from impasto.batch.orders import Began, Failed, Lost, Message, Order, Painted
+from impasto.batch.batch_job import BatchJob
+from impasto.batch.dispatch import ATTEMPTS, dispatch_orders
+from impasto.batch.local_engine import LocalEngine
+from impasto.batch.worker_messages import (
+    PaintingBegun,
+    PictureFailed,
+    PictureLost,
+    PicturePainted,
+    WorkerMessage,
+    WorkOrder,
+)
 from impasto.errors import ImpastoError
 from impasto.machine.compute import Compute
 from impasto.settings.model import Settings
@@ -26,17 +33,19 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills workers by sig
 ONE_THREAD = Compute(threads=1)
 
 
-def _orders(folder: Path, count: int, iterations: int = 10) -> list[Order]:
+def _orders(folder: Path, count: int, iterations: int = 10) -> list[WorkOrder]:
     names = [str(folder / f"{name}.png") for name in (*range(count), "style")]
     for seed, name in enumerate(names):
         picture(seed=seed).save(name)
     settings = Settings(size=64, iterations=(iterations,))
-    return [Order(n, Job(name, (names[-1],), settings)) for n, name in enumerate(names[:-1])]
+    return [
+        WorkOrder(n, BatchJob(name, (names[-1],), settings)) for n, name in enumerate(names[:-1])
+    ]
 
 
 def _heard(
-    messages: Iterator[Message | None], hear: Callable[[Message | None], None]
-) -> list[Message]:
+    messages: Iterator[WorkerMessage | None], hear: Callable[[WorkerMessage | None], None]
+) -> list[WorkerMessage]:
     found = []
     for message in messages:
         hear(message)
@@ -55,8 +64,8 @@ def test_where_a_worker_cannot_be_replaced_the_others_go_on(
 ) -> None:
     workers: set[str] = set()
 
-    def kill_the_second(message: Message | None) -> None:
-        if isinstance(message, Began) and message.worker not in workers:
+    def kill_the_second(message: WorkerMessage | None) -> None:
+        if isinstance(message, PaintingBegun) and message.worker not in workers:
             workers.add(message.worker)
             if len(workers) == 2:
                 _no_more_workers(monkeypatch)
@@ -64,17 +73,17 @@ def test_where_a_worker_cannot_be_replaced_the_others_go_on(
 
     orders = [*_orders(tmp_path, 1, 250), *_orders(tmp_path, 6)[1:]]  # the second has work left
     with LocalEngine(2, ONE_THREAD, fixed=True) as engine:
-        found = _heard(worked(orders, engine), kill_the_second)
+        found = _heard(dispatch_orders(orders, engine), kill_the_second)
     assert len(workers) == 2
-    assert sum(isinstance(message, Lost) for message in found) >= 1
-    assert sum(isinstance(message, Painted) for message in found) == 6
+    assert sum(isinstance(message, PictureLost) for message in found) >= 1
+    assert sum(isinstance(message, PicturePainted) for message in found) == 6
 
 
 def test_where_no_worker_is_left_it_ends_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def kill(message: Message | None) -> None:
-        if isinstance(message, Began):
+    def kill(message: WorkerMessage | None) -> None:
+        if isinstance(message, PaintingBegun):
             _no_more_workers(monkeypatch)
             os.kill(int(message.worker), signal.SIGKILL)
 
@@ -82,7 +91,7 @@ def test_where_no_worker_is_left_it_ends_with_the_reason(
         LocalEngine(1, ONE_THREAD, fixed=True) as engine,
         pytest.raises(ImpastoError, match="no worker can be started"),
     ):
-        _heard(worked(_orders(tmp_path, 2), engine), kill)
+        _heard(dispatch_orders(_orders(tmp_path, 2), engine), kill)
 
 
 def test_the_picture_that_is_being_decoded_is_to_blame(tmp_path: Path) -> None:
@@ -91,24 +100,24 @@ def test_the_picture_that_is_being_decoded_is_to_blame(tmp_path: Path) -> None:
     pipe = Path(orders[1].job.content)
     pipe.unlink()
     os.mkfifo(pipe)
-    begun: list[Began] = []
+    begun: list[PaintingBegun] = []
     ends: list[int] = []
 
-    def kill(message: Message | None) -> None:
-        if isinstance(message, Began):
+    def kill(message: WorkerMessage | None) -> None:
+        if isinstance(message, PaintingBegun):
             begun.append(message)
         with contextlib.suppress(OSError):  # nobody reads
             ends.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
             os.kill(int(begun[-1].worker), signal.SIGKILL)
 
     with LocalEngine(1, ONE_THREAD) as engine:
-        found = _heard(worked(orders, engine), kill)
+        found = _heard(dispatch_orders(orders, engine), kill)
     for end in ends:
         os.close(end)
     assert begun[0].number == 0
-    lost = [message for message in found if isinstance(message, Lost)]
+    lost = [message for message in found if isinstance(message, PictureLost)]
     assert {message.number for message in lost if message.seconds is not None} == {0, 1}
     assert [message.number for message in lost if message.blamed] == [1] * ATTEMPTS
-    [failed] = [message for message in found if isinstance(message, Failed)]
+    [failed] = [message for message in found if isinstance(message, PictureFailed)]
     assert failed.number == 1
-    assert [message.number for message in found if isinstance(message, Painted)] == [0]
+    assert [message.number for message in found if isinstance(message, PicturePainted)] == [0]

@@ -1,12 +1,19 @@
-"""Feeds an engine, and tries again what was lost with a worker."""
+"""Feeds an engine with work orders, and tries again what was lost with a worker."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
-from impasto.batch.orders import Engine, Failed, Lost, Measured, Message, Order, Painted
+from impasto.batch.engine import Engine
+from impasto.batch.worker_messages import (
+    PictureFailed,
+    PictureLost,
+    PicturePainted,
+    TimeMeasured,
+    WorkerMessage,
+    WorkOrder,
+)
 
 ATTEMPTS = 3
 """How many workers may die of a picture; one that kills them must end."""
@@ -14,7 +21,7 @@ ATTEMPTS = 3
 SECONDS_BETWEEN_LOOKS = 0.25
 
 
-def worked(orders: Sequence[Order], engine: Engine) -> Iterator[Message | None]:
+def dispatch_orders(orders: Sequence[WorkOrder], engine: Engine) -> Iterator[WorkerMessage | None]:
     """Has all orders painted; yields what the workers say, and None where they are silent.
 
     An engine never holds many more orders than it has workers: the pictures in memory, and what is
@@ -25,28 +32,22 @@ def worked(orders: Sequence[Order], engine: Engine) -> Iterator[Message | None]:
     blamed = dict.fromkeys(by_number, 0)
     open_orders = set(by_number)
     while open_orders:
-        for _ in range(min(engine.room(len(waiting)), len(waiting))):
+        for _ in range(min(engine.capacity(len(waiting)), len(waiting))):
             engine.submit(waiting.popleft())
         messages = engine.receive(SECONDS_BETWEEN_LOOKS)
         for message in messages:
             if message.number not in open_orders:
                 continue  # a second word of what is settled
-            if isinstance(message, Lost):
+            if isinstance(message, PictureLost):
                 blamed[message.number] += message.blamed
+                yield message
                 if blamed[message.number] < ATTEMPTS:
                     waiting.appendleft(by_number[message.number])
-                    yield message
                     continue
                 why = f"{message.why}, {ATTEMPTS} times; perhaps it needs more memory"
-                yield message
-                message = Failed(message.number, why)
-            if isinstance(message, Painted | Failed | Measured):
+                message = PictureFailed(message.number, why)
+            if isinstance(message, PicturePainted | PictureFailed | TimeMeasured):
                 open_orders.discard(message.number)
             yield message
         if not messages:
             yield None
-
-
-def trials(order: Order, count: int) -> list[Order]:
-    """The same order for several workers at a time, as trials."""
-    return [replace(order, number=number, trial=True) for number in range(count)]

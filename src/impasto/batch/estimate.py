@@ -6,17 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from impasto.batch.dispatch import trials, worked
-from impasto.batch.jobs import Job
-from impasto.batch.orders import Engine, Failed, Measured, Order
+from impasto.batch.batch_job import BatchJob
+from impasto.batch.dispatch import dispatch_orders
+from impasto.batch.engine import Engine
+from impasto.batch.worker_messages import PictureFailed, TimeMeasured, WorkOrder
 
 _SIDE = 1024  # of results that are as large as their contents: unknown before they are opened
 _TRIES = 3
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """An estimate.
+class TimeEstimate:
+    """How long a batch will take.
 
     Attributes:
         seconds: for all jobs.
@@ -29,7 +30,7 @@ class Estimate:
     machine: str
 
 
-def estimated(jobs: Sequence[Job], engine: Engine) -> Estimate | None:
+def estimate_time(jobs: Sequence[BatchJob], engine: Engine) -> TimeEstimate | None:
     """Measures a typical picture in every worker at once; None where none can be painted.
 
     Other pictures are taken to differ by their pixels and iterations alone.
@@ -41,15 +42,15 @@ def estimated(jobs: Sequence[Job], engine: Engine) -> Estimate | None:
     ordered = sorted(jobs, key=work_of)
     middle = len(ordered) // 2
     for job in [*ordered[middle:], *ordered[:middle]][:_TRIES]:
-        found = _measured(job, engine)
+        found = _measure_in_all_workers(job, engine)
         if found:
             each = sum(one.seconds for one in found) / len(found)
             whole = sum(map(work_of, jobs)) / work_of(job) * each
-            return Estimate(whole / engine.workers, each, found[0].machine)
+            return TimeEstimate(whole / engine.workers, each, found[0].machine)
     return None
 
 
-def work_of(job: Job) -> float:
+def work_of(job: BatchJob) -> float:
     """Pixels times iterations of all levels, of a square picture."""
     settings = job.settings
     side, counts = settings.size or _SIDE, settings.iterations
@@ -64,11 +65,12 @@ def work_of(job: Job) -> float:
     )
 
 
-def _measured(job: Job, engine: Engine) -> list[Measured]:
-    found: list[Measured] = []
-    for message in worked(trials(Order(0, job), engine.workers), engine):
-        if isinstance(message, Measured):
+def _measure_in_all_workers(job: BatchJob, engine: Engine) -> list[TimeMeasured]:
+    trials = [WorkOrder(number, job, trial=True) for number in range(engine.workers)]
+    found: list[TimeMeasured] = []
+    for message in dispatch_orders(trials, engine):
+        if isinstance(message, TimeMeasured):
             found.append(message)
-        elif isinstance(message, Failed):
+        elif isinstance(message, PictureFailed):
             return []
     return found

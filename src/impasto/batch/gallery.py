@@ -14,11 +14,14 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from impasto.batch.jobs import errors_once
-from impasto.batch.ledger import Entry
+from impasto.batch.batch_job import errors_once
+from impasto.batch.ledger import LedgerEntry
 from impasto.batch.storage import Storage
 from impasto.errors import ImpastoError, OutputError
+from impasto.messages import counted
 from impasto.pictures.reading import read_picture
+from impasto.settings.model import Settings
+from impasto.settings.wording import setting_text
 
 PAGE = "gallery.html"
 FOLDER = "gallery"
@@ -51,7 +54,7 @@ li { margin: .2rem 0; overflow-wrap: anywhere; }
 """
 
 
-def write_gallery(storage: Storage, entries: Iterable[Entry]) -> str:
+def write_gallery(storage: Storage, entries: Iterable[LedgerEntry]) -> str:
     """Writes the page and the thumbnails that are missing.
 
     Args:
@@ -91,13 +94,13 @@ def check_page(storage: Storage) -> None:
             )
 
 
-def _page(groups: dict[str, list[str]], failed: list[Entry]) -> str:
-    pictures = _counted(sum(map(len, groups.values())), "picture")
+def _page(groups: dict[str, list[str]], failed: list[LedgerEntry]) -> str:
+    pictures = counted(sum(map(len, groups.values())), "picture")
     parts = [
         "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
         "<meta name=viewport content='width=device-width, initial-scale=1'>\n"
         f"{_MARK}\n<title>{pictures} by impasto</title>\n<style>{_STYLE}</style>\n<body>\n"
-        f"<h1>{pictures}</h1>\n<small>{_counted(len(groups), 'style')}</small>\n"
+        f"<h1>{pictures}</h1>\n<small>{counted(len(groups), 'style')}</small>\n"
     ]
     sections = [
         (title, len(figures), f"<div class=grid>\n{''.join(figures)}</div>\n")
@@ -119,11 +122,7 @@ def _page(groups: dict[str, list[str]], failed: list[Entry]) -> str:
     return "".join(parts) + "</body>\n</html>\n"
 
 
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def _figure(storage: Storage, entry: Entry) -> str:
+def _figure(storage: Storage, entry: LedgerEntry) -> str:
     facts = _facts(entry)
     terms = "".join(
         f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in facts.items()
@@ -137,34 +136,24 @@ def _figure(storage: Storage, entry: Entry) -> str:
     )
 
 
-def _summary(entry: Entry) -> str:
+def _summary(entry: LedgerEntry) -> str:
     settings = json.loads(entry.settings)
     width, height = json.loads(entry.recipe or "{}").get("size", (0, 0))
     return f"{width} x {height}, strength {settings['strength']:g}, {entry.seconds or 0:.1f} s"
 
 
-def _facts(entry: Entry) -> dict[str, str]:
+def _facts(entry: LedgerEntry) -> dict[str, str]:
     """The recipe: files, and the settings that differ from the defaults."""
-    from impasto.settings.model import Settings
-
     usual = Settings().model_dump(mode="json")
     settings: dict[str, Any] = json.loads(entry.settings)
     changed = {name: value for name, value in settings.items() if usual.get(name) != value}
     facts = {"file": entry.name, "content": entry.content, "style": ", ".join(entry.styles)}
-    facts |= {name.replace("_", " "): _text(value) for name, value in changed.items()}
+    facts |= {name.replace("_", " "): setting_text(value) for name, value in changed.items()}
     version = json.loads(entry.recipe or "{}").get("impasto")
     return {**facts, "impasto": str(version)}
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _thumbnail(storage: Storage, entry: Entry) -> str:
+def _thumbnail(storage: Storage, entry: LedgerEntry) -> str:
     """The name of a picture's thumbnail, which is made if it is not there."""
     stamp = f"{entry.name}\n{entry.bytes}\n{entry.finished}"
     name = f"{FOLDER}/{hashlib.sha256(stamp.encode()).hexdigest()[:24]}.jpg"

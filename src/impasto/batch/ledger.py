@@ -1,6 +1,6 @@
 """The ledger of a batch: every job, its recipe, its state, in one SQLite file.
 
-Not called a journal: `impasto.journal` logs a single run. The file has a rollback journal and not
+The file has a rollback journal and not
 a write-ahead log: it needs no shared memory, so that it also works on network shares, leaves one
 file behind, and a full disk undoes the transaction at hand and nothing else. Every change is a
 transaction that is on the disk when the call returns (``synchronous = EXTRA``).
@@ -15,9 +15,9 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from impasto.batch.jobs import Job
+from impasto.batch.batch_job import BatchJob
 from impasto.errors import OutputError
 
 FILE = "impasto-batch.sqlite"
@@ -51,15 +51,15 @@ CREATE UNIQUE INDEX names ON jobs (name) WHERE state != 'replaced';
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """What the ledger says of a job.
 
     Attributes:
-        key: see `Job.key`.
+        key: see `BatchJob.key`.
         name: of the result.
         content: the picture that is repainted.
         styles: the styles.
-        inputs: see `Job.inputs`; as they were when the job was last begun.
+        inputs: see `BatchJob.inputs`; as they were when the job was last begun.
         state: see `State`.
         attempts: how often it was begun.
         started: when it was last begun, seconds since 1970; None if never.
@@ -89,20 +89,6 @@ class Entry:
     settings: str
 
 
-class Made(NamedTuple):
-    """What is noted of a finished picture.
-
-    Attributes:
-        seconds: how long the painting took.
-        size: length of its file in bytes.
-        recipe: as JSON.
-    """
-
-    seconds: float
-    size: int
-    recipe: str
-
-
 class Ledger:
     """The ledger in a folder; a context manager that closes it.
 
@@ -117,7 +103,7 @@ class Ledger:
 
     def __init__(self, folder: Path, *, reading: bool = False) -> None:
         self.path = folder / FILE
-        with self._told():
+        with self._errors_named():
             # With "ro" a transaction that was cut off cannot be undone; with "rw" SQLite reads even
             # where nothing can be written.
             mode = "rw" if reading else "rwc"
@@ -150,15 +136,15 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, LedgerEntry]:
         """All rows by key, in the order in which they were entered."""
         if self._bare:
             return {}
-        with self._told():
+        with self._errors_named():
             rows = self._connection.execute("SELECT * FROM jobs ORDER BY rowid").fetchall()
         return {row["key"]: _entry(row) for row in rows}
 
-    def enter(self, jobs: Iterable[Job], replaced: Iterable[str] = ()) -> None:
+    def enter(self, jobs: Iterable[BatchJob], replaced: Iterable[str] = ()) -> None:
         """Enters jobs as waiting, those that it knows anew.
 
         Args:
@@ -184,26 +170,33 @@ class Ledger:
                     ],
                 )
 
-    def begin(self, job: Job, worker: str) -> None:
+    def note_begun(self, job: BatchJob, worker: str) -> None:
         """Notes that a worker has begun; what the inputs are is noted anew."""
         self._change(
             job, "state = 'running', attempts = attempts + 1, started = ?, worker = ?, inputs = ?",
             time.time(), worker, job.inputs(),
         )  # fmt: skip
 
-    def done(self, job: Job, made: Made) -> None:
-        """Notes that a picture is in its place."""
+    def note_done(self, job: BatchJob, seconds: float, size: int, recipe: str) -> None:
+        """Notes that a picture is in its place.
+
+        Args:
+            job: whose picture.
+            seconds: how long the painting took.
+            size: length of the picture's file in bytes.
+            recipe: as JSON.
+        """
         self._change(
             job, "state = 'done', finished = ?, seconds = ?, bytes = ?, recipe = ?, error = NULL",
-            time.time(), made.seconds, made.size, made.recipe,
+            time.time(), seconds, size, recipe,
         )  # fmt: skip
 
-    def failed(self, job: Job, error: str) -> None:
+    def note_failed(self, job: BatchJob, error: str) -> None:
         """Notes why there will be no picture."""
         self._change(job, "state = 'failed', finished = ?, error = ?", time.time(), error)
 
-    def lost(self, job: Job, seconds: float) -> None:
-        """Notes that a worker was lost in the midst of it."""
+    def note_lost(self, job: BatchJob, seconds: float) -> None:
+        """Notes that its worker was lost after so many seconds of painting."""
         self._change(job, "state = 'waiting', lost = lost + ?", seconds)
 
     def release(self) -> None:
@@ -211,13 +204,13 @@ class Ledger:
         with self._transaction() as connection:
             connection.execute("UPDATE jobs SET state = 'waiting' WHERE state = 'running'")
 
-    def _change(self, job: Job, change: str, *values: object) -> None:
+    def _change(self, job: BatchJob, change: str, *values: object) -> None:
         with self._transaction() as connection:
             connection.execute(f"UPDATE jobs SET {change} WHERE key = ?", [*values, job.key])
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._told():
+        with self._errors_named():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -228,7 +221,7 @@ class Ledger:
                 raise
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_named(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -248,6 +241,6 @@ def _reason(error: sqlite3.DatabaseError) -> str:
     return str(error)
 
 
-def _entry(row: sqlite3.Row) -> Entry:
-    facts = {name: row[name] for name in Entry.__dataclass_fields__}
-    return Entry(**{**facts, "styles": tuple(json.loads(row["styles"]))})
+def _entry(row: sqlite3.Row) -> LedgerEntry:
+    facts = {name: row[name] for name in LedgerEntry.__dataclass_fields__}
+    return LedgerEntry(**{**facts, "styles": tuple(json.loads(row["styles"]))})

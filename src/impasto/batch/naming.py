@@ -1,71 +1,27 @@
-"""Jobs from contents and styles, and names for what they make."""
+"""Names for the results of a batch, from a template."""
 
 from __future__ import annotations
 
-import itertools
 import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
-from impasto.batch.jobs import Job
-from impasto.batch.listing import Row
-from impasto.errors import OutputError, SettingsError
+from impasto.batch.batch_job import BatchJob
+from impasto.batch.rows import BatchRow
+from impasto.errors import OutputError
 from impasto.messages import nearest
-from impasto.pictures.writing import check_extension
+from impasto.pictures.encoding import check_extension
 from impasto.settings.model import Settings
 
 DEFAULT_TEMPLATE = "{folder}/{content}_{style}.png"
 
-Pairing = Literal["all", "zip"]
-"""Every content in every style, or the first in the first, the second in the second."""
-
 _FIELDS = ("content", "style", "folder", "number")
 
 
-def jobs_of(
-    rows: Sequence[Row],
-    styles: Sequence[str],
-    given: Mapping[str, Any],
-    *,
-    pair: Pairing = "all",
-    template: str = DEFAULT_TEMPLATE,
-    weights: str | None = None,
-    named: bool = True,
-) -> list[Job]:
-    """All jobs, their settings and names checked.
-
-    Args:
-        rows: what is repainted; those with styles of their own take no others.
-        styles: what the others are repainted in.
-        given: settings by name, for all rows; those of a row win.
-        pair: how rows meet styles.
-        template: makes names; see `check_template`.
-        weights: the network's file.
-        named: whether results get names.
-
-    Raises:
-        SettingsError: a setting out of range; no style; lists of different lengths to be zipped.
-        OutputError: a template with unknown fields, a name that is none of a picture, or one name
-            for two pictures.
-    """
-    check_template(template)
-    jobs: list[Job] = []
-    places: dict[str, Job] = {}
-    for row, own in _paired(rows, styles, pair):
-        settings = _settled({**given, **row.settings}, row.place)
-        job = Job(row.content, own, settings, "", weights)
-        if named:
-            name = row.name or _filled(template, row, job, len(jobs) + 1)
-            job = Job(row.content, own, settings, _checked(name), weights)
-            _check_collision(job, places)
-        jobs.append(job)
-    return jobs
-
-
 def check_template(template: str) -> None:
-    """Check that a template can be filled in.
+    """Checks that a template can be filled in.
 
     Args:
         template: a file name with ``{content}``, ``{style}``, ``{folder}`` (where the content
@@ -87,40 +43,18 @@ def check_template(template: str) -> None:
             )
 
 
-def _paired(
-    rows: Sequence[Row], styles: Sequence[str], pair: Pairing
-) -> Iterable[tuple[Row, tuple[str, ...]]]:
-    bare = [row for row in rows if not row.styles]
-    if bare and not styles:
-        raise SettingsError(
-            f"{bare[0].place or bare[0].content}: has no style; name some with --styles"
-            " (style= in Python)"
-        )
-    if pair == "zip" and len(bare) != len(styles):
-        raise SettingsError(
-            f"--pair zip needs as many styles as contents, and there are {len(styles)} and "
-            f"{len(bare)}; use --pair all for every content in every style"
-        )
-    partner = iter(styles)
-    for row in rows:
-        if row.styles:
-            yield row, row.styles
-        elif pair == "zip":
-            yield row, (next(partner),)
-        else:
-            yield from zip(itertools.repeat(row), [(style,) for style in styles])
+def name_result(job: BatchJob, row: BatchRow, template: str, number: int) -> str:
+    """The name of a job's result: the row's own, or the template filled in.
+
+    Raises:
+        OutputError: it is no name of a picture below the output folder.
+    """
+    name = row.name or _fill_in(template, row, job, number)
+    _check_name(name)
+    return name
 
 
-def _settled(given: Mapping[str, Any], place: str) -> Settings:
-    try:
-        return Settings(**given)
-    except SettingsError as error:
-        if place:
-            raise SettingsError(f"{place}: {error}") from None
-        raise
-
-
-def _filled(template: str, row: Row, job: Job, number: int) -> str:
+def _fill_in(template: str, row: BatchRow, job: BatchJob, number: int) -> str:
     values: dict[str, str] = {
         name: _text(value) for name, value in job.settings.model_dump(mode="json").items()
     }
@@ -139,6 +73,11 @@ def _stem(name: str) -> str:
 
 
 def _text(value: Any) -> str:
+    """A setting's value in a name.
+
+    `setting_text` writes some values otherwise (``none``, numbers of many digits). Names must stay
+    what they were: a batch that goes on knows its jobs by them.
+    """
     if isinstance(value, Mapping):
         return " ".join(name if part == 1 else f"{name}={part:g}" for name, part in value.items())
     if isinstance(value, list):
@@ -146,18 +85,25 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> None:
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
         raise OutputError(f"the name {name!r}: should be a file below the output folder")
     if any(part.startswith(".") for part in parts):
         raise OutputError(f"the name {name!r}: begins with a dot, which hides it; choose another")
     check_extension(name)
-    return name
 
 
-def _check_collision(job: Job, places: dict[str, Job]) -> None:
-    """On some disks ``A.png`` and ``a.png`` are one file."""
+def check_collision(job: BatchJob, places: dict[str, BatchJob]) -> None:
+    """Checks that no other job has this name. On some disks ``A.png`` and ``a.png`` are one file.
+
+    Args:
+        job: the job.
+        places: the jobs before it by name in lower case; it is added.
+
+    Raises:
+        OutputError: another one has it.
+    """
     other = places.setdefault(job.name.casefold(), job)
     if other is job:
         return

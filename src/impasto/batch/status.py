@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from impasto.batch.ledger import FILE, Entry, Ledger
-from impasto.batch.runs import at_work
+from impasto.batch.batch_lock import at_work
+from impasto.batch.ledger import FILE, Ledger, LedgerEntry
 from impasto.errors import OutputError
 
 _RECENT = 600.0  # seconds whose pictures tell the pace
 
 
 @dataclass(frozen=True)
-class Status:
+class BatchStatus:
     """What a ledger says.
 
     Attributes:
@@ -30,8 +30,8 @@ class Status:
 
     counts: dict[str, int]
     at_work: bool
-    running: list[tuple[Entry, float]]
-    failed: list[Entry]
+    running: list[tuple[LedgerEntry, float]]
+    failed: list[LedgerEntry]
     per_minute: float
     lost: float
 
@@ -57,7 +57,7 @@ class Status:
         }
 
 
-def status_of(folder: Path) -> Status:
+def read_status(folder: Path) -> BatchStatus:
     """The status of the batch whose ledger is in ``folder``.
 
     Raises:
@@ -70,7 +70,7 @@ def status_of(folder: Path) -> Status:
     now = time.time()
     counts = Counter(entry.state for entry in entries)
     running = [(one, now - (one.started or now)) for one in entries if one.state == "running"]
-    return Status(
+    return BatchStatus(
         {state: counts[state] for state in ("waiting", "running", "done", "failed")},
         at_work(folder),
         running,
@@ -80,7 +80,7 @@ def status_of(folder: Path) -> Status:
     )
 
 
-def _pace(entries: list[Entry]) -> float:
+def _pace(entries: list[LedgerEntry]) -> float:
     """Pictures per minute, in the ten minutes up to the last one."""
     made = [one for one in entries if one.state == "done" and one.finished and one.started]
     last = max((one.finished or 0 for one in made), default=0.0)

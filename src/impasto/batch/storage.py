@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from impasto.batch.inputs import is_url
+from impasto.batch.input_files import is_url
 from impasto.errors import MissingExtraError, OutputError
 from impasto.files import check_folder, leftovers, reason_of, replacing, settle
 
@@ -143,7 +143,7 @@ class Bucket:
 
     def prepare(self) -> None:
         """See `Storage`."""
-        with self._told(self.place):
+        with self._errors_named(self.place):
             self._system.makedirs(self.place, exist_ok=True)
 
     def path(self, name: str) -> str:
@@ -152,7 +152,7 @@ class Bucket:
 
     def size(self, name: str) -> int | None:
         """See `Storage`."""
-        with self._told(self.path(name)):
+        with self._errors_named(self.path(name)):
             if not self._system.isfile(self.path(name)):
                 return None
             return int(self._system.size(self.path(name)))
@@ -165,7 +165,7 @@ class Bucket:
     def write(self, name: str, data: bytes) -> None:
         """See `Storage`."""
         target = self.path(name)
-        with self._told(target):
+        with self._errors_named(target):
             self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
             if self._protocol in _WHOLE:
                 self._system.pipe_file(target, data)
@@ -175,7 +175,7 @@ class Bucket:
             self._system.mv(temporary, target)
 
     @contextlib.contextmanager
-    def _told(self, place: str) -> Iterator[None]:
+    def _errors_named(self, place: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # what the many kinds of storage raise has no common class

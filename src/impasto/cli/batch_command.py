@@ -143,20 +143,20 @@ def batch(
     if flags.status is not None:
         return _tell_status(flags.status, as_json=flags.json)
     output = flags.check()
-    jobs = _jobs(contents, styles or [], settings.given(), output, flags)
+    jobs = _make_jobs(contents, styles or [], settings.given(), output, flags)
     if flags.dry_run:
         return _rehearse(jobs, output, flags)
     return _paint(jobs, output, flags)
 
 
-def _jobs(
+def _make_jobs(
     contents: tuple[str, ...],
     styles: list[str],
     given: dict[str, Any],
     output: str,
     flags: BatchFlags,
 ) -> list[BatchJob]:
-    """All jobs of the command line, checked."""
+    """Makes the jobs of the command line, and checks them."""
     from impasto.batch.input_files import is_url
     from impasto.batch.pairing import make_jobs
     from impasto.batch.rows import find_rows, find_styles
@@ -175,7 +175,7 @@ def _jobs(
     )
 
 
-def _engine(jobs: list[BatchJob], name: str, flags: BatchFlags) -> Engine:
+def _choose_engine(jobs: list[BatchJob], name: str, flags: BatchFlags) -> Engine:
     from impasto.batch.choose_engine import choose_engine
 
     return choose_engine(name, jobs, flags.workers, flags.machine.compute(), flags.address)
@@ -190,15 +190,14 @@ def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
         if flags.gallery:
             _check_gallery(run)
         plan = run.plan(jobs, retry=flags.retry, overwrite=flags.overwrite)
-        tally = BatchTally(
-            len(jobs), len(plan.done), {job.name: error for job, error in plan.failed}
-        )
+        errors = {job.name: error for job, error in plan.failed}
+        tally = BatchTally(len(jobs), len(plan.done), errors)
         interrupted = False
         with choose_batch_display(tally, quiet=flags.quiet, json=flags.json) as display:
             display.start(plan)
             try:
                 if plan.todo:
-                    engine = _engine(list(plan.todo), flags.engine, flags)
+                    engine = _choose_engine(list(plan.todo), flags.engine, flags)
                     _follow(run, plan, engine, display)
             except KeyboardInterrupt:
                 interrupted = True
@@ -207,7 +206,7 @@ def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
                     f"{error}; {tally.done} of {counted(tally.jobs, 'picture')} done; once that is "
                     "mended, the same command goes on"
                 ) from error
-        gallery = _gallery(run) if flags.gallery else None
+        gallery = _write_gallery(run) if flags.gallery else None
         seconds = time.monotonic() - began
         display.end(seconds, output, gallery, interrupted=interrupted)
     if interrupted:
@@ -219,6 +218,7 @@ def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
 
 
 def _follow(run: BatchRun, plan: BatchPlan, engine: Engine, display: BatchDisplay) -> None:
+    """Paints, and has the display hear of every result and message."""
     # Ray prints what happens to nodes; standard output belongs to the events.
     with contextlib.redirect_stdout(sys.stderr), engine:
         for result, message in run.paint(plan, engine):
@@ -231,7 +231,7 @@ def _check_gallery(run: BatchRun) -> None:
     check_page(run.storage)
 
 
-def _gallery(run: BatchRun) -> str:
+def _write_gallery(run: BatchRun) -> str:
     from impasto.batch.gallery import write_gallery
 
     return write_gallery(run.storage, run.ledger.entries().values())
@@ -244,7 +244,7 @@ def _rehearse(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
 
     plan = plan_dry_run(jobs, output, flags.ledger, retry=flags.retry, overwrite=flags.overwrite)
     todo = list(plan.todo)
-    engine = _engine(todo, "local", flags)
+    engine = _choose_engine(todo, "local", flags)
     with contextlib.ExitStack() as stack:
         found = estimate_time(todo, stack.enter_context(engine)) if todo else None
     if flags.json:

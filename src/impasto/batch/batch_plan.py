@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from impasto.batch.jobs import Job, grouped
-from impasto.batch.ledger import Entry
+from impasto.batch.batch_job import BatchJob, sorted_by_style
+from impasto.batch.ledger import LedgerEntry
 from impasto.batch.storage import Storage
 from impasto.errors import ImpastoError, OutputError
 from impasto.pictures.reading import read_recipe
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """What is left of a batch.
 
     Attributes:
@@ -27,22 +27,22 @@ class Plan:
         seconds: how long the painting of those that are done took, by key.
     """
 
-    todo: Sequence[Job]
-    done: Sequence[Job]
-    failed: Sequence[tuple[Job, str]]
-    again: Sequence[Job]
+    todo: Sequence[BatchJob]
+    done: Sequence[BatchJob]
+    failed: Sequence[tuple[BatchJob, str]]
+    again: Sequence[BatchJob]
     replaced: Sequence[str]
     seconds: Mapping[str, float]
 
 
-def planned(
-    jobs: Sequence[Job],
-    known: Mapping[str, Entry],
+def plan_batch(
+    jobs: Sequence[BatchJob],
+    known: Mapping[str, LedgerEntry],
     storage: Storage,
     *,
     retry: bool = False,
     overwrite: bool = False,
-) -> Plan:
+) -> BatchPlan:
     """What is left to do of ``jobs``. Changes nothing.
 
     Args:
@@ -71,10 +71,10 @@ def planned(
                 again.append(job)
     replaced = _to_replace(todo, known, storage, overwrite)
     seconds = {job.key: known[job.key].seconds or 0.0 for job in done}
-    return Plan(grouped(todo), done, failed, again, replaced, seconds)
+    return BatchPlan(sorted_by_style(todo), done, failed, again, replaced, seconds)
 
 
-def _stands(job: Job, entry: Entry, storage: Storage) -> bool:
+def _stands(job: BatchJob, entry: LedgerEntry, storage: Storage) -> bool:
     """Whether a picture is there as it was written, and its inputs are as they were."""
     if entry.inputs != job.inputs() or storage.size(entry.name) != entry.bytes:
         return False
@@ -87,7 +87,7 @@ def _stands(job: Job, entry: Entry, storage: Storage) -> bool:
 
 
 def _to_replace(
-    todo: Iterable[Job], known: Mapping[str, Entry], storage: Storage, overwrite: bool
+    todo: Iterable[BatchJob], known: Mapping[str, LedgerEntry], storage: Storage, overwrite: bool
 ) -> list[str]:
     """Keys of other jobs whose pictures will be replaced."""
     owners = {entry.name.casefold(): entry for entry in known.values() if entry.state != "replaced"}
@@ -110,7 +110,7 @@ def _to_replace(
     return replaced
 
 
-def _check_input(place: str, todo: Iterable[Job]) -> None:
+def _check_input(place: str, todo: Iterable[BatchJob]) -> None:
     target = Path(place).resolve()
     for job in todo:
         for name in job.files:

@@ -1,4 +1,4 @@
-"""From what is named on a command line to pictures: files, folders, globs, lists."""
+"""From what is named on a command line to rows, one for each picture: files, folders, lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from impasto.batch.inputs import is_url, opened, renamed_files
+from impasto.batch.input_files import is_url, open_input, renamed_files
 from impasto.errors import PictureError, SettingsError
 from impasto.files import reason_of
 from impasto.messages import nearest
@@ -27,7 +27,7 @@ _OWN = ("content", "style", "name")
 
 
 @dataclass(frozen=True)
-class Row:
+class BatchRow:
     """One line of a list, or one content of the command line.
 
     Attributes:
@@ -47,7 +47,7 @@ class Row:
     place: str = ""
 
 
-def rows_of(sources: Sequence[str], leave_out: Path | None = None) -> list[Row]:
+def find_rows(sources: Sequence[str], leave_out: Path | None = None) -> list[BatchRow]:
     """What is to be repainted.
 
     Args:
@@ -59,21 +59,21 @@ def rows_of(sources: Sequence[str], leave_out: Path | None = None) -> list[Row]:
         PictureError: a file or folder that is not there, or a glob or folder without a file.
         SettingsError: a list that cannot be understood.
     """
-    rows: list[Row] = []
+    rows: list[BatchRow] = []
     for source in sources:
         if source.lower().endswith(LISTS):
-            rows += _listed(source)
+            rows += _read_list(source)
         else:
-            rows += [Row(file, folder) for file, folder in _files(source, leave_out)]
+            rows += [BatchRow(file, folder) for file, folder in _files(source, leave_out)]
     return rows
 
 
-def styles_of(sources: Sequence[str]) -> list[str]:
-    """The styles that are named: of a folder each picture is one. Errors as for `rows_of`."""
+def find_styles(sources: Sequence[str]) -> list[str]:
+    """The styles that are named: of a folder each picture is one. Errors as for `find_rows`."""
     return [file for source in sources for file, _ in _files(source, None)]
 
 
-def row_of(given: Mapping[str, Any], place: str) -> Row:
+def row_from_mapping(given: Mapping[str, Any], place: str) -> BatchRow:
     """A row from names and values, as lists and Python's callers give them.
 
     Args:
@@ -91,7 +91,7 @@ def row_of(given: Mapping[str, Any], place: str) -> Row:
     if not content:
         raise SettingsError(f"{place}: content is missing; every row needs one")
     listed = list(style) if isinstance(style, list | tuple) else [style]
-    return Row(
+    return BatchRow(
         os.fspath(content),
         styles=tuple(map(os.fspath, listed)),
         name=str(given.get("name") or ""),
@@ -155,22 +155,22 @@ def _in_folder(folder: Path, leave_out: Path | None) -> Iterator[tuple[str, str]
                 yield str(here / name), below  # which will fail, and say so
 
 
-def _listed(source: str) -> list[Row]:
+def _read_list(source: str) -> list[BatchRow]:
     """The rows of a list; names of files are from its own folder on."""
     try:
-        file = opened(source)
+        file = open_input(source)
         data = Path(file).read_bytes() if isinstance(file, str) else file.read()
         text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PictureError(f"{source}: the list cannot be read ({reason_of(error)})") from error
-    read = _from_csv if source.lower().endswith(".csv") else _from_json_lines
-    rows = [row_of(given, f"{source}, line {line}") for line, given in read(text, source)]
+    read = _read_csv if source.lower().endswith(".csv") else _read_json_lines
+    rows = [row_from_mapping(given, f"{source}, line {line}") for line, given in read(text, source)]
     if not rows:
         raise SettingsError(f"{source}: the list has no row")
-    return [_from_folder_of(source, row) for row in rows]
+    return [_relative_to_list(source, row) for row in rows]
 
 
-def _from_csv(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_csv(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter, restkey="", strict=True)
@@ -182,12 +182,12 @@ def _from_csv(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
                     "a field with commas in quotes"
                 )
             given = {name.strip(): value.strip() for name, value in row.items() if value}
-            yield reader.line_num, {name: _value(name, text) for name, text in given.items()}
+            yield reader.line_num, {name: _field_value(name, text) for name, text in given.items()}
     except csv.Error as error:
         raise SettingsError(f"{path}, line {reader.line_num}: is no CSV ({error})") from error
 
 
-def _value(name: str, text: str) -> Any:
+def _field_value(name: str, text: str) -> Any:
     """The text of a field as `Settings` takes it; ``none`` is no value where there may be none."""
     if name in _OWN:
         return text
@@ -198,7 +198,7 @@ def _value(name: str, text: str) -> Any:
     return text.replace(",", " ").split() if several else text
 
 
-def _from_json_lines(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_json_lines(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
@@ -211,7 +211,7 @@ def _from_json_lines(text: str, path: str) -> Iterator[tuple[int, dict[str, Any]
         yield number, given
 
 
-def _from_folder_of(source: str, row: Row) -> Row:
+def _relative_to_list(source: str, row: BatchRow) -> BatchRow:
     def found(name: str) -> str:
         if is_url(name):
             return name
@@ -220,6 +220,6 @@ def _from_folder_of(source: str, row: Row) -> Row:
         return str(Path(source).parent / name)
 
     settings = renamed_files(row.settings, found)
-    return Row(
+    return BatchRow(
         found(row.content), row.folder, tuple(map(found, row.styles)), row.name, settings, row.place
     )

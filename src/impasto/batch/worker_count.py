@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from impasto.batch.jobs import Job
+from impasto.batch.batch_job import BatchJob
 from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
 from impasto.machine.memory import free_memory
+from impasto.machine.processors import usable_processors
 
 _FIXED = 800 * 1000**2  # bytes of a worker without a picture
 _PER_PIXEL = 4500  # and for each pixel of its result, worked on whole in float32
@@ -18,7 +18,9 @@ _UNKNOWN = 8 * 1000**3  # bytes that are taken to be free where the system does 
 _UNKNOWN_SIDE = 2048  # of results that are as large as their contents
 
 
-def crew(jobs: Sequence[Job], workers: int | None, compute: Compute | None) -> tuple[int, Compute]:
+def choose_workers(
+    jobs: Sequence[BatchJob], workers: int | None, compute: Compute | None
+) -> tuple[int, Compute]:
     """Workers, and what each computes with.
 
     Pictures do not wait for one another, threads of one picture do: one worker for each processor,
@@ -34,7 +36,7 @@ def crew(jobs: Sequence[Job], workers: int | None, compute: Compute | None) -> t
         SettingsError: a number of workers out of range.
     """
     compute = compute or Compute()
-    here = processors()
+    here = usable_processors()
     if workers is not None and not 1 <= workers <= 4 * here:
         raise SettingsError(
             f"workers = {workers}: must be 1 to {4 * here}, four for each processor here"
@@ -48,10 +50,3 @@ def crew(jobs: Sequence[Job], workers: int | None, compute: Compute | None) -> t
     threads = compute.threads or max(1, here // workers)
     memory = compute.memory or max(_FIXED, int(free / workers))
     return workers, replace(compute, threads=threads, memory=memory)
-
-
-def processors() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from impasto.batch.dispatch import worked
-from impasto.batch.jobs import Job, Result, grouped
-from impasto.batch.listing import row_of
-from impasto.batch.local import LocalEngine
-from impasto.batch.machine import crew
-from impasto.batch.naming import DEFAULT_TEMPLATE, jobs_of
-from impasto.batch.orders import Engine, Failed, Order, Painted
-from impasto.batch.runs import Run
-from impasto.errors import SettingsError
+from impasto.batch.batch_job import BatchJob, BatchResult, sorted_by_style
+from impasto.batch.batch_run import BatchRun
+from impasto.batch.choose_engine import EngineName, choose_engine
+from impasto.batch.dispatch import dispatch_orders
+from impasto.batch.engine import Engine
+from impasto.batch.naming import DEFAULT_TEMPLATE
+from impasto.batch.pairing import make_jobs
+from impasto.batch.rows import row_from_mapping
+from impasto.batch.worker_messages import PictureFailed, PicturePainted, WorkOrder
 from impasto.machine.compute import Compute
-
-EngineName = Literal["local", "ray"]
 
 
 def stylize_many(
@@ -34,7 +32,7 @@ def stylize_many(
     compute: Compute | None = None,
     weights: str | os.PathLike[str] | None = None,
     **settings: Any,
-) -> Iterator[Result]:
+) -> Iterator[BatchResult]:
     """Repaints many pictures, several at a time; yields each result as soon as it is there.
 
     >>> rows = [{"content": "a.jpg", "style": "x.jpg", "strength": 0.7}, ...]
@@ -67,66 +65,35 @@ def stylize_many(
         OutputError: results cannot be written there, or (while iterating) no longer.
         MissingExtraError: ray, and it is not installed.
     """
-    rows = [row_of(given, f"job {number}") for number, given in enumerate(jobs, start=1)]
+    rows = [row_from_mapping(given, f"job {number}") for number, given in enumerate(jobs, start=1)]
     network = None if weights is None else os.fspath(weights)
-    planned = jobs_of(rows, (), settings, template=name, weights=network, named=output is not None)
-    chosen = engine_of(engine, planned, workers, compute) if isinstance(engine, str) else engine
+    asked = make_jobs(rows, (), settings, template=name, weights=network, named=output is not None)
+    chosen = choose_engine(engine, asked, workers, compute) if isinstance(engine, str) else engine
     if output is None:
-        return _handed_over(planned, chosen)
-    run = Run.at(os.fspath(output), None if ledger is None else Path(ledger))
+        return _hand_over(asked, chosen)
+    run = BatchRun.at(os.fspath(output), None if ledger is None else Path(ledger))
     try:
-        plan = run.plan(planned, retry=retry, overwrite=overwrite)
+        plan = run.plan(asked, retry=retry, overwrite=overwrite)
     except BaseException:
         run.__exit__(None, None, None)
         raise
 
-    def results() -> Iterator[Result]:
+    def results() -> Iterator[BatchResult]:
         with run:
-            yield from run.skipped(plan)
+            yield from run.skipped_results(plan)
             if plan.todo:
                 with chosen:
-                    yield from (one for one, _ in run.results(plan, chosen) if one is not None)
+                    yield from (one for one, _ in run.paint(plan, chosen) if one is not None)
 
     return results()
 
 
-def engine_of(
-    name: str,
-    jobs: list[Job],
-    workers: int | None,
-    compute: Compute | None,
-    address: str | None = None,
-) -> Engine:
-    """The engine of a name.
-
-    Args:
-        name: ``local`` or ``ray``.
-        jobs: what it is to paint.
-        workers: how many pictures at a time.
-        compute: what each worker computes with.
-        address: of a Ray cluster.
-
-    Raises:
-        SettingsError: an unknown name, or a number of workers out of range.
-        MissingExtraError: ray, and it is not installed.
-    """
-    if name == "local":
-        count, each = crew(jobs, workers, compute)
-        networks = sorted({job.weights for job in jobs}, key=str)
-        return LocalEngine(count, each, fixed=workers is not None, networks=networks)
-    if name == "ray":
-        from impasto.batch.cluster import RayEngine
-
-        return RayEngine(address, compute or Compute(), workers)
-    raise SettingsError(f"engine = {name!r}: must be local or ray")
-
-
-def _handed_over(jobs: list[Job], engine: Engine) -> Iterator[Result]:
-    ordered = grouped(jobs)
-    orders = [Order(number, job) for number, job in enumerate(ordered)]
+def _hand_over(jobs: list[BatchJob], engine: Engine) -> Iterator[BatchResult]:
+    ordered = sorted_by_style(jobs)
+    orders = [WorkOrder(number, job) for number, job in enumerate(ordered)]
     with engine:
-        for message in worked(orders, engine):
-            if isinstance(message, Painted):
-                yield Result(ordered[message.number], "", message.seconds, _data=message.data)
-            elif isinstance(message, Failed):
-                yield Result(ordered[message.number], message.error)
+        for message in dispatch_orders(orders, engine):
+            if isinstance(message, PicturePainted):
+                yield BatchResult(ordered[message.number], "", message.seconds, data=message.data)
+            elif isinstance(message, PictureFailed):
+                yield BatchResult(ordered[message.number], message.error)

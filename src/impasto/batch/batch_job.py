@@ -7,13 +7,13 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.batch.inputs import is_url, opened, renamed_files
+from impasto.batch.input_files import is_url, open_input, renamed_files
 from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Job:
+class BatchJob:
     """One picture to paint.
 
     Attributes:
@@ -63,7 +63,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Result:
+class BatchResult:
     """What became of a job.
 
     Attributes:
@@ -72,14 +72,15 @@ class Result:
         seconds: how long the painting took; of an earlier run where it was done before.
         path: where the picture is, a file or a URL; None where results are not written.
         skipped: whether it was done before.
+        data: the file itself, where results are not written.
     """
 
-    job: Job
+    job: BatchJob
     error: str = ""
     seconds: float = 0.0
     path: str | None = None
     skipped: bool = False
-    _data: bytes | None = None
+    data: bytes | None = None
 
     @cached_property
     def image(self) -> Image:
@@ -93,10 +94,10 @@ class Result:
 
         if self.error:
             raise PictureError(f"{self.job.content}: there is no result: {self.error}")
-        if self._data is not None:
-            return open_image(io.BytesIO(self._data))
+        if self.data is not None:
+            return open_image(io.BytesIO(self.data))
         assert self.path is not None  # it is either written or here
-        return open_image(opened(self.path))
+        return open_image(open_input(self.path))
 
 
 def errors_once(errors: Iterable[str]) -> list[str]:
@@ -123,12 +124,7 @@ def _facts(name: str) -> Any:
         return None
 
 
-def recipe_of_job(recipe: Mapping[str, Any] | None) -> str:
-    """A result's recipe as the ledger keeps it."""
-    return json.dumps(recipe, sort_keys=True)
-
-
-def grouped(jobs: Sequence[Job]) -> list[Job]:
+def sorted_by_style(jobs: Sequence[BatchJob]) -> list[BatchJob]:
     """In an order in which a worker meets each style once: its targets are made but once."""
     first = {styles: number for number, styles in reversed(list(enumerate(j.styles for j in jobs)))}
     return sorted(jobs, key=lambda job: first[job.styles])

@@ -1,4 +1,4 @@
-"""The engine of a Ray cluster: one task for each picture, on whatever node has room."""
+"""The engine of a Ray cluster: one task for each picture, on whatever node is free."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from impasto.batch.inputs import to_ship
-from impasto.batch.orders import Began, Failed, Lost, Message, Order
+from impasto.batch.input_files import read_local_files
+from impasto.batch.order_painter import OrderPainter, describe_failure
+from impasto.batch.worker_messages import (
+    PaintingBegun,
+    PictureFailed,
+    PictureLost,
+    WorkerMessage,
+    WorkOrder,
+)
 from impasto.errors import MissingExtraError, OutputError, SettingsError
-
-if TYPE_CHECKING:
-    from impasto.machine.compute import Compute
+from impasto.machine.compute import Compute
 
 _AHEAD = 2
 """Tasks beside those that fit on the cluster: Ray sends their inputs to the nodes meanwhile."""
@@ -58,8 +63,8 @@ class RayEngine:
         self._threads = compute.threads or 1
         self._compute = replace(compute, threads=self._threads)
         self._asked = workers
-        self._tasks: dict[Any, tuple[Order, float]] = {}
-        self._fresh: list[Message] = []
+        self._tasks: dict[Any, tuple[WorkOrder, float]] = {}
+        self._fresh: list[WorkerMessage] = []
         self._task: Any = None
 
     @property
@@ -101,18 +106,18 @@ class RayEngine:
         self._tasks.clear()
         self._ray.shutdown()
 
-    def room(self, waiting: int) -> int:
+    def capacity(self, waiting: int) -> int:
         """So many tasks as fit, and a few more."""
         return max(0, self.workers + _AHEAD - len(self._tasks))
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: WorkOrder) -> None:
         """Sends a task with its input files."""
-        shipped = to_ship((order.job.content, *order.job.styles))
+        shipped = read_local_files((order.job.content, *order.job.styles))
         reference = self._task.remote(replace(order, shipped=shipped), self._compute)
         self._tasks[reference] = order, time.monotonic()
-        self._fresh.append(Began(order.number, "ray"))
+        self._fresh.append(PaintingBegun(order.number, "ray"))
 
-    def receive(self, timeout: float) -> Sequence[Message]:
+    def receive(self, timeout: float) -> Sequence[WorkerMessage]:
         """What tasks have brought, within so many seconds."""
         fresh, self._fresh = self._fresh, []
         if fresh or not self._tasks:
@@ -122,16 +127,18 @@ class RayEngine:
         )
         return [self._result(reference) for reference in ready]
 
-    def _result(self, reference: Any) -> Message:
+    def _result(self, reference: Any) -> WorkerMessage:
         order, began = self._tasks.pop(reference)
         errors = self._ray.exceptions
         try:
-            message: Message = self._ray.get(reference)
+            message: WorkerMessage = self._ray.get(reference)
             return message
         except errors.RayTaskError as error:
-            return Failed(order.number, f"{order.job.content}: {_last_line(error)}")
+            return PictureFailed(order.number, f"{order.job.content}: {_first_line(error)}")
         except errors.RayError as error:  # the worker, its node, or the object was lost
-            return Lost(order.number, _last_line(error), time.monotonic() - began, blamed=True)
+            return PictureLost(
+                order.number, _first_line(error), time.monotonic() - began, blamed=True
+            )
 
     @functools.cached_property
     def _on_gpus(self) -> bool:
@@ -141,35 +148,31 @@ class RayEngine:
 
 
 def _check_reachable(address: str | None) -> None:
-    """Ray itself would try for minutes. Raises `OSError`."""
+    """Checks that somebody listens there: Ray itself would try for minutes. Raises `OSError`."""
     place = re.fullmatch(r"(?:ray://)?([^/]+):(\d+)", address or "")
     if place is not None:
         socket.create_connection((place[1].strip("[]"), int(place[2])), timeout=10).close()
 
 
-def _last_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
 
 @functools.cache
-def _painter(compute: Compute) -> Any:
-    from impasto.batch.painter import Painter
+def _painter(compute: Compute) -> OrderPainter:
+    """That of this process, which Ray keeps from task to task."""
+    return OrderPainter(compute)
 
-    return Painter(compute)
 
-
-def _paint(order: Order, compute: Compute) -> Message:
+def _paint(order: WorkOrder, compute: Compute) -> WorkerMessage:
     """The task: one picture. Runs in a process of a node."""
-    from impasto.batch.painter import failure
-
     painter = _painter(compute)
     try:
-        message: Message = painter.painted(order, painter.opened(order), _silent)()
-        return message
+        return painter.paint(order, painter.open_pictures(order), _say_nothing)()
     except Exception as error:  # one bad picture must not stop the rest
-        return failure(order, error)
+        return describe_failure(order, error)
 
 
-def _silent(_: Message) -> None:
-    """Tasks say nothing before they are done."""
+def _say_nothing(_: WorkerMessage) -> None:
+    """What hears of the progress of a task: nobody does before it is done."""

@@ -1,16 +1,16 @@
-"""What goes between the driver of a batch and its workers."""
+"""What goes between the driver of a batch and its workers: work orders there, messages back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
-from impasto.batch.jobs import Job
+from impasto.batch.batch_job import BatchJob
 
 
 @dataclass(frozen=True)
-class Order:
+class WorkOrder:
     """A job on its way to a worker.
 
     Attributes:
@@ -22,22 +22,27 @@ class Order:
     """
 
     number: int
-    job: Job
+    job: BatchJob
     trial: bool = False
     shipped: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     store: str = ""
 
 
 @dataclass(frozen=True)
-class Began:
-    """A worker has begun with an order."""
+class PaintingBegun:
+    """A worker has begun with an order.
+
+    Attributes:
+        number: of the order.
+        worker: the number of its process, or ``ray``.
+    """
 
     number: int
     worker: str
 
 
 @dataclass(frozen=True)
-class Moved:
+class PaintingProgress:
     """How far an order is.
 
     Attributes:
@@ -50,7 +55,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Painted:
+class PicturePainted:
     """A finished picture.
 
     Attributes:
@@ -71,12 +76,12 @@ class Painted:
 
 
 @dataclass(frozen=True)
-class Failed:
-    """An order that cannot be painted, and why, in one line.
+class PictureFailed:
+    """An order that cannot be painted.
 
     Attributes:
         number: of the order.
-        error: why.
+        error: why, in one line.
         storage: whether the picture is fine and there is no place for it.
     """
 
@@ -86,7 +91,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Lost:
+class PictureLost:
     """An order whose worker is gone.
 
     Attributes:
@@ -103,8 +108,8 @@ class Lost:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """How long a picture would take.
+class TimeMeasured:
+    """How long a picture would take: the answer to a trial.
 
     Attributes:
         number: of the order.
@@ -117,25 +122,47 @@ class Measured:
     machine: str
 
 
-Message: TypeAlias = Began | Moved | Painted | Failed | Lost | Measured
+WorkerMessage: TypeAlias = (
+    PaintingBegun | PaintingProgress | PicturePainted | PictureFailed | PictureLost | TimeMeasured
+)
+"""What an engine passes on to the driver. Each names an order by its number."""
 
 
-class Engine(Protocol):
-    """Something that has orders painted. A context manager: at its end no worker is left."""
+@dataclass(frozen=True)
+class WorkerReady:
+    """The first message of a worker process: it can work.
 
-    @property
-    def workers(self) -> int:
-        """How many pictures are painted at a time."""
+    Attributes:
+        machine: what it computes with.
+        device: the kind of device, such as ``cpu``.
+    """
 
-    def room(self, waiting: int) -> int:
-        """How many more orders it takes at the moment, where so many wait."""
+    machine: str
+    device: str
 
-    def submit(self, order: Order) -> None:
-        """Takes an order."""
 
-    def receive(self, timeout: float) -> Sequence[Message]:
-        """What came from the workers, after so many seconds at the most."""
+@dataclass(frozen=True)
+class WorkerRefused:
+    """The first and last message of a worker process that cannot work.
 
-    def __enter__(self) -> Engine: ...
+    Attributes:
+        error: why.
+        kind: the name of the error's class.
+    """
 
-    def __exit__(self, *_: object) -> None: ...
+    error: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class DecodingBegun:
+    """A worker process decodes an order's pictures, perhaps while it paints another order."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class DecodingEnded:
+    """A worker process has decoded an order's pictures, or found that they cannot be."""
+
+    number: int

@@ -1,7 +1,8 @@
-"""What a worker does: pictures of orders in, files of results out."""
+"""What a worker does with an order: opens its pictures, paints, and makes a file of the result."""
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
@@ -10,33 +11,38 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from impasto.batch.inputs import is_url, opened
-from impasto.batch.jobs import recipe_of_job
-from impasto.batch.orders import Failed, Measured, Moved, Order, Painted
+from impasto.batch.input_files import is_url, open_input
 from impasto.batch.storage import storage_at
+from impasto.batch.worker_messages import (
+    PaintingProgress,
+    PictureFailed,
+    PicturePainted,
+    TimeMeasured,
+    WorkOrder,
+)
 from impasto.errors import ImpastoError, OutputError
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights, load_weights
 from impasto.painting.run import Step
 from impasto.painting.synthesis import begin
+from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import Image, open_image
-from impasto.pictures.writing import encode_picture
 from impasto.settings.model import Settings
 from impasto.settings.recipes import Inputs
 from impasto.tasks.styles import Style, open_style
 from impasto.tasks.task import Task
 
-SECONDS_BETWEEN_WORDS = 0.3
+_SECONDS_BETWEEN_REPORTS = 0.3
 _STYLES = 4  # kept with their pictures: jobs come sorted by style
 _TRIAL_SECONDS = 8.0
 _TRIAL_STEPS = 3
 
 
-class Painter:
+class OrderPainter:
     """Paints orders one by one; keeps the network, and the last styles with their targets.
 
-    `opened` may be called from another thread than `painted`, for the next order, and what
-    `painted` returns from a third one.
+    `open_pictures` may be called from another thread than `paint`, for the next order, and what
+    `paint` returns from a third one.
 
     Args:
         compute: what it computes with.
@@ -48,7 +54,7 @@ class Painter:
         self._styles: OrderedDict[tuple[str, str], Style] = OrderedDict()
         self._lock = threading.Lock()
 
-    def opened(self, order: Order) -> Task:
+    def open_pictures(self, order: WorkOrder) -> Task:
         """What there is to do, its pictures decoded.
 
         Raises:
@@ -62,14 +68,14 @@ class Painter:
         inputs = Inputs.of(job.content, several)
         return Task("stylize", job.settings, content, styles, inputs=inputs)
 
-    def painted(
-        self, order: Order, task: Task, report: Callable[[Moved], None]
-    ) -> Callable[[], Painted | Failed]:
+    def paint(
+        self, order: WorkOrder, task: Task, report: Callable[[PaintingProgress], None]
+    ) -> Callable[[], PicturePainted | PictureFailed]:
         """Paints an order.
 
         Args:
             order: the order.
-            task: as `opened` gave it.
+            task: as `open_pictures` gave it.
             report: hears now and then how far it is.
 
         Returns:
@@ -79,20 +85,20 @@ class Painter:
             ImpastoError: it cannot be painted as it is asked for.
         """
         began = last = time.perf_counter()
-        steps = begin(task, self.network(order.job.weights), self.compute)
+        steps = begin(task, self.load_network(order.job.weights), self.compute)
         ready = time.perf_counter()
         step: Step | None = None
         for step in steps:
             now = time.perf_counter()
-            if now - last >= SECONDS_BETWEEN_WORDS:
+            if now - last >= _SECONDS_BETWEEN_REPORTS:
                 last = now
-                report(Moved(order.number, step.progress))
+                report(PaintingProgress(order.number, step.progress))
         assert step is not None  # every run has a step
         walked = time.perf_counter() - ready
         image = step.image
-        return partial(_finished, order, image, time.perf_counter() - began, walked)
+        return partial(_encode_and_store, order, image, time.perf_counter() - began, walked)
 
-    def measured(self, order: Order, task: Task) -> Measured:
+    def measure(self, order: WorkOrder, task: Task) -> TimeMeasured:
         """Takes a few steps of each level, and says how long the whole picture would take.
 
         Levels that are not reached in some seconds are taken to be as fast for each pixel.
@@ -108,26 +114,26 @@ class Painter:
         before = began = time.perf_counter()
         spent: dict[int, list[float]] = {}
         step: Step | None = None
-        for step in begin(few, self.network(order.job.weights), self.compute):
+        for step in begin(few, self.load_network(order.job.weights), self.compute):
             now = time.perf_counter()
             spent.setdefault(step.level, []).append(now - before)
             before = now
             if now - began > _TRIAL_SECONDS:
                 break
         assert step is not None
-        seconds = _whole(step, spent, settings)
-        return Measured(order.number, seconds, str(step.machine))
+        seconds = _seconds_of_all_levels(step, spent, settings)
+        return TimeMeasured(order.number, seconds, str(step.machine))
 
-    def network(self, path: str | None) -> Weights:
+    def load_network(self, path: str | None) -> Weights:
         """The network of a file, the embedded one if None. Raises `WeightsError`."""
         with self._lock:
             if path not in self._networks:
                 self._networks[path] = load_weights(path)
             return self._networks[path]
 
-    def _style(self, name: str, order: Order) -> Style:
-        """A style, that of a moment ago if its files are the same."""
-        key = name, _identity(name, order)
+    def _style(self, name: str, order: WorkOrder) -> Style:
+        """A style, that of an order before if its files are the same."""
+        key = name, _file_stamps(name, order)
         if key not in self._styles:
             files = [one for one in order.shipped if Path(one).parent == Path(name)]
             if files and name not in order.shipped:  # a folder on the driver's machine
@@ -143,11 +149,11 @@ class Painter:
         return self._styles[key]
 
     def _open(self, name: object, shipped: Mapping[str, bytes] | None = None) -> Image:
-        source = opened(str(name), shipped)
+        source = open_input(str(name), shipped)
         return open_image(source, max_pixels=self.compute.max_pixels)
 
 
-def failure(order: Order, error: Exception) -> Failed:
+def describe_failure(order: WorkOrder, error: Exception) -> PictureFailed:
     """Why an order cannot be painted, in one line that names its pictures."""
     job = order.job
     if isinstance(error, ImpastoError):
@@ -159,10 +165,12 @@ def failure(order: Order, error: Exception) -> Failed:
     text = " ".join(text.split())
     if not any(name in text for name in (job.content, *job.styles, *job.settings.files)):
         text = f"{job.content} in {' + '.join(job.styles)}: {text}"
-    return Failed(order.number, text)
+    return PictureFailed(order.number, text)
 
 
-def _finished(order: Order, image: Image, seconds: float, steps: float) -> Painted | Failed:
+def _encode_and_store(
+    order: WorkOrder, image: Image, seconds: float, steps: float
+) -> PicturePainted | PictureFailed:
     began = time.perf_counter()
     job = order.job
     data = encode_picture(job.name or "result.png", image.to_numpy(), image.recipe)
@@ -171,13 +179,15 @@ def _finished(order: Order, image: Image, seconds: float, steps: float) -> Paint
         try:
             storage_at(order.store).write(job.name, data)
         except OutputError as error:
-            return Failed(order.number, str(error), storage=True)
+            return PictureFailed(order.number, str(error), storage=True)
         data = b""
     seconds += time.perf_counter() - began
-    return Painted(order.number, data, size, recipe_of_job(image.recipe), seconds, steps)
+    return PicturePainted(
+        order.number, data, size, json.dumps(image.recipe, sort_keys=True), seconds, steps
+    )
 
 
-def _identity(name: str, order: Order) -> str:
+def _file_stamps(name: str, order: WorkOrder) -> str:
     """What of a style's files tells whether they are still the same."""
     shipped = [data for one, data in order.shipped.items() if one.startswith(name)]
     if shipped:
@@ -190,8 +200,10 @@ def _identity(name: str, order: Order) -> str:
         return ""
 
 
-def _whole(step: Step, spent: Mapping[int, list[float]], settings: Settings) -> float:
-    """Seconds of all levels, from those of a few steps of the first ones."""
+def _seconds_of_all_levels(
+    step: Step, spent: Mapping[int, list[float]], settings: Settings
+) -> float:
+    """How long a whole run takes, from a few steps of its first levels."""
     sizes = step.run.sizes
     counts = [
         settings.iterations[min(level, len(settings.iterations) - 1)] for level in range(len(sizes))

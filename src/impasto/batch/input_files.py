@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from impasto.errors import MissingExtraError, PictureError
 from impasto.files import reason_of
+from impasto.pictures.named_bytes import NamedBytes
 from impasto.settings.model import STARTS
-
-
-class NamedBytes(io.BytesIO):
-    """A file's bytes that errors call by the file's name."""
-
-    def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(data)
-        self.name = name
 
 
 def is_url(name: str) -> bool:
@@ -25,7 +17,7 @@ def is_url(name: str) -> bool:
     return "://" in name
 
 
-def opened(name: str, shipped: Mapping[str, bytes] | None = None) -> str | IO[bytes]:
+def open_input(name: str, shipped: Mapping[str, bytes] | None = None) -> str | IO[bytes]:
     """What `impasto.open_image` can read: a path as it is, all else as a stream.
 
     Args:
@@ -61,7 +53,7 @@ def renamed_files(settings: Mapping[str, Any], renamed: Callable[[str], str]) ->
     return changed
 
 
-def to_ship(names: tuple[str, ...]) -> dict[str, bytes]:
+def read_local_files(names: tuple[str, ...]) -> dict[str, bytes]:
     """Contents of local files, and of the files of local folders, by name; what cannot be read is
     left out, so that whoever opens it says why.
     """

@@ -1,0 +1,91 @@
+"""Jobs from rows and styles: which content is painted in which style, with which settings."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from impasto.batch.batch_job import BatchJob
+from impasto.batch.naming import DEFAULT_TEMPLATE, check_collision, check_template, name_result
+from impasto.batch.rows import BatchRow
+from impasto.errors import SettingsError
+from impasto.settings.model import Settings
+
+Pairing = Literal["all", "zip"]
+"""Every content in every style, or the first in the first, the second in the second."""
+
+
+def make_jobs(
+    rows: Sequence[BatchRow],
+    styles: Sequence[str],
+    given: Mapping[str, Any],
+    *,
+    pair: Pairing = "all",
+    template: str = DEFAULT_TEMPLATE,
+    weights: str | None = None,
+    named: bool = True,
+) -> list[BatchJob]:
+    """Makes all jobs, their settings and names checked.
+
+    Args:
+        rows: what is repainted; those with styles of their own take no others.
+        styles: what the others are repainted in.
+        given: settings by name, for all rows; those of a row win.
+        pair: how rows meet styles.
+        template: makes names; see `check_template`.
+        weights: the network's file.
+        named: whether results get names.
+
+    Raises:
+        SettingsError: a setting out of range; no style; lists of different lengths to be zipped.
+        OutputError: a template with unknown fields, a name that is none of a picture, or one name
+            for two pictures.
+    """
+    check_template(template)
+    jobs: list[BatchJob] = []
+    places: dict[str, BatchJob] = {}
+    for row, own in _pair(rows, styles, pair):
+        settings = _check_settings({**given, **row.settings}, row.place)
+        job = BatchJob(row.content, own, settings, "", weights)
+        if named:
+            job = replace(job, name=name_result(job, row, template, len(jobs) + 1))
+            check_collision(job, places)
+        jobs.append(job)
+    return jobs
+
+
+def _pair(
+    rows: Sequence[BatchRow], styles: Sequence[str], pair: Pairing
+) -> Iterable[tuple[BatchRow, tuple[str, ...]]]:
+    """Each row with the styles of one picture; those without own styles take ``styles``."""
+    bare = [row for row in rows if not row.styles]
+    if bare and not styles:
+        raise SettingsError(
+            f"{bare[0].place or bare[0].content}: has no style; name some with --styles"
+            " (style= in Python)"
+        )
+    if pair == "zip" and len(bare) != len(styles):
+        raise SettingsError(
+            f"--pair zip needs as many styles as contents, and there are {len(styles)} and "
+            f"{len(bare)}; use --pair all for every content in every style"
+        )
+    partner = iter(styles)
+    for row in rows:
+        if row.styles:
+            yield row, row.styles
+        elif pair == "zip":
+            yield row, (next(partner),)
+        else:
+            yield from zip(itertools.repeat(row), [(style,) for style in styles])
+
+
+def _check_settings(given: Mapping[str, Any], place: str) -> Settings:
+    """Settings that errors call by the row's place."""
+    try:
+        return Settings(**given)
+    except SettingsError as error:
+        if place:
+            raise SettingsError(f"{place}: {error}") from None
+        raise
