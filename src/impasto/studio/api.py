@@ -9,6 +9,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class _Endpoints:
 
     def add_picture(self, file: dict[str, Any], request: gr.Request) -> dict[str, Any]:
         """Takes an uploaded file (handle_file); returns its token, size, and notes."""
-        with _refusals():
+        with _explain_refusals():
             return self._add_upload(file, request.username).to_json()
 
     def paint(
@@ -82,7 +83,7 @@ class _Endpoints:
         {"picture": ..., "weight": 2}. settings: by name. regions: {"mask": PNG data URL,
         "style": number from 0, or null to leave it as it is}. Breaking the call off stops the run.
         """
-        with _refusals():
+        with _explain_refusals():
             order = self._build_order(content, styles, settings, regions, request.username)
             job = self._studio.paint(request.username, order)
         with job.watch():
@@ -94,60 +95,60 @@ class _Endpoints:
         order: {"content": token, "styles": [{"picture": token, "weight": 1}], "settings": {...},
         "regions": [...]}. A run that nobody asks about for 20 seconds is stopped.
         """
-        with _refusals():
+        with _explain_refusals():
             return self._studio.status(self._studio.paint(request.username, order))
 
     def variations(self, order: dict[str, Any], request: gr.Request) -> dict[str, Any]:
         """Begins four small pictures: two strengths, two style scales. Otherwise like start."""
-        with _refusals():
+        with _explain_refusals():
             return self._studio.status(self._studio.variations(request.username, order))
 
     def status(self, job: str, request: gr.Request) -> dict[str, Any]:
         """Where a run stands: state, level, progress, seconds left, loss curve."""
-        with _refusals():
+        with _explain_refusals():
             found = self._studio.jobs.get(request.username, str(job))
             with found.watch():
                 return self._studio.status(found)
 
     def stop(self, job: str, request: gr.Request) -> dict[str, Any]:
         """Stops a run; the picture so far is kept."""
-        with _refusals():
+        with _explain_refusals():
             found = self._studio.jobs.get(request.username, str(job))
             self._studio.jobs.stop(found)
             return self._studio.status(found)
 
     def command(self, order: dict[str, Any], request: gr.Request) -> str:
         """The command line that makes the picture of an order."""
-        with _refusals():
+        with _explain_refusals():
             return self._studio.command(request.username, order)
 
     def history(self, offset: int = 0, request: gr.Request = None) -> list[dict[str, Any]]:  # type: ignore[assignment]
         """The finished pictures, the latest first, sixty at a time."""
-        with _refusals():
+        with _explain_refusals():
             at = offset if isinstance(offset, int) and 0 <= offset < 10**6 else 0
             listed = self._studio.history.entries(request.username, offset=at)
             return [entry.to_json() for entry in listed]
 
     def details(self, entry: str, request: gr.Request) -> dict[str, Any]:
         """A finished picture: its folder, and the command line that makes it again."""
-        with _refusals():
+        with _explain_refusals():
             found = self._studio.history.get(request.username, str(entry))
             return self._studio.details(found)
 
     def restore(self, entry: str, request: gr.Request) -> dict[str, Any]:
         """The order of a finished picture, with new tokens for its pictures."""
-        with _refusals():
+        with _explain_refusals():
             return self._studio.restore(request.username, str(entry))
 
     def delete(self, entry: str, request: gr.Request) -> dict[str, Any]:
         """Removes a finished picture and its files."""
-        with _refusals():
+        with _explain_refusals():
             self._studio.history.delete(request.username, str(entry))
             return {"deleted": entry}
 
     def download(self, entry: str, kind: str, request: gr.Request) -> dict[str, Any]:
         """A finished picture as a file: png, jpeg, tiff (16 bits), gif or mp4 (its making)."""
-        with _refusals():
+        with _explain_refusals():
             found = self._studio.history.get(request.username, str(entry))
             path = self._studio.history.download(found, str(kind))
             return {
@@ -214,13 +215,10 @@ class _Endpoints:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-class _refusals:  # noqa: N801 - reads like a statement where it is used
+@contextmanager
+def _explain_refusals() -> Iterator[None]:
     """What impasto refuses becomes one line for the caller, without a traceback."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, ImpastoError):
-            words = " ".join(str(error).split())
-            raise gr.Error(words, print_exception=False) from None
+    try:
+        yield
+    except ImpastoError as error:
+        raise gr.Error(" ".join(str(error).split()), print_exception=False) from None

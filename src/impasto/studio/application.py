@@ -7,8 +7,9 @@ from pathlib import Path
 import gradio as gr
 from fastapi import FastAPI, HTTPException, Request
 
+from impasto.errors import ImpastoError
 from impasto.studio.page import HEAD, build_page
-from impasto.studio.page_routes import ASSETS, Owner, page_routes
+from impasto.studio.page_routes import ASSETS, Owner, explain_refusal, page_routes
 from impasto.studio.page_theme import build_theme
 from impasto.studio.request_filter import RequestFilter
 from impasto.studio.studio import Studio
@@ -25,6 +26,7 @@ def build_application(studio: Studio, uploads: Path) -> RequestFilter:
     options = studio.options
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     blocks = build_page(studio, uploads)
+    app.add_exception_handler(ImpastoError, explain_refusal)
     app.include_router(page_routes(studio, _owner_of(blocks, asked=bool(options.accounts))))
     gr.mount_gradio_app(
         app,

@@ -16,12 +16,7 @@ from impasto.settings.presets import PRESETS
 from impasto.studio.api import add_endpoints
 from impasto.studio.page_events import PageParts, wire_orders, wire_settings
 from impasto.studio.page_routes import ASSETS, PREFIX
-from impasto.studio.setting_controls import (
-    SIZES,
-    Control,
-    advanced_settings,
-    make_control,
-)
+from impasto.studio.setting_controls import SIZES, Control, advanced_settings, make_control
 from impasto.studio.studio import Studio
 
 _COLORS = "Whose: the style's, the photograph's own (content), or the style's moved towards them."

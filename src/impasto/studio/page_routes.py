@@ -31,8 +31,8 @@ _FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 Owner = Callable[[Request], str | None]
 
 
-def refusal(error: ImpastoError) -> JSONResponse:
-    """What impasto refuses, as one line for the user."""
+def explain_refusal(_: Request, error: Exception) -> JSONResponse:
+    """Answers with one line for the user where a route raises an `ImpastoError`."""
     return JSONResponse({"error": " ".join(str(error).split())}, status_code=400)
 
 
@@ -93,8 +93,6 @@ def _add_pictures(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
                     words = f"{name[:80]}: is larger than {studio.options.max_upload / 1e6:g} MB"
                     return JSONResponse({"error": words}, status_code=413)
             picture = await run_in_threadpool(studio.store.add, owner, name, bytes(data))
-        except ImpastoError as error:
-            return refusal(error)
         except ClientDisconnect:
             return Response(status_code=400)
         return JSONResponse(picture.to_json())
@@ -139,10 +137,7 @@ def _add_jobs(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
 
     @router.post("/jobs/{identity}/stop")
     def stop(identity: str, owner: Annotated[str | None, Depends(owner_of)]) -> Response:
-        try:
-            studio.jobs.stop(studio.jobs.get(owner, identity))
-        except ImpastoError as error:
-            return refusal(error)
+        studio.jobs.stop(studio.jobs.get(owner, identity))
         return JSONResponse({})
 
 
@@ -177,36 +172,24 @@ def _add_history(router: APIRouter, studio: Studio, owner_of: Owner) -> None:
 
     @router.get("/history/{identity}")
     def details(identity: str, owner: Annotated[str | None, Depends(owner_of)]) -> Response:
-        try:
-            return JSONResponse(studio.details(studio.history.get(owner, identity)))
-        except ImpastoError as error:
-            return refusal(error)
+        return JSONResponse(studio.details(studio.history.get(owner, identity)))
 
     @router.delete("/history/{identity}")
     def delete(identity: str, owner: Annotated[str | None, Depends(owner_of)]) -> Response:
-        try:
-            studio.history.delete(owner, identity)
-        except ImpastoError as error:
-            return refusal(error)
+        studio.history.delete(owner, identity)
         return JSONResponse({})
 
     @router.get("/history/{identity}/order")
     def order(identity: str, owner: Annotated[str | None, Depends(owner_of)]) -> Response:
-        try:
-            return JSONResponse(studio.restore(owner, identity))
-        except ImpastoError as error:
-            return refusal(error)
+        return JSONResponse(studio.restore(owner, identity))
 
     @router.get("/history/{identity}/files/{kind}")
     def file(identity: str, kind: str, owner: Annotated[str | None, Depends(owner_of)]) -> Response:
-        try:
-            entry = studio.history.get(owner, identity)
-            if kind in ("thumbnail", "content"):
-                path = getattr(studio.history, kind)(entry)
-                return FileResponse(path, media_type="image/webp", headers=_FOREVER)
-            path = studio.history.download(entry, kind)
-        except ImpastoError as error:
-            return refusal(error)
+        entry = studio.history.get(owner, identity)
+        if kind in ("thumbnail", "content"):
+            path = getattr(studio.history, kind)(entry)
+            return FileResponse(path, media_type="image/webp", headers=_FOREVER)
+        path = studio.history.download(entry, kind)
         return FileResponse(
             path,
             media_type=DOWNLOADS[kind],

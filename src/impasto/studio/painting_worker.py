@@ -81,24 +81,29 @@ def _paint_or_explain(
 def _paint(
     assignment: WorkerAssignment, server: Parent, weights: Weights, compute: Compute
 ) -> JobFinished:
-    began, last, film = time.monotonic(), None, None
-    if assignment.folder is not None:
-        film = FilmRecorder(assignment.folder / "making.gif", max_side=FILM_SIDE)
+    began, folder = time.monotonic(), assignment.folder
+    film = None if folder is None else FilmRecorder(folder / "making.gif", max_side=FILM_SIDE)
     for number, part in enumerate(assignment.parts):
         sender = _StepSender(server, number, len(assignment.parts), began)
         with closing(_start_part(assignment.files, part, weights, compute)) as steps:
             for step in steps:
-                last = step
-                if film is not None and assignment.folder is not None:
+                if film is not None and folder is not None:
                     film.add(step)
                     if step.level_done:
-                        write_frames(film.pictures(), assignment.folder)
+                        write_frames(film.pictures(), folder)
                 sender.send(step)
-                if server.receive_now() == STOP:
+                stopped = server.receive_now() == STOP
+                if stopped:
                     server.send(WorkerStopping())
-                    return _finish(assignment, step, film, began, stopped=True)
-    assert last is not None
-    return _finish(assignment, last, film, began, stopped=False)
+                    break
+            image = step.image
+        if stopped:
+            break
+    if film is not None and folder is not None:
+        write_frames(film.pictures(), folder)
+        write_results(image, folder)
+    seconds = time.monotonic() - began
+    return JobFinished(stopped, image.width, image.height, step.progress, seconds)
 
 
 def _start_part(
@@ -143,19 +148,3 @@ class _StepSender:
         preview, samples = encode_small(image, PREVIEW_SIDE), replace(image, bits=16).to_numpy()
         self._server.send(StepShown(progress, preview, samples, image.recipe, image.bits))
         self._latest_preview = time.monotonic()
-
-
-def _finish(
-    assignment: WorkerAssignment,
-    step: Step,
-    film: FilmRecorder | None,
-    began: float,
-    *,
-    stopped: bool,
-) -> JobFinished:
-    image = step.image
-    if assignment.folder is not None and film is not None:
-        write_frames(film.pictures(), assignment.folder)
-        write_results(image, assignment.folder)
-    seconds = time.monotonic() - began
-    return JobFinished(stopped, image.width, image.height, step.progress, seconds)
