@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
+from impasto.cli.run_flags import OutputFlags, TraceFlags
 from impasto.errors import OutputError, PictureError
+from impasto.files import STANDARD_STREAM
 from impasto.settings.groups import FILES
 from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults

@@ -13,7 +13,6 @@ from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import interruption
 from impasto.cli.progress import RunProgress
 from impasto.cli.run_flags import (
-    STANDARD_STREAM,
     MachineFlags,
     OutputFlags,
     TraceFlags,
@@ -24,6 +23,7 @@ from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.style_arguments import StyleArguments
 from impasto.cli.watched_run import WatchedRun, paint_and_save
 from impasto.errors import SettingsError
+from impasto.files import STANDARD_STREAM
 from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.errors import OutputError, PictureError, SettingsError
+from impasto.files import STANDARD_STREAM
 from impasto.settings.groups import FILES, MACHINE
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from impasto.machine.compute import Compute
     from impasto.pictures.image import Image
-
-STANDARD_STREAM = "-"
 
 _OUTPUT = FILES.title
 _MACHINE = MACHINE.title

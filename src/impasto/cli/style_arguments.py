@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from impasto.cli.run_flags import STANDARD_STREAM, stem
+from impasto.cli.run_flags import stem
 from impasto.errors import SettingsError
+from impasto.files import STANDARD_STREAM
 from impasto.messages import counted
 from impasto.settings.model import Settings
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import INTERRUPTED, Interrupted, Interruption
 from impasto.cli.progress import Display, RunProgress, choose_display, duration
-from impasto.cli.run_flags import STANDARD_STREAM, OutputFlags, TraceFlags
+from impasto.cli.run_flags import OutputFlags, TraceFlags
 from impasto.errors import DivergenceError, OutputError, RegionWarning
+from impasto.files import STANDARD_STREAM
 
 if TYPE_CHECKING:
     from impasto.painting.run import Step
