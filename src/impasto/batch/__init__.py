@@ -3,7 +3,7 @@
 How a row becomes a picture::
 
     files, folders, lists ── rows ──> BatchRow           what was named, one line for each picture
-        ── pairing, naming ──> BatchJob                  content, styles, settings, name of the result
+        ── pairing, naming ──> BatchJob                  content, styles, settings, name of result
         ── batch_plan, ledger ──> BatchPlan              without those that are done already
         ── batch_run ──> WorkOrder                       a numbered job
         ── dispatch ──> engine                           local_engine (processes here) or ray_engine

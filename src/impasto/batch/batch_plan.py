@@ -43,7 +43,7 @@ def plan_batch(
     retry: bool = False,
     overwrite: bool = False,
 ) -> BatchPlan:
-    """What is left to do of ``jobs``. Changes nothing.
+    """Finds out what is left to do of ``jobs``. Changes nothing.
 
     Args:
         jobs: all jobs.
@@ -63,18 +63,18 @@ def plan_batch(
             todo.append(job)
         elif entry.state == "failed" and not retry and entry.inputs == job.inputs():
             failed.append((job, entry.error or ""))
-        elif entry.state == "done" and _stands(job, entry, storage):
+        elif entry.state == "done" and _is_as_written(job, entry, storage):
             done.append(job)
         else:
             todo.append(job)
             if entry.state == "done":
                 again.append(job)
-    replaced = _to_replace(todo, known, storage, overwrite)
+    replaced = _keys_to_replace(todo, known, storage, overwrite)
     seconds = {job.key: known[job.key].seconds or 0.0 for job in done}
     return BatchPlan(sorted_by_style(todo), done, failed, again, replaced, seconds)
 
 
-def _stands(job: BatchJob, entry: LedgerEntry, storage: Storage) -> bool:
+def _is_as_written(job: BatchJob, entry: LedgerEntry, storage: Storage) -> bool:
     """Whether a picture is there as it was written, and its inputs are as they were."""
     if entry.inputs != job.inputs() or storage.size(entry.name) != entry.bytes:
         return False
@@ -86,7 +86,7 @@ def _stands(job: BatchJob, entry: LedgerEntry, storage: Storage) -> bool:
     return bool(found == json.loads(entry.recipe or "null"))
 
 
-def _to_replace(
+def _keys_to_replace(
     todo: Iterable[BatchJob], known: Mapping[str, LedgerEntry], storage: Storage, overwrite: bool
 ) -> list[str]:
     """Keys of other jobs whose pictures will be replaced."""
@@ -98,7 +98,7 @@ def _to_replace(
             continue
         there = storage.size(job.name) is not None
         if there:
-            _check_input(storage.path(job.name), todo)
+            _check_no_input(storage.path(job.name), todo)
         if there and not overwrite:
             what = "is of other settings or inputs" if owner else "is none of this batch"
             raise OutputError(
@@ -110,7 +110,8 @@ def _to_replace(
     return replaced
 
 
-def _check_input(place: str, todo: Iterable[BatchJob]) -> None:
+def _check_no_input(place: str, todo: Iterable[BatchJob]) -> None:
+    """Checks that a file to be replaced is none that a job reads. Raises `OutputError`."""
     target = Path(place).resolve()
     for job in todo:
         for name in job.files:
