@@ -146,7 +146,7 @@ class NeighborLoss:
 
     mean_i |F_i - T_i|^2 / |y|^2: 1 for a picture whose features are all zero. Source: Kolkin,
     Kucera, Paris, Sykora, Shechtman, Shakhnarovich, Neural Neighbor Style Transfer, 2022,
-    section 3; how T is made is in `neighbors`. Where this leaves the paper: it compares
+    section 3; `objective.neighbor_search` makes T. Where this leaves the paper: it compares
     directions (cosine distance) and corrects the colours afterwards; squared differences tell
     colours and contrast, too, and so the style's come by themselves.
 
@@ -174,8 +174,8 @@ class NeighborLoss:
 
 
 FEATURE_LOSSES: tuple[StyleLoss, ...] = ("sliced", "neighbors")
-"""Those that `Settings.style_loss` allows and `style_losses.STYLE_LOSSES` has not;
-`feature_targets.feature_losses` makes them."""
+"""Those that `Settings.style_loss` allows and `losses.style.STYLE_LOSSES` has not;
+`objective.feature_targets` makes them."""
 
 
 def feature_losses_in(names: Mapping[StyleLoss, float]) -> list[StyleLoss]:
