@@ -13,7 +13,8 @@ from impasto.optimizers.base import DIVERGED, MOST_RETREATS, is_finite, pack_sta
 from impasto.optimizers.lbfgs_history import LBFGSHistory, Slope
 
 _LARGE = 2048
-"""Pixels of a long side above which L-BFGS begins with shorter steps (docs/decisions/0007-optimizer.md)."""
+"""Pixels of a long side above which L-BFGS begins with shorter steps
+(docs/decisions/0007-optimizer.md)."""
 
 SMOOTHING = (0.75, 0.5)
 """Exponent of `Smoothing` at the two coarsest levels; 0, plain L-BFGS, at all others."""
