@@ -305,10 +305,10 @@ def _mounted(place: Path, options: str) -> Iterator[Path]:
 
 
 @ROOT_ONLY
-def test_a_full_disk_stops_it_and_room_lets_it_go_on(pictures: Path) -> None:
+def test_a_full_disk_stops_it_and_free_space_lets_it_go_on(pictures: Path) -> None:
     with _mounted(pictures / "small", "size=200k") as small:
         work = ["batch", "photos", "--styles", "styles", "-o", "small", "--size", "192"]
-        work += ["--iterations", "1", "--start", "noise"]  # noise takes room: 60 kB and more each
+        work += ["--iterations", "1", "--start", "noise"]  # noise takes space: 60 kB and more each
         full = run(*work, folder=pictures)
         assert full.returncode == 2
         assert "No space left" in full.stderr.decode().splitlines()[-1]
