@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import weakref
 
 import pytest
 import torch
@@ -149,3 +151,16 @@ def test_unknown_layers_are_named(tiny: Weights) -> None:
 def test_min_size_follows_the_poolings() -> None:
     assert min_size(["relu1_2"]) == 1
     assert min_size(["conv1_1", "conv5_1"]) == 16
+
+
+def test_an_encoder_is_freed_with_its_last_user(tiny: Weights, random_picture: Tensor) -> None:
+    """Not when the garbage collector runs: a studio would take more memory with each picture."""
+    encoder = Encoder(tiny)
+    encoder.forward(random_picture, ["relu1_2"])
+    watched = weakref.ref(encoder)
+    gc.disable()
+    try:
+        del encoder
+        assert watched() is None
+    finally:
+        gc.enable()

@@ -86,7 +86,7 @@ class Encoder:
         convention = weights.convention
         mean = torch.tensor(convention.mean, dtype=torch.float32, device=device)
         std = torch.tensor(convention.std, dtype=torch.float32, device=device)
-        if convention.channels == "BGR":  # so are the first kernel's: see _convolution
+        if convention.channels == "BGR":  # so are the channels of the first kernel: see _kernel
             mean, std = mean.flip(0), std.flip(0)
         scale, offset = convention.scale / std, mean / std
         self._scale, self._offset = scale.view(1, 3, 1, 1), offset.view(1, 3, 1, 1)
@@ -228,18 +228,12 @@ class Encoder:
             names = list(biases)
             place = names.index(name)
             made = Convolution(
-                functools.partial(self._kernel, name),
+                functools.partial(_kernel, self._weights, name, self._device, self._dtype),
                 biases[name].to(self._device, self._dtype),
                 len(biases[names[place - 1]]) if place else 3,
             )
             self._convolutions.setdefault(name, made)  # of two threads, that of the first
         return self._convolutions[name]
-
-    def _kernel(self, name: str) -> Tensor:
-        kernel = self._weights.kernels[name]
-        if name == self._stages[0] and self._weights.convention.channels == "BGR":
-            kernel = kernel.flip(1)  # pictures come as RGB
-        return kernel.to(self._device, self._dtype)
 
     def _normalized(self, picture: Tensor) -> Tensor:
         x = (picture * self._scale).sub_(self._offset)
@@ -275,6 +269,17 @@ def _check_names(convolutions: Iterable[str], layers: Iterable[str]) -> None:
         if convolution_of(layer) not in known:
             names = [*known, *(name.replace("conv", "relu") for name in known)]
             raise SettingsError(f"unknown layer {layer!r}; {nearest(layer, names)}")
+
+
+def _kernel(weights: Weights, name: str, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """A convolution's kernel for pictures in RGB, on a device.
+
+    No method: a convolution that knew its encoder would keep both until the garbage collector runs.
+    """
+    kernel = weights.kernels[name]
+    if weights.convention.channels == "BGR" and name == next(iter(weights.biases)):
+        kernel = kernel.flip(1)
+    return kernel.to(device, dtype)
 
 
 def _masked(gradient: Tensor, output: Tensor) -> Tensor:
