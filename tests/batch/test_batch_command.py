@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from impasto.batch.ledger import Ledger
 from impasto.batch.status import read_status
 from support.command_line import COMMAND, ENVIRONMENT, error_line, picture, run
 from support.ledgers import cut_off
+from support.processes import alive, children_of, wait_until
 
 SMALL = ["--size", "40", "--iterations", "2"]
 ROOT_ONLY = pytest.mark.skipif(
@@ -202,24 +204,12 @@ def _started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]
         process.communicate()
 
 
-def _children(process: int) -> list[int]:
-    listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [int(child) for child in listed]
+def _late_or_made(moment: float, folder: Path, count: int) -> bool:
+    return time.monotonic() > moment or len(_files(folder)) >= count
 
 
-def _alive(process: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-def _until(condition: object, seconds: float = 60) -> None:
-    assert callable(condition)
-    for _ in range(int(seconds / 0.02)):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("waited in vain")
+def _all_gone(processes: list[int]) -> bool:
+    return not any(map(alive, processes))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes by /proc")
@@ -242,10 +232,10 @@ def test_killed_at_five_random_moments_it_goes_on_to_the_same_files(tmp_path: Pa
             assert json.loads(process.stdout.readline())["event"] == "began"
             moment = time.monotonic() + moments.uniform(0, 2 * sum(seconds) / len(seconds))
             enough = len(_files(out)) + 2  # a machine may be faster than it was a moment ago
-            _until(lambda at=moment, most=enough: time.monotonic() > at or len(_files(out)) >= most)
-            workers = _children(process.pid)
+            wait_until(partial(_late_or_made, moment, out, enough))
+            workers = children_of(process.pid)
             process.kill()
-        _until(lambda old=workers: not any(map(_alive, old)), 20)
+        wait_until(partial(_all_gone, workers), 20)
         assert all(data == whole[name] for name, data in _files(out).items())
         done = read_status(out).counts["done"]
         assert 0 <= len(_files(out)) - done <= 1  # a file, and not yet its line in the ledger
@@ -280,8 +270,8 @@ def test_a_worker_that_dies_loses_only_its_picture(pictures: Path) -> None:
 def test_ctrl_c_ends_the_workers_and_says_how_to_go_on(pictures: Path) -> None:
     work = ["photos", "--styles", "styles", "--size", "128", "--iterations", "400"]
     with _started(pictures, "batch", *work, "-o", "out") as process:
-        _until(lambda: (pictures / "out" / "impasto-batch.sqlite").exists())
-        _until(lambda: read_status(pictures / "out").counts["running"] > 0)
+        wait_until(lambda: (pictures / "out" / "impasto-batch.sqlite").exists())
+        wait_until(lambda: read_status(pictures / "out").counts["running"] > 0)
         refused = run("batch", *work, "-o", "out", folder=pictures)
         assert "another batch is at work here" in error_line(refused)
         assert refused.returncode == 2

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -21,6 +20,7 @@ from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
 from impasto.machine.processes import Parent
 from support.command_line import COMMAND, ENVIRONMENT, run
+from support.processes import alive, children_of, wait_until
 
 PROMISED = {"size", "precision", "step_seconds", "floor_seconds", "ratio", "peak_mib", "tiled"}
 
@@ -191,18 +191,6 @@ def test_a_child_that_dies_is_one_line(
     assert len(line.splitlines()) == 1
 
 
-def children_of(process: int) -> list[int]:
-    path = Path(f"/proc/{process}/task/{process}/children")
-    return [int(word) for word in path.read_text(encoding="ascii").split()]
-
-
-def wait_until(true: Callable[[], object], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for children in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_stops_the_child(number: signal.Signals, tmp_path: Path) -> None:
@@ -219,7 +207,7 @@ def test_an_interruption_stops_the_child(number: signal.Signals, tmp_path: Path)
         out, error = process.communicate(timeout=30)
     assert process.returncode == 130
     assert (out, error) == (b"", b"impasto: interrupted\n")
-    wait_until(lambda: not Path(f"/proc/{child}").exists())
+    wait_until(lambda: not alive(child))
     assert list(tmp_path.iterdir()) == []
 
 

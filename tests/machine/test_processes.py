@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import shutil
@@ -12,11 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from impasto.machine.processes import Child, ChildEnded, Inbox, Parent
+from support.processes import alive, wait_until
 
 on_posix = pytest.mark.skipif(os.name != "posix", reason="kills by signals")
 
@@ -65,23 +64,6 @@ def leave(parent: Parent) -> None:
 
 def only_message(inbox: Inbox) -> object:
     return inbox.get(timeout=60)[1]
-
-
-def gone(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    with contextlib.suppress(OSError):  # nobody may be there to take note of its death
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return False
-
-
-def wait_until(true: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_messages_go_there_and_back_in_order() -> None:
@@ -177,7 +159,7 @@ def test_ctrl_c_is_not_for_a_child() -> None:
 
 _A_PARENT = """
 import sys
-sys.path.append({folder!r})
+sys.path.extend({folders!r})
 from impasto.machine.processes import Child, Inbox
 from test_processes import compute_for_ever
 inbox = Inbox()
@@ -189,13 +171,13 @@ inbox.get()
 
 @on_posix
 def test_a_child_ends_with_its_parent_in_the_middle_of_a_computation() -> None:
-    code = _A_PARENT.format(folder=str(Path(__file__).parent))
+    code = _A_PARENT.format(folders=sys.path)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
-        assert not gone(child)
+        assert alive(child)
         parent.kill()
-    wait_until(lambda: gone(child))
+    wait_until(lambda: not alive(child))
 
 
 def test_the_module_imports_no_torch() -> None:
