@@ -20,7 +20,7 @@ from impasto.settings.limits import LARGEST_SIDE
 
 _FIXED = 640 * 1000**2  # interpreter, libraries, network
 _PICTURE = 12  # bytes per pixel of a float32 picture
-_PICTURES = 8  # content, picture, the one before, their gradients, direction, and room to work
+_PICTURES = 8  # content, picture, the one before, their gradients, direction, and space to work
 _SPACE = 3  # bytes taken per byte of feature maps kept: gradients and what convolutions need
 _INDICES = 240  # bytes per pixel for the winners of max pooling
 _TARGETS = 600  # bytes per pixel of feature maps that style losses make and keep
