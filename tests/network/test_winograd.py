@@ -6,9 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
+from hypothesis import given, settings as hypothesis_settings, strategies as st
 from torch import Tensor
 from torch.nn import functional
 

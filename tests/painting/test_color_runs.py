@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image as Pillow
-from PIL import ImageSequence
+from PIL import Image as Pillow, ImageSequence
 from torch import Tensor
 
 from impasto.cli import main

@@ -17,8 +17,7 @@ from impasto.painting.synthesis import iterate, last_step, stylize
 from impasto.pictures.image import Image
 from impasto.settings.model import Settings
 from impasto.settings.presets import PRESETS
-from support.command_line import picture as drawn
-from support.command_line import pixels, run
+from support.command_line import picture as drawn, pixels, run
 from support.pictures import painted
 from support.runs import SHALLOW
 

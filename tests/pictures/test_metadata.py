@@ -14,8 +14,7 @@ import PIL.PngImagePlugin
 import pytest
 import tifffile
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from impasto.errors import OutputError, PictureError
 from impasto.pictures.image import Image, open_image

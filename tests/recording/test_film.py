@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
-from PIL import ImageSequence
+from PIL import Image as PillowImage, ImageSequence
 
 from impasto.errors import OutputError, SettingsError
 from impasto.recording.film import FilmRecorder

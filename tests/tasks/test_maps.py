@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image as Pillow
-from PIL import ImageDraw
+from PIL import Image as Pillow, ImageDraw
 
 from impasto.errors import CheckpointError, PictureError, RegionWarning, SettingsError
 from impasto.machine.compute import Compute
@@ -28,8 +27,7 @@ from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
 from impasto.tasks.color_maps import open_maps
 from impasto.tasks.styles import open_styles
-from support.command_line import error_line, pixels, run, run_all
-from support.command_line import picture as drawn
+from support.command_line import error_line, picture as drawn, pixels, run, run_all
 from support.pictures import painted
 
 LAYERS: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}

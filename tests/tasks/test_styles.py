@@ -26,8 +26,7 @@ from impasto.pictures.masks import feathered, region_shares
 from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
 from impasto.tasks.styles import open_styles
-from support.command_line import error_line, pixels, run, run_all
-from support.command_line import picture as drawn
+from support.command_line import error_line, picture as drawn, pixels, run, run_all
 from support.pictures import painted
 
 LAYERS: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as PillowImage
-from PIL import ImageDraw, ImageFont
+from PIL import Image as PillowImage, ImageDraw, ImageFont
 
 from impasto.errors import SettingsError
 from impasto.pictures.image import Image, open_image

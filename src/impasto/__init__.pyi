@@ -1,0 +1,42 @@
+"""The public names with their types, for type checkers and editors."""
+
+from impasto.batch.stylize_many import stylize_many as stylize_many
+from impasto.diagnostics import bench as bench
+from impasto.diagnostics.doctor import examine as examine
+from impasto.errors import (
+    CheckpointError as CheckpointError,
+    DivergenceError as DivergenceError,
+    ImpastoError as ImpastoError,
+    MissingExtraError as MissingExtraError,
+    OutputError as OutputError,
+    PictureError as PictureError,
+    RegionWarning as RegionWarning,
+    SettingsError as SettingsError,
+    WeightsError as WeightsError,
+)
+from impasto.layers import layer_facts as layer_facts
+from impasto.machine.compute import Compute as Compute
+from impasto.network.weights import (
+    describe_weights as describe_weights,
+    load_weights as load_weights,
+)
+from impasto.painting.checkpoint import save_checkpoint as save_checkpoint
+from impasto.painting.run import Step as Step
+from impasto.painting.synthesis import (
+    iterate as iterate,
+    iterate_reconstruct as iterate_reconstruct,
+    iterate_texture as iterate_texture,
+    reconstruct as reconstruct,
+    stylize as stylize,
+    texture as texture,
+)
+from impasto.pictures.image import Image as Image, open_image as open_image
+from impasto.pictures.reading import read_recipe as read_recipe
+from impasto.settings.model import Settings as Settings
+from impasto.settings.presets import PRESETS as PRESETS
+from impasto.sheets.explain import explain as explain, iterate_explain as iterate_explain
+from impasto.sheets.grid import iterate_sheet as iterate_sheet, sheet as sheet
+from impasto.sheets.trials import iterate_trials as iterate_trials, try_out as try_out
+from impasto.version import __version__ as __version__
+
+__all__: list[str]
