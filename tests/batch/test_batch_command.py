@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -184,6 +185,14 @@ def test_a_dry_run_lists_and_measures_and_writes_nothing(pictures: Path) -> None
     assert lines[0] == "photos0_styles0.png: photos/photos0.png in styles/styles0.png"
     assert lines[-1].startswith("6 pictures, about ")
     assert not (pictures / "out").exists()
+
+
+def test_its_help_imports_no_torch() -> None:
+    code = (
+        "import sys; from impasto.cli import main; main(['batch', '--help']); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=True, timeout=60)
 
 
 @contextlib.contextmanager
