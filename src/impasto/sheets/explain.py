@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from impasto.machine.compute import Compute
-from impasto.network.weights import Weights
 from impasto.painting.finished import finished
-from impasto.painting.run import Step
 from impasto.painting.synthesis import (
     WeightsSource,
     iterate_reconstruct,
@@ -18,19 +16,10 @@ from impasto.painting.synthesis import (
     picture_opener,
     settle,
 )
-from impasto.pictures.image import Image, ImageSource
+from impasto.pictures.image import ImageSource
 from impasto.settings.model import Settings
-from impasto.sheets.plan import (
-    SheetCell,
-    SheetPlan,
-    SheetSteps,
-    cell_size,
-    finish_sheet,
-    in_rows,
-    result_size,
-    with_recipe,
-)
-from impasto.sheets.plate import Cell, compose
+from impasto.sheets.plan import SheetCell, SheetPlan, SheetSteps, finish_sheet
+from impasto.sheets.plate import Cell
 
 CONTENT_LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 """The layers from which Gatys et al. 2015, figure 1, rebuild the content."""
@@ -76,49 +65,33 @@ def iterate_explain(
     open_one = picture_opener(compute)
     pictures = open_one(content), open_one(style)
     network = load_network(weights)
+    means: dict[str, Any] = {"weights": network, "compute": compute}
+
+    def rebuild(layer: str) -> SheetCell:
+        begin = partial(iterate_reconstruct, pictures[0], layer, chosen, **means)
+        return SheetCell(layer, pictures[0], begin)
+
+    def paint(layers: Sequence[str]) -> SheetCell:
+        equal: dict[str, Any] = {"style_layers": dict.fromkeys(layers, 1 / len(layers))}
+        label = " to ".join(dict.fromkeys((layers[0], layers[-1])))
+        begin = partial(iterate_texture, pictures[1], None, chosen, **means, **equal)
+        return SheetCell(label, pictures[1], begin)
+
+    rebuilt = [rebuild(layer) for layer in CONTENT_LAYERS]
+    painted = [paint(STYLE_LAYERS[:count]) for count in range(1, len(STYLE_LAYERS) + 1)]
     plan = SheetPlan(
-        _plan_cells(*pictures, chosen, network, compute),
-        partial(_compose, *pictures, chosen, network),
+        "explain",
+        chosen,
+        network,
+        [rebuilt, painted],
+        side=[Cell(picture, "original") for picture in pictures],
+        words={
+            "title": "What the network keeps of the content, and of the style",
+            "row_captions": ["content", "style"],
+        },
     )
     plan.check()
     return plan.steps()
-
-
-def _plan_cells(
-    content: Image, style: Image, settings: Settings, network: Weights, compute: Compute | None
-) -> list[SheetCell]:
-    """The founding figure's ten pictures."""
-
-    def rebuild(layer: str) -> Iterator[Step]:
-        return iterate_reconstruct(content, layer, settings, weights=network, compute=compute)
-
-    def paint(layers: Sequence[str]) -> Iterator[Step]:
-        equal: dict[str, Any] = {"style_layers": dict.fromkeys(layers, 1 / len(layers))}
-        return iterate_texture(style, None, settings, weights=network, compute=compute, **equal)
-
-    cells = [
-        SheetCell(layer, result_size(content, settings), partial(rebuild, layer))
-        for layer in CONTENT_LAYERS
-    ]
-    for count in range(1, len(STYLE_LAYERS) + 1):
-        layers = STYLE_LAYERS[:count]
-        label = " to ".join(dict.fromkeys((layers[0], layers[-1])))
-        cells.append(SheetCell(label, result_size(style, settings), partial(paint, layers)))
-    return cells
-
-
-def _compose(
-    content: Image, style: Image, settings: Settings, network: Weights, made: Sequence[Cell]
-) -> Image:
-    """The founding figure, of those of its ten pictures that are made."""
-    rebuilt, painted = in_rows(made, 2, len(CONTENT_LAYERS))
-    plate = compose(
-        [[Cell(content, "original"), *rebuilt], [Cell(style, "original"), *painted]],
-        title="What the network keeps of the content, and of the style",
-        row_captions=["content", "style"],
-        cell_size=cell_size(settings),
-    )
-    return with_recipe(plate, "explain", settings, network)
 
 
 explain = finished(

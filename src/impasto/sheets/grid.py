@@ -5,36 +5,19 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
-from impasto.network.weights import Weights
 from impasto.painting.finished import finished
-from impasto.painting.run import Step
-from impasto.painting.synthesis import (
-    WeightsSource,
-    iterate,
-    load_network,
-    picture_opener,
-    settle,
-)
-from impasto.pictures.image import Image, ImageSource
+from impasto.painting.synthesis import WeightsSource, iterate, load_network, picture_opener, settle
+from impasto.pictures.image import ImageSource
 from impasto.settings.model import Settings
-from impasto.sheets.plan import (
-    SheetCell,
-    SheetPlan,
-    SheetSteps,
-    cell_size,
-    finish_sheet,
-    in_rows,
-    result_size,
-    with_recipe,
-)
-from impasto.sheets.plate import Cell, compose
+from impasto.sheets.plan import SheetCell, SheetPlan, SheetSteps, finish_sheet
+from impasto.sheets.plate import Cell
 
 Captions = tuple[Sequence[str], Sequence[str]]
 """The names of the contents, and of the styles."""
@@ -81,10 +64,25 @@ def iterate_sheet(
     open_one = picture_opener(compute)
     opened = [open_one(source) for source in contents], [open_one(source) for source in styles]
     network = load_network(weights)
-    planned = _plan_cells(*opened, captions, chosen, network, compute)
-    files = [] if cells is None else cell_files([cell.label for cell in planned], Path(cells))
+    paint = partial(iterate, settings=chosen, weights=network, compute=compute)
+    rows = [
+        [
+            SheetCell(f"{row} in {column}", content, partial(paint, content, style))
+            for column, style in zip(captions[1], opened[1], strict=True)
+        ]
+        for row, content in zip(captions[0], opened[0], strict=True)
+    ]
+    labels = [cell.label for row in rows for cell in row]
     plan = SheetPlan(
-        planned, partial(_compose, *opened, captions, chosen, network), files, overwrite
+        "sheet",
+        chosen,
+        network,
+        rows,
+        top=[None, *map(Cell, opened[1])],
+        side=[*map(Cell, opened[0])],
+        words={"column_captions": ["", *captions[1]], "row_captions": ["", *captions[0]]},
+        files=[] if cells is None else cell_files(labels, Path(cells)),
+        overwrite=overwrite,
     )
     plan.check([*contents, *styles, *chosen.files, *protect])
     return plan.steps()
@@ -107,48 +105,6 @@ def _captions(
             "styles: give one name for each"
         )
     return rows, columns
-
-
-def _plan_cells(
-    contents: Sequence[Image],
-    styles: Sequence[Image],
-    captions: Captions,
-    settings: Settings,
-    network: Weights,
-    compute: Compute | None,
-) -> list[SheetCell]:
-    """Every content in every style, row by row."""
-
-    def begin(content: Image, style: Image) -> Iterator[Step]:
-        return iterate(content, style, settings, weights=network, compute=compute)
-
-    return [
-        SheetCell(
-            f"{row} in {column}", result_size(content, settings), partial(begin, content, style)
-        )
-        for row, content in zip(captions[0], contents, strict=True)
-        for column, style in zip(captions[1], styles, strict=True)
-    ]
-
-
-def _compose(
-    contents: Sequence[Image],
-    styles: Sequence[Image],
-    captions: Captions,
-    settings: Settings,
-    network: Weights,
-    made: Sequence[Cell],
-) -> Image:
-    """The sheet, of those of its results that are made."""
-    top: list[Cell | None] = [None, *(Cell(style) for style in styles)]
-    rows = zip(contents, in_rows(made, len(contents), len(styles)), strict=True)
-    plate = compose(
-        [top, *([Cell(content), *row] for content, row in rows)],
-        column_captions=["", *captions[1]],
-        row_captions=["", *captions[0]],
-        cell_size=cell_size(settings),
-    )
-    return with_recipe(plate, "sheet", settings, network)
 
 
 sheet = finished(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,10 +14,10 @@ from impasto.errors import OutputError
 from impasto.network.weights import Weights
 from impasto.painting.run import Step
 from impasto.pictures.image import Image, ImageSource
-from impasto.pictures.resizing import Size, fit
+from impasto.pictures.resizing import fit
 from impasto.pictures.writing import check_output
 from impasto.settings.model import Settings
-from impasto.sheets.plate import Cell
+from impasto.sheets.plate import Cell, compose
 from impasto.version import __version__
 
 
@@ -35,13 +36,13 @@ class SheetStep:
     parts: int
     label: str
     step: Step
-    _sheet: Callable[[Sequence[Cell]], Image] = field(repr=False)
+    _plan: SheetPlan = field(repr=False)
     _finished: tuple[Cell, ...] = field(repr=False)
 
     @property
     def image(self) -> Image:
         """The sheet so far, with its recipe: all finished pictures, and this one as it is."""
-        return self._sheet([*self._finished, Cell(self.step.image, self.label)])
+        return self._plan.compose([*self._finished, Cell(self.step.image, self.label)])
 
     @property
     def progress(self) -> float:
@@ -59,12 +60,12 @@ class SheetCell:
 
     Attributes:
         label: its caption.
-        size: height and width that it will have.
+        source: the picture from which it gets its shape.
         begin: checks its pictures and settings; its steps do the work when they are iterated.
     """
 
     label: str
-    size: Size
+    source: Image
     begin: Callable[[], Iterator[Step]]
 
 
@@ -73,16 +74,31 @@ class SheetPlan:
     """All that a sheet is going to be.
 
     Attributes:
-        cells: its pictures, in the order in which they are made.
-        plate: puts those that are made on the sheet.
+        command: the name of its command, for the recipe.
+        settings: those of its pictures.
+        network: what they are painted with.
+        rows: its pictures, in the order in which they are made.
+        top: the originals above them, from the left.
+        side: the original left of each row.
+        words: title and captions, as `compose` of `impasto.sheets.plate` takes them.
         files: where each finished picture is saved; empty if nowhere.
         overwrite: whether files of these names may be replaced.
     """
 
-    cells: Sequence[SheetCell]
-    plate: Callable[[Sequence[Cell]], Image]
+    command: str
+    settings: Settings
+    network: Weights
+    rows: Sequence[Sequence[SheetCell]]
+    top: Sequence[Cell | None] = ()
+    side: Sequence[Cell] = ()
+    words: Mapping[str, Any] = field(default_factory=dict)
     files: Sequence[Path] = ()
     overwrite: bool = False
+
+    @property
+    def cells(self) -> list[SheetCell]:
+        """Its pictures, row after row."""
+        return [cell for row in self.rows for cell in row]
 
     def check(self, keep: Sequence[ImageSource] = ()) -> None:
         """Finds out before the first picture what would stop the last, or the sheet.
@@ -101,20 +117,39 @@ class SheetPlan:
             cell.begin()
         # The sheet with blank results has the final size, which may be more than there can be.
         blank = torch.zeros(1, 3, 1, 1)
-        self.plate([Cell(Image(blank.expand(1, 3, *cell.size))) for cell in self.cells])
+        sizes = [
+            fit((cell.source.height, cell.source.width), self.settings.size) for cell in self.cells
+        ]
+        self.compose([Cell(Image(blank.expand(1, 3, *size))) for size in sizes])
 
     def steps(self) -> SheetSteps:
         """Paints the pictures one after the other; yields their steps, returns the sheet."""
         finished: list[Cell] = []
+        count = len(self.cells)
         for number, cell in enumerate(self.cells):
             for step in cell.begin():
-                yield SheetStep(
-                    number, len(self.cells), cell.label, step, self.plate, tuple(finished)
-                )
+                yield SheetStep(number, count, cell.label, step, self, tuple(finished))
             finished.append(Cell(step.image, cell.label))
             if self.files:
                 step.image.save(self.files[number], overwrite=self.overwrite)
-        return self.plate(finished)
+        return self.compose(finished)
+
+    def compose(self, made: Sequence[Cell]) -> Image:
+        """The sheet, with its recipe, of the first of its pictures: those that are ``made``."""
+        results = iter(made)
+        rows: list[list[Cell | None]] = [[next(results, None) for _ in row] for row in self.rows]
+        if self.side:
+            rows = [[original, *row] for original, row in zip(self.side, rows, strict=True)]
+        # Results stand on the sheet pixel for pixel, within reason.
+        cell_size = min(max(self.settings.size, 128), 1024) if self.settings.size else 512
+        plate = compose([self.top, *rows] if self.top else rows, cell_size=cell_size, **self.words)
+        recipe = {
+            "impasto": __version__,
+            "command": self.command,
+            "settings": self.settings.model_dump(mode="json"),
+            "weights": self.network.sha256,
+        }
+        return Image(plate.pixels, recipe=recipe)
 
 
 def finish_sheet(steps: SheetSteps) -> Image:
@@ -135,31 +170,3 @@ def _same_file(file: Path, other: ImageSource) -> bool:
         return file.samefile(other)
     except OSError:
         return os.path.realpath(file) == os.path.realpath(other)
-
-
-def in_rows(made: Sequence[Cell], rows: int, columns: int) -> list[list[Cell | None]]:
-    """The cells row by row; those not yet made are None."""
-    missing = rows * columns - len(made)
-    cells: list[Cell | None] = [*made, *[None] * missing]
-    return [cells[start : start + columns] for start in range(0, rows * columns, columns)]
-
-
-def result_size(source: Image, settings: Settings) -> Size:
-    """Height and width of the result that a picture gives its shape."""
-    return fit((source.height, source.width), settings.size)
-
-
-def cell_size(settings: Settings) -> int:
-    """Results stand on the sheet pixel for pixel, within reason."""
-    return min(max(settings.size, 128), 1024) if settings.size else 512
-
-
-def with_recipe(plate: Image, command: str, settings: Settings, network: Weights) -> Image:
-    """The finished sheet with what made it."""
-    recipe = {
-        "impasto": __version__,
-        "command": command,
-        "settings": settings.model_dump(mode="json"),
-        "weights": network.sha256,
-    }
-    return Image(plate.pixels, recipe=recipe)

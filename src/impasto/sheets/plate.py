@@ -275,10 +275,7 @@ def _fitted(image: Image, cell_size: int) -> tuple[int, int]:
 
 def _scaled(image: Image, size: tuple[int, int]) -> PillowImage.Image:
     """RGBA; Pillow weighs colours with their opacity while it scales."""
-    picture = image.to_pil().convert("RGBA")
-    if picture.size == size:
-        return picture
-    return picture.resize(size, PillowImage.Resampling.LANCZOS)
+    return image.to_pil().convert("RGBA").resize(size, PillowImage.Resampling.LANCZOS)
 
 
 def _mixed(a: Color, b: Color, share: float) -> Color:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from impasto.machine.compute import Compute
-from impasto.network.weights import Weights
 from impasto.painting.finished import finished
-from impasto.painting.run import Step
 from impasto.painting.synthesis import WeightsSource, iterate, load_network, picture_opener, settle
-from impasto.pictures.image import Image, ImageSource
+from impasto.pictures.image import ImageSource
 from impasto.settings.model import Settings
 from impasto.settings.wording import setting_text
-from impasto.sheets.plan import (
-    SheetCell,
-    SheetPlan,
-    SheetSteps,
-    cell_size,
-    finish_sheet,
-    in_rows,
-    result_size,
-    with_recipe,
-)
-from impasto.sheets.plate import Cell, compose
+from impasto.sheets.plan import SheetCell, SheetPlan, SheetSteps, finish_sheet
+from impasto.sheets.plate import Cell
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 SCALES = (0.5, 1.0, 2.0)
@@ -92,15 +81,18 @@ def iterate_trials(
     pictures = open_one(content), open_one(style)
     network = load_network(weights)
 
-    def begin(trial: Trial) -> Iterator[Step]:
-        return iterate(*pictures, chosen.replace(**trial), weights=network, compute=compute)
+    def cell(trial: Trial) -> SheetCell:
+        changed = chosen.replace(**trial)
+        begin = partial(iterate, *pictures, changed, weights=network, compute=compute)
+        return SheetCell(flags(trial), pictures[0], begin)
 
-    cells = [
-        SheetCell(flags(trial), result_size(pictures[0], chosen), partial(begin, trial))
-        for row in trials()
-        for trial in row
-    ]
-    plan = SheetPlan(cells, partial(_compose, *pictures, chosen, network))
+    plan = SheetPlan(
+        "try",
+        chosen,
+        network,
+        [[cell(trial) for trial in row] for row in trials()],
+        top=[Cell(pictures[0], "content"), Cell(pictures[1], "style")],
+    )
     plan.check()
     return plan.steps()
 
@@ -111,13 +103,3 @@ try_out = finished(
     """The sheet of trials. Arguments and errors as for `iterate_trials`.""",
     finish_sheet,
 )
-
-
-def _compose(
-    content: Image, style: Image, settings: Settings, network: Weights, made: Sequence[Cell]
-) -> Image:
-    """The sheet, of those of its cells that are made."""
-    rows = in_rows(made, len(SCALES) + 1, len(STRENGTHS))
-    originals: list[Cell | None] = [Cell(content, "content"), Cell(style, "style"), None, None]
-    plate = compose([originals, *rows], cell_size=cell_size(settings))
-    return with_recipe(plate, "try", settings, network)
