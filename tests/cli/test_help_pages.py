@@ -75,6 +75,7 @@ def test_every_command_has_help(
     names = {name for one in declared if one.name != "*" for name in one.names}
     words = {word.rstrip(",") for line in lines for word in line.split()}
     assert flag != "--help-all" or names <= words
+    assert not any("  " in line.strip() for line in lines if line.startswith(" " * 30))
 
 
 def test_the_front_page_is_one_line_a_command(

@@ -30,21 +30,17 @@ if TYPE_CHECKING:
     from impasto.batch.batch_run import BatchRun
     from impasto.batch.engine import Engine
 
-_NOT_SHOWN = Parameter(show_default=False, negative=())
 
-
-@Parameter(name="*")
+@Parameter(name="*", group=FILES.title)
 @dataclass(frozen=True, kw_only=True)
 class BatchFlags:
     """What is paired, where the results go, what is said, and where the work is done."""
 
-    output: Annotated[
-        str | None, Parameter(alias="-o", group=FILES.title, metavar="FOLDER"), _NOT_SHOWN
-    ] = None
+    output: Annotated[str | None, Parameter(alias="-o", metavar="FOLDER")] = None
     """Folder of the results, made if need be; or a URL: s3://bucket/folder, gs://, file://.
     Also holds the ledger of what is done: the same command again goes on."""
 
-    name: Annotated[str, Parameter(group=FILES.title, metavar="TEMPLATE")] = DEFAULT_TEMPLATE
+    name: Annotated[str, Parameter(metavar="TEMPLATE")] = DEFAULT_TEMPLATE
     """Names of the results, from a template. Fields are {content}, {style}, {number}, {folder}
     (where the content lies below the folder, or the part of a glob before its first wildcard, that
     was named) and any setting, such as {strength}. The extension chooses the format."""
@@ -52,33 +48,29 @@ class BatchFlags:
     pair: Annotated[Literal["all", "zip"], Parameter(group=PAINT.title, metavar="NAME")] = "all"
     """Every content in every style (all), or first in first, second in second (zip)."""
 
-    dry_run: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    dry_run: bool = False
     """List what would run, and how long it takes. The time is estimated from some steps
     on this machine; nothing is written."""
 
-    retry: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    retry: bool = False
     """Try again what failed in an earlier run."""
 
-    overwrite: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    overwrite: bool = False
     """Replace files of this name that are of other settings, or of no batch."""
 
-    gallery: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    gallery: bool = False
     """Write gallery.html too, a contact sheet with recipes."""
 
-    status: Annotated[Path | None, Parameter(group=FILES.title, metavar="FOLDER"), _NOT_SHOWN] = (
-        None
-    )
+    status: Annotated[Path | None, Parameter(metavar="FOLDER")] = None
     """Say how far the batch of this folder is, from any terminal, and do nothing else."""
 
-    ledger: Annotated[
-        Path | None, Parameter(group=FILES.title, metavar="FOLDER", show=False), _NOT_SHOWN
-    ] = None
+    ledger: Annotated[Path | None, Parameter(metavar="FOLDER", show=False)] = None
     """Folder of the ledger, where the results go to a URL."""
 
-    quiet: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    quiet: bool = False
     """Say nothing but errors."""
 
-    json: Annotated[bool, Parameter(group=FILES.title), _NOT_SHOWN] = False
+    json: bool = False
     """Print every event as one JSON object a line."""
 
     engine: Annotated[Literal["local", "ray"], Parameter(group=MACHINE.title, metavar="NAME")] = (
@@ -86,12 +78,10 @@ class BatchFlags:
     )
     """Who paints: local, processes of this machine; or ray, a cluster, with impasto[cluster]."""
 
-    address: Annotated[
-        str | None, Parameter(group=MACHINE.title, metavar="HOST:PORT"), _NOT_SHOWN
-    ] = None
+    address: Annotated[str | None, Parameter(group=MACHINE.title, metavar="HOST:PORT")] = None
     """The cluster of --engine ray. RAY_ADDRESS if not given, else one on this machine."""
 
-    workers: Annotated[int | None, Parameter(group=MACHINE.title, metavar="N"), _NOT_SHOWN] = None
+    workers: Annotated[int | None, Parameter(group=MACHINE.title, metavar="N")] = None
     """Pictures at a time; if not given, one for each processor. Each has one thread then, which
     was measured to serve throughput best; where memory is short there are fewer, with more threads
     each, and on a graphics device there is one. --threads and --memory are those of one worker."""
@@ -131,9 +121,7 @@ def batch(
             help="Styles: files, folders, globs, URLs. Of a folder each picture is a style.",
             group=PAINT.title,
             consume_multiple=True,
-            negative=(),
             metavar="STYLE...",
-            show_default=False,
         ),
     ] = None,
     settings: BatchSettings = BatchSettings(),

@@ -21,18 +21,16 @@ if TYPE_CHECKING:
     from impasto.machine.compute import Machine
     from impasto.painting.checkpoint import Checkpoint
 
-_FILE = Parameter(group=FILES.title, metavar="FILE", show_default=False, negative=())
 
-
-@Parameter(name="*")
+@Parameter(name="*", group=FILES.title)
 @dataclass(frozen=True, kw_only=True)
 class CheckpointFlags:
     """How a run outlives its process."""
 
-    checkpoint: Annotated[Path | None, _FILE] = None
+    checkpoint: Annotated[Path | None, Parameter(metavar="FILE")] = None
     """Keep the run's state here every half minute or so, for --resume."""
 
-    resume: Annotated[Path | None, _FILE] = None
+    resume: Annotated[Path | None, Parameter(metavar="FILE")] = None
     """Go on from this checkpoint, with its settings. It may be that of --checkpoint too."""
 
     @functools.cached_property

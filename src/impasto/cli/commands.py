@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from impasto.version import __version__
 
@@ -37,15 +38,6 @@ class Command:
     usage: str
     summary: str
     details: str = ""
-
-    def add_to(self, parser: App) -> None:
-        """Makes the command one of ``parser``."""
-        parser.command(
-            self.function,
-            name=self.name,
-            usage=f"Usage: impasto {self.name} {self.usage}",
-            help=f"{self.summary}\n\n{self.details}".strip(),
-        )
 
 
 _FILES = "in the current folder"
@@ -158,9 +150,14 @@ COMMANDS = {
 }
 """All commands, by the heading they stand under on the front page."""
 
-for _commands in COMMANDS.values():
-    for _command in _commands:
-        _command.add_to(app)
+for _command in itertools.chain(*COMMANDS.values()):
+    app.command(
+        _command.function,
+        name=_command.name,
+        usage=f"Usage: impasto {_command.name} {_command.usage}",
+        help=f"{_command.summary}\n\n{_command.details}".strip(),
+        default_parameter=Parameter(negative_bool=(), negative_iterable=()),
+    )
 
 
 def flags_of(command: str) -> set[str]:

@@ -72,7 +72,7 @@ def command_page(name: str, *, full: bool) -> str:
         lines += ["", *textwrap.wrap(paragraph, _width())]
     declared = app[name].assemble_argument_collection(parse_docstring=True)
     arguments = [one for one in declared if one.name != "*"]
-    shown = [one for one in arguments if full or not _is_rare(one)]
+    shown = [one for one in arguments if full or one.parameter.show is not False]
     for title in ("", *(group.title for group in GROUPS)):
         members = [one for one in shown if _title(one) == title]
         if members:
@@ -87,10 +87,6 @@ def command_page(name: str, *, full: bool) -> str:
 
 def _width() -> int:
     return max(60, min(100, shutil.get_terminal_size().columns))
-
-
-def _is_rare(argument: Argument) -> bool:
-    return argument.parameter.show is False
 
 
 def _title(argument: Argument) -> str:
@@ -110,12 +106,10 @@ def _label(argument: Argument, *, full: bool) -> str:
 
 def _full(argument: Argument) -> str:
     """All there is to say: the help, what may be chosen, the default."""
-    words = [argument.parameter.help or ""]
-    choices = _choices(argument)
-    if choices and choices not in words[0]:
-        words.append(f"[{choices}]")
-    default = _default(argument)
-    return " ".join([*words, *([f"[default: {default}]"] if default else [])])
+    text, choices, default = _help(argument), _choices(argument), _default(argument)
+    if choices and choices not in text:
+        text += f" [{choices}]"
+    return text + (f" [default: {default}]" if default else "")
 
 
 def _brief(argument: Argument) -> str:
@@ -125,7 +119,7 @@ def _brief(argument: Argument) -> str:
     given, if two lines hold these.
     """
     width = _width() - _COLUMN
-    text = re.split(r"(?<=\.)(?<! al\.) ", " ".join((argument.parameter.help or "").split()))[0]
+    text = re.split(r"(?<=\.)(?<! al\.) ", _help(argument))[0]
     head, colon, _ = text.partition(": ")
     if colon and _lines(text, width) > 2:
         listed = f"{head}: {_choices(argument)}."
@@ -134,6 +128,11 @@ def _brief(argument: Argument) -> str:
     with_default = f"{text} [{default}]"
     tells = default not in ("", "none", "auto", "False")
     return with_default if tells and _lines(with_default, width) == _lines(text, width) else text
+
+
+def _help(argument: Argument) -> str:
+    """What was declared as help, in one line: a docstring has line breaks and indents."""
+    return " ".join((argument.parameter.help or "").split())
 
 
 def _lines(text: str, width: int) -> int:
@@ -145,7 +144,7 @@ def _choices(argument: Argument) -> str:
     choices = argument.parameter.choices
     if isinstance(choices, tuple):
         return ", ".join(choices)
-    weighted = re.search(r"\[([\w-]+(?:, [\w-]+)+); weights", argument.parameter.help or "")
+    weighted = re.search(r"\[([\w-]+(?:, [\w-]+)+); weights", _help(argument))
     return weighted[1] if weighted else ""
 
 
@@ -155,7 +154,8 @@ def _default(argument: Argument) -> str:
     if isinstance(shown, str):
         return shown
     own = argument.field_info.default
-    return str(own) if shown is None and isinstance(own, (str, int)) else ""
+    tells = isinstance(own, (str, int)) and not isinstance(own, bool)
+    return str(own) if tells else ""
 
 
 def _entry(label: str, text: str, column: int = _COLUMN) -> list[str]:

@@ -86,8 +86,6 @@ RegionNames = Annotated[
     Parameter(
         metavar="MASK:STYLE",
         group=REGIONS.title,
-        negative=(),
-        show_default=False,
         help="Paint the white part of MASK in this style; MASK:none leaves it. "
         "Can be given several times.",
     ),
@@ -99,9 +97,7 @@ MapNames = Annotated[
         name="--map",
         metavar="MAP...",
         group=REGIONS.title,
-        negative=(),
         consume_multiple=True,
-        show_default=False,
         help="Colour-coded maps: the content's, then one for each style. Each colour of the "
         "content is painted in the same colour's part of the style.",
     ),
@@ -151,7 +147,6 @@ def texture(
         Parameter(
             metavar="WxH|N",
             group=SIZE.title,
-            show_default=False,
             help="Width and height of the result, as in 768x512, or its long side. One number has "
             "the shape of the style.",
         ),
@@ -206,7 +201,6 @@ def reconstruct(
             metavar="LAYER[=WEIGHT]...",
             group=LOSSES.title,
             consume_multiple=True,
-            negative=(),
             show_default=setting_text(command_defaults("reconstruct")["content_layers"]),
             help="Layers to rebuild it from, each with a weight: conv4_2 conv5_1=0.2.",
         ),

@@ -19,30 +19,24 @@ if TYPE_CHECKING:
     from impasto.machine.compute import Compute
     from impasto.pictures.image import Image
 
-_OUTPUT = FILES.title
-_MACHINE = MACHINE.title
-_NOT_SHOWN = Parameter(show_default=False, negative=())
 
-
-@Parameter(name="*")
+@Parameter(name="*", group=FILES.title)
 @dataclass(frozen=True, kw_only=True)
 class OutputFlags:
     """Where the picture goes and what is said about it."""
 
     output: Annotated[
-        str | None,
-        Parameter(alias="-o", group=_OUTPUT, metavar="OUT", allow_leading_hyphen=True),
-        _NOT_SHOWN,
+        str | None, Parameter(alias="-o", metavar="OUT", allow_leading_hyphen=True)
     ] = None
     """The picture to write: .png, .jpg, .webp or .tif. - is standard output, as PNG."""
 
-    overwrite: Annotated[bool, Parameter(group=_OUTPUT), _NOT_SHOWN] = False
+    overwrite: bool = False
     """Replace files that exist already."""
 
-    quiet: Annotated[bool, Parameter(group=_OUTPUT), _NOT_SHOWN] = False
+    quiet: bool = False
     """Say nothing but errors."""
 
-    json: Annotated[bool, Parameter(group=_OUTPUT), _NOT_SHOWN] = False
+    json: bool = False
     """Print one JSON object at the end. An error is one JSON object on standard error."""
 
     def target(self, default: str, inputs: Iterable[str]) -> str:
@@ -66,18 +60,18 @@ class OutputFlags:
         return name
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=FILES.title)
 @dataclass(frozen=True, kw_only=True)
 class TraceFlags:
     """What else is kept of the run."""
 
-    record: Annotated[Path | None, Parameter(group=_OUTPUT, metavar="FILE"), _NOT_SHOWN] = None
+    record: Annotated[Path | None, Parameter(metavar="FILE")] = None
     """Film of the picture's making: .gif, or .mp4 with impasto[video]."""
 
-    plot: Annotated[Path | None, Parameter(group=_OUTPUT, metavar="FILE"), _NOT_SHOWN] = None
+    plot: Annotated[Path | None, Parameter(metavar="FILE")] = None
     """Plot of every loss term: .png, .svg or .pdf; needs impasto[plot]."""
 
-    log: Annotated[Path | None, Parameter(group=_OUTPUT, metavar="FILE"), _NOT_SHOWN] = None
+    log: Annotated[Path | None, Parameter(metavar="FILE")] = None
     """Every loss term of every iteration, as JSON Lines."""
 
     def check(self, target: str, inputs: Iterable[str], *, overwrite: bool) -> None:
@@ -108,38 +102,34 @@ class TraceFlags:
         return {name: str(path) for name, path in named.items() if path is not None}
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=MACHINE.title)
 @dataclass(frozen=True, kw_only=True)
 class ComputeFlags:
     """Where the work is done, and how exactly."""
 
-    device: Annotated[str, Parameter(group=_MACHINE, metavar="NAME")] = "auto"
+    device: Annotated[str, Parameter(metavar="NAME")] = "auto"
     """Where it runs: auto, cpu, cuda, cuda:1, mps..."""
 
-    precision: Annotated[str, Parameter(group=_MACHINE, metavar="NAME")] = "auto"
+    precision: Annotated[str, Parameter(metavar="NAME")] = "auto"
     """How exactly the network computes: auto, float32, bfloat16 or tf32.
     The last is for NVIDIA devices."""
 
-    threads: Annotated[int | None, Parameter(group=_MACHINE, metavar="N"), _NOT_SHOWN] = None
+    threads: Annotated[int | None, Parameter(metavar="N")] = None
     """Threads of the processor. If not given all cores, or OMP_NUM_THREADS."""
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=MACHINE.title)
 @dataclass(frozen=True, kw_only=True)
 class MachineFlags(ComputeFlags):
     """Where and with what the work is done; no part of the recipe."""
 
-    weights: Annotated[
-        Path | None, Parameter(group=_MACHINE, metavar="FILE", show=False), _NOT_SHOWN
-    ] = None
+    weights: Annotated[Path | None, Parameter(metavar="FILE", show=False)] = None
     """Another VGG-19 than the embedded one: .safetensors, .pth or .pt."""
 
-    memory: Annotated[str | None, Parameter(group=_MACHINE, metavar="SIZE"), _NOT_SHOWN] = None
+    memory: Annotated[str | None, Parameter(metavar="SIZE")] = None
     """Memory a run may take, such as 2GB. At least 800MB; a third of what is free if not given."""
 
-    max_pixels: Annotated[int, Parameter(group=_MACHINE, metavar="N", show=False)] = (
-        DEFAULT_MAX_PIXELS
-    )
+    max_pixels: Annotated[int, Parameter(metavar="N", show=False)] = DEFAULT_MAX_PIXELS
     """Largest input picture to accept, in pixels."""
 
     def check(self) -> None:

@@ -46,7 +46,6 @@ class GivenSettings:
         Parameter(
             group=PAINT.title,
             metavar="FILE",
-            show_default=False,
             help="Take the settings that are not given from this picture's recipe.",
         ),
     ] = None
@@ -183,7 +182,7 @@ def _flag(name: str, schema: Mapping[str, Any], default: Any) -> Any:
         metavar=None if kind is bool else _metavar(schema),
         choices=tuple(PRESETS) if name == "preset" else schema.get("enum"),
         consume_multiple=True if several else None,
-        negative_iterable=(),
+        negative_bool="no-",
         show_default=setting_text(schema["default"] if default is None else default),
     )
     return Annotated[kind | None, parameter]

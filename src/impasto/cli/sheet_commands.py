@@ -38,9 +38,7 @@ class SheetFlags:
 
 def _pictures(what: str) -> Parameter:
     """Input pictures behind one flag, described by ``what``."""
-    return Parameter(
-        help=what, group=PAINT.title, consume_multiple=True, negative=(), metavar="FILE..."
-    )
+    return Parameter(help=what, group=PAINT.title, consume_multiple=True, metavar="FILE...")
 
 
 @setting_flags("try", "style_blend", "style_scale", "feather", "strength", "expand")
@@ -123,7 +121,6 @@ def sheet(
         Parameter(
             metavar="FOLDER",
             group=FILES.title,
-            show_default=False,
             help="Save each finished picture in this folder too. Each is CONTENT-in-STYLE.png.",
         ),
     ] = None,

@@ -26,14 +26,12 @@ _Accounts = Annotated[
     list[str] | None,
     Parameter(
         metavar="USER:PASSWORD",
-        negative=(),
-        show_default=False,
         help="An account. Each user sees their own pictures only. Can be given several times.",
     ),
 ]
 _AccountsFile = Annotated[
     Path | None,
-    Parameter(metavar="FILE", show_default=False, help="Accounts, one user:password a line."),
+    Parameter(metavar="FILE", help="Accounts, one user:password a line."),
 ]
 _Pixels = Annotated[int, Parameter(metavar="N", help="Width times height of the largest picture.")]
 _Upload = Annotated[str, Parameter(metavar="SIZE", help="Largest file to accept.")]

@@ -8,9 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-AsJson = Annotated[
-    bool, Parameter(negative=(), show_default=False, help="Print JSON, for programs.")
-]
+AsJson = Annotated[bool, Parameter(help="Print JSON, for programs.")]
 
 
 def printable(text: str) -> str:
