@@ -138,11 +138,6 @@ class ContentSampler:
     places: Sequence[Mapping[str, Places]]
     samples: Mapping[str, list[Tensor]]
 
-    @property
-    def layers(self) -> Iterable[str]:
-        """The layers that are compared with themselves."""
-        return self.samples
-
     def take(self, number: int, tile: Tile, features: Features) -> None:
         """Takes what tile ``number`` hands in of a picture's feature maps."""
         for layer, parts in self.samples.items():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from torch import Tensor
 
@@ -19,17 +18,6 @@ from impasto.settings.model import Padding, Settings
 
 Sums = Mapping[str, Statistics]
 """Statistics by layer."""
-
-
-class Sampler(Protocol):
-    """What else is taken of the feature maps while their sums are added up."""
-
-    @property
-    def layers(self) -> Iterable[str]:
-        """The layers that it looks at."""
-
-    def take(self, number: int, tile: Tile, features: Features) -> None:
-        """Looks at the maps of tile ``number``."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +72,8 @@ class Describer:
         masks: Sequence[Tensor | None] = (None,),
         *,
         first: Features | None = None,
-        sampler: Sampler | None = None,
+        others: Iterable[str] = (),
+        take: Callable[[int, Tile, Features], None] | None = None,
     ) -> list[Sums]:
         """Statistics of a picture under each mask.
 
@@ -94,15 +83,16 @@ class Describer:
             tiles: how the picture is cut.
             masks: (1, 1, H, W) each, 0..1: how much each pixel counts; None for 1 everywhere.
             first: features of the first tile, if they are there already.
-            sampler: looks at the same feature maps.
+            others: further layers, of which ``take`` wants to see the maps.
+            take: is shown the number of each tile, the tile and its feature maps.
         """
         sums: list[dict[str, Statistics]] = [{} for _ in masks]
-        seen = {*layers, *(sampler.layers if sampler else ())}
+        seen = {*layers, *others}
         self.release_windows()
         for number, tile in enumerate(tiles if seen else ()):
             features = first or self.encoder.forward(tile.window(picture), seen, keep=False)
-            if sampler is not None:
-                sampler.take(number, tile, features)
+            if take is not None:
+                take(number, tile, features)
             for layer in layers:
                 for mask, under in zip(masks, sums, strict=True):
                     part = self._statistics(features[layer], layer, tile, mask)

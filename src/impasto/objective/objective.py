@@ -121,7 +121,13 @@ class Objective:
         sampler = self.content.sampler()
         masks = [target.mask for target in self.styles]
         sums = self.describer.sums(
-            picture, self._layers_of_sums, tiles, masks, first=first, sampler=sampler
+            picture,
+            self._layers_of_sums,
+            tiles,
+            masks,
+            first=first,
+            others=sampler.samples,
+            take=sampler.take,
         )
         self.describer.release_windows()
         slopes = []
