@@ -172,11 +172,12 @@ def _choose_engine(jobs: list[BatchJob], name: str, flags: BatchFlags) -> Engine
 def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
     """Paints what is left. Returns the exit code."""
     from impasto.batch.batch_run import BatchRun
+    from impasto.batch.gallery import check_page, write_gallery
 
     began = time.monotonic()
     with BatchRun.at(output, flags.ledger) as run:
         if flags.gallery:
-            _check_gallery(run)
+            check_page(run.storage)
         plan = run.plan(jobs, retry=flags.retry, overwrite=flags.overwrite)
         errors = {job.name: error for job, error in plan.failed}
         tally = BatchTally(len(jobs), len(plan.done), errors)
@@ -191,17 +192,14 @@ def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
                 interrupted = True
             except OutputError as error:
                 raise OutputError(
-                    f"{error}; {tally.done} of {counted(tally.jobs, 'picture')} done; once that is "
-                    "mended, the same command goes on"
+                    f"{error}; {tally.count} done; once that is mended, the same command goes on"
                 ) from error
-        gallery = _write_gallery(run) if flags.gallery else None
-        seconds = time.monotonic() - began
-        display.end(seconds, output, gallery, interrupted=interrupted)
+        gallery = None
+        if flags.gallery:
+            gallery = write_gallery(run.storage, run.ledger.entries().values())
+        display.end(time.monotonic() - began, output, gallery, interrupted=interrupted)
     if interrupted:
-        raise Interrupted(
-            f"interrupted; {tally.done} of {counted(tally.jobs, 'picture')} done, and the same "
-            "command goes on"
-        )
+        raise Interrupted(f"interrupted; {tally.count} done, and the same command goes on")
     return 1 if tally.errors else 0
 
 
@@ -211,18 +209,6 @@ def _follow(run: BatchRun, plan: BatchPlan, engine: Engine, display: BatchDispla
     with contextlib.redirect_stdout(sys.stderr), engine:
         for result, message in run.paint(plan, engine):
             display.hear(message, result, plan)
-
-
-def _check_gallery(run: BatchRun) -> None:
-    from impasto.batch.gallery import check_page
-
-    check_page(run.storage)
-
-
-def _write_gallery(run: BatchRun) -> str:
-    from impasto.batch.gallery import write_gallery
-
-    return write_gallery(run.storage, run.ledger.entries().values())
 
 
 def _rehearse(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:

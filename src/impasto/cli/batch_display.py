@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration
+from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration, rich_bar
 from impasto.messages import counted
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ class BatchTally:
         losses: how many pictures were lost with workers, to be painted again.
         current: progress of the pictures in work, 0..1, by name of the result.
         began: when the work began, by the monotonic clock.
-        painting: seconds that workers painted.
     """
 
     jobs: int
@@ -41,12 +40,16 @@ class BatchTally:
     losses: int = 0
     current: dict[str, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
-    painting: float = 0.0
 
     @property
     def done(self) -> int:
         """Pictures that are there."""
         return self.before + self.made
+
+    @property
+    def count(self) -> str:
+        """How many are there, in words: ``3 of 9 pictures``."""
+        return f"{self.done} of {counted(self.jobs, 'picture')}"
 
     @property
     def progress(self) -> float:
@@ -70,7 +73,7 @@ class BatchTally:
         left = "" if self.left is None else f", {duration(self.left)} left"
         failed = f", {len(self.errors)} failed" if self.errors else ""
         pace = f", {self.per_minute:.1f} a minute{left}" if self.made else ""  # none to go by yet
-        return f"{self.done} of {counted(self.jobs, 'picture')}{failed}{pace}"
+        return f"{self.count}{failed}{pace}"
 
 
 class BatchDisplay:
@@ -113,7 +116,6 @@ class BatchDisplay:
             tally.errors[job.name] = result.error
         elif result is not None:
             tally.made += 1
-            tally.painting += result.seconds
         self.tell(message, result, job)
         return self.show()
 
@@ -163,16 +165,13 @@ class BatchLines(BatchDisplay):
             return
         before = f", {tally.before} of them before" if tally.before else ""
         failed = f", {len(tally.errors)} failed" if tally.errors else ""
-        lost = (
-            f"; {tally.losses} were painted again as their workers died, "
-            f"{duration(tally.lost)} of painting lost"
-            if tally.losses
-            else ""
-        )
+        lost = ""
+        if tally.losses:
+            lost = f"; {tally.losses} were painted again as their workers died, "
+            lost += f"{duration(tally.lost)} of painting lost"
         sheet = f"; gallery in {gallery}" if gallery else ""
         print(
-            f"{tally.done} of {counted(tally.jobs, 'picture')} in {output}{before}{failed} "
-            f"({duration(seconds)}{lost}){sheet}",
+            f"{tally.count} in {output}{before}{failed} ({duration(seconds)}{lost}){sheet}",
             flush=True,
         )
 
@@ -182,8 +181,6 @@ class BatchBar(BatchLines):
 
     def __init__(self, tally: BatchTally) -> None:
         super().__init__(tally)
-        from impasto.cli.progress import rich_bar
-
         self._progress, self._task = rich_bar("starting the workers")
 
     def __enter__(self) -> BatchBar:

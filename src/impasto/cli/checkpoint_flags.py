@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.run_flags import OutputFlags, TraceFlags
-from impasto.errors import OutputError, PictureError
+from impasto.cli.run_flags import OutputFlags
+from impasto.errors import PictureError
 from impasto.files import STANDARD_STREAM
 from impasto.settings.groups import FILES
 from impasto.settings.model import Settings
@@ -57,26 +57,6 @@ class CheckpointFlags:
         preset = str(given.get("preset", "default"))
         return Settings(**{**command_defaults(command, preset), **given})
 
-    def check(self, target: str, traces: TraceFlags, inputs: Iterable[str]) -> None:
-        """Checks that the checkpoint would not replace another file of this run.
-
-        Raises:
-            OutputError: it would.
-        """
-        if self.checkpoint is None:
-            return
-        written = {f"--{name}": path for name, path in traces.files().items()}
-        if target != STANDARD_STREAM:
-            written["-o"] = target
-        place = self.checkpoint.resolve()
-        for flag, path in written.items():
-            if Path(path).resolve() == place:
-                raise OutputError(f"{self.checkpoint}: {flag} and --checkpoint name the same file")
-        if any(Path(name).resolve() == place for name in inputs if name != STANDARD_STREAM):
-            raise OutputError(
-                f"{self.checkpoint}: --checkpoint would replace an input; choose another"
-            )
-
     def over_its_own(self, output: OutputFlags, default: str) -> OutputFlags:
         """``output``, allowed to replace the picture that the run to resume left unfinished.
 
@@ -84,7 +64,7 @@ class CheckpointFlags:
             output: as given.
             default: the picture's name where ``-o`` is not given.
         """
-        name = default if output.output is None else output.output
+        name = output.name(default)
         if self._saved is None or name == STANDARD_STREAM or not Path(name).is_file():
             return output
         from impasto.pictures.reading import read_recipe

@@ -43,11 +43,11 @@ def run_command(arguments: Sequence[str]) -> int:
             return _fail(str(error) or "interrupted", "Interrupted", INTERRUPTED, as_json)
         except CycloptsError as error:
             return _fail(_usage_message(error), "UsageError", BAD_USAGE, as_json)
-        except SettingsError as error:
-            words = with_flags(str(error), arguments)
-            return _fail(words, type(error).__name__, error.exit_code, as_json)
         except ImpastoError as error:
-            return _fail(str(error), type(error).__name__, error.exit_code, as_json)
+            message = str(error)
+            if isinstance(error, SettingsError):
+                message = with_flags(message, arguments)
+            return _fail(message, type(error).__name__, error.exit_code, as_json)
         except Exception as error:  # what is none of these is raised again
             if interruption.requested:  # imports turn a KeyboardInterrupt into other errors
                 return _fail("interrupted", "Interrupted", INTERRUPTED, as_json)

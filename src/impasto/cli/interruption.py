@@ -39,7 +39,7 @@ class Interruption:
     def __init__(self) -> None:
         self.requested = False
         self._latest = int(signal.SIGINT)
-        self._waits: Callable[[], bool] = _never
+        self._waits: Callable[[], bool] | None = None
         self._handlers: dict[signal.Signals, Any] = {}
         self._hook = sys.unraisablehook
 
@@ -66,12 +66,12 @@ class Interruption:
         try:
             yield
         finally:
-            self._waits = _never
+            self._waits = None
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         self._latest = number
-        if not self._waits():
+        if self._waits is None or not self._waits():
             raise Interrupted
 
     def _dropped(self, dropped: sys.UnraisableHookArgs) -> None:
@@ -89,10 +89,6 @@ class Interruption:
             signal.pthread_kill(identity, self._latest)
         else:
             signal.raise_signal(self._latest)
-
-
-def _never() -> bool:
-    return False
 
 
 interruption = Interruption()

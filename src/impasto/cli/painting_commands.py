@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
-from impasto.cli.interruption import interruption
 from impasto.cli.progress import RunProgress
-from impasto.cli.run_flags import (
-    MachineFlags,
-    OutputFlags,
-    TraceFlags,
-    check_inputs,
-    stem,
-)
+from impasto.cli.run_flags import MachineFlags, OutputFlags, TraceFlags, check_inputs, stem
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.style_arguments import StyleArguments
 from impasto.cli.watched_run import WatchedRun, paint_and_save
-from impasto.errors import SettingsError
+from impasto.errors import OutputError, SettingsError
 from impasto.files import STANDARD_STREAM
 from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.settings.limits import LARGEST_SIDE
@@ -45,15 +39,27 @@ class PaintingFlags:
     traces: TraceFlags = field(default_factory=TraceFlags)
     checkpoints: CheckpointFlags = field(default_factory=CheckpointFlags)
 
-    def check(self, target: str, inputs: Sequence[str]) -> None:
-        """Checks that no file of the run would replace another one.
+    def check(self, target: str, inputs: Iterable[str]) -> None:
+        """Checks that no file beside the picture would replace something by accident.
 
         Raises:
-            OutputError: one would.
+            OutputError: a file exists already, is an input, or is asked for twice.
         """
-        self.traces.check(target, inputs, overwrite=self.output.overwrite)
-        weights = str(self.machine.weights or STANDARD_STREAM)
-        self.checkpoints.check(target, self.traces, [*inputs, weights])
+        taken = {Path(target).resolve(): "-o"} if target != STANDARD_STREAM else {}
+        sources = {Path(name).resolve() for name in inputs if name != STANDARD_STREAM}
+        for name, path in {**self.traces.files(), **self.checkpoints.files()}.items():
+            flag, place, state = f"--{name}", Path(path).resolve(), name == "checkpoint"
+            if place in taken:
+                raise OutputError(f"{path}: {taken[place]} and {flag} name the same file")
+            if place in sources:
+                kind = "input" if state else "input picture"
+                raise OutputError(f"{path}: {flag} would replace an {kind}; choose another")
+            # Whether a checkpoint may be replaced is for its writer to say.
+            if place.is_file() and not (state or self.output.overwrite):
+                raise OutputError(
+                    f"{path}: exists already; choose another name for {flag}, or say --overwrite"
+                )
+            taken[place] = flag
 
     def prepare(self) -> dict[str, Any]:
         """Sets the process up. Returns keywords of `iterate` and its like."""
@@ -135,7 +141,7 @@ def stylize(
     return _paint(begin, inputs, chosen, name, flags)
 
 
-@setting_flags("texture", "content_", "size", "feather", "strength", "keep")
+@setting_flags("texture", "content_* size feather strength keep")
 class TextureSettings(GivenSettings):
     """The settings of ``impasto texture``."""
 
@@ -175,18 +181,7 @@ def texture(
     return _paint(begin, named.files(), chosen, name, flags)
 
 
-@setting_flags(
-    "reconstruct",
-    "style_",
-    "content_layers",
-    "feather",
-    "strength",
-    "color",
-    "color_",
-    "keep",
-    "seamless",
-    "expand",
-)
+@setting_flags("reconstruct", "style_* content_layers feather strength color* keep seamless expand")
 class ReconstructSettings(GivenSettings):
     """The settings of ``impasto reconstruct``."""
 
@@ -239,7 +234,7 @@ def _paint(
     check_inputs(sources)
     output = flags.checkpoints.over_its_own(flags.output, default_name)
     target = output.target(default_name, sources)
-    flags.check(target, sources)
+    flags.check(target, [*sources, str(flags.machine.weights or STANDARD_STREAM)])
     run: WatchedRun[Step] = WatchedRun(
         begin=begin,
         progress=lambda step: RunProgress(step, step.progress),
@@ -248,7 +243,7 @@ def _paint(
         traces=flags.traces,
         checkpoints=flags.checkpoints,
     )
-    return paint_and_save(run, interruption)
+    return paint_and_save(run)
 
 
 def _texture_size(size: str) -> str | tuple[int, int]:

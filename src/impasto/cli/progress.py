@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -40,45 +40,32 @@ class RunProgress:
         )
 
 
-class Display(Protocol):
-    """Something that shows how far a run is; a context manager."""
-
-    def __enter__(self) -> Display: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def show(self, progress: RunProgress) -> None:
-        """Shows a new progress."""
-
-    def warn(self, message: str) -> None:
-        """Says what is doubtful about the run."""
-
-
 def choose_display(*, quiet: bool, json: bool) -> Display:
     """A bar on a terminal; else lines, or nothing where a program reads what is printed."""
     if quiet:
-        return Silence()
+        return Display()
     if sys.stderr.isatty():
         return Bar()
-    return Silence() if json else Lines()
+    return Display() if json else Lines()
 
 
-class Silence:
-    """Shows nothing."""
+class Display:
+    """Shows how far a run is; this one shows nothing. A context manager."""
 
-    def __enter__(self) -> Silence:
+    def __enter__(self) -> Display:
         return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        """Nothing to do."""
 
     def show(self, progress: RunProgress) -> None:
-        """Nothing to do."""
+        """Shows a new progress; nothing here."""
 
     def warn(self, message: str) -> None:
-        """Nothing to do."""
+        """Says what is doubtful about the run; nothing here."""
 
 
-class Lines(Silence):
+class Lines(Display):
     """A line on standard error at the end of every level, and every ten seconds."""
 
     def __init__(self) -> None:
@@ -105,7 +92,7 @@ class Lines(Silence):
         print(f"impasto: {message}", file=sys.stderr, flush=True)
 
 
-class Bar:
+class Bar(Display):
     """A progress bar on standard error that goes away when the work is done."""
 
     def __init__(self) -> None:

@@ -39,6 +39,10 @@ class OutputFlags:
     json: bool = False
     """Print one JSON object at the end. An error is one JSON object on standard error."""
 
+    def name(self, default: str) -> str:
+        """The picture to write; ``default`` where ``-o`` is not given."""
+        return default if self.output is None else self.output
+
     def target(self, default: str, inputs: Iterable[str]) -> str:
         """The picture to write, checked before the work starts.
 
@@ -51,7 +55,7 @@ class OutputFlags:
         """
         from impasto.pictures.writing import check_output
 
-        name = default if self.output is None else self.output
+        name = self.name(default)
         check_output(name, inputs=inputs, overwrite=self.overwrite)
         if name == STANDARD_STREAM and self.json:
             raise OutputError(
@@ -73,28 +77,6 @@ class TraceFlags:
 
     log: Annotated[Path | None, Parameter(metavar="FILE")] = None
     """Every loss term of every iteration, as JSON Lines."""
-
-    def check(self, target: str, inputs: Iterable[str], *, overwrite: bool) -> None:
-        """Checks that none of the files would replace something by accident.
-
-        Raises:
-            OutputError: a file exists already, is an input, or is asked for twice.
-        """
-        taken = {Path(target).resolve(): "-o"} if target != STANDARD_STREAM else {}
-        sources = {Path(name).resolve() for name in inputs if name != STANDARD_STREAM}
-        for flag, path in (("--record", self.record), ("--plot", self.plot), ("--log", self.log)):
-            if path is None:
-                continue
-            place = path.resolve()
-            if place in taken:
-                raise OutputError(f"{path}: {taken[place]} and {flag} name the same file")
-            if place in sources:
-                raise OutputError(f"{path}: {flag} would replace an input picture; choose another")
-            if path.is_file() and not overwrite:
-                raise OutputError(
-                    f"{path}: exists already; choose another name for {flag}, or say --overwrite"
-                )
-            taken[place] = flag
 
     def files(self) -> dict[str, str]:
         """The files by flag name, of those that were asked for."""

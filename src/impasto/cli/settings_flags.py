@@ -11,6 +11,7 @@ import functools
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, make_dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
@@ -73,9 +74,8 @@ class GivenSettings:
     def own(self) -> dict[str, Any]:
         """Those of single flags alone."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values.pop("like")
         given = {name: value for name, value in values.items() if value is not None}
-        return {name: setting_value(name, value) for name, value in given.items()}
+        return {name: setting_value(name, given[name]) for name in given if name != "like"}
 
     def shape(self) -> tuple[int, int] | None:
         """Width and height of the picture of ``--like``; None without, or if its recipe is silent.
@@ -143,24 +143,23 @@ class GivenSettings:
                 )
 
 
-def setting_flags(command: str, *without: str) -> Callable[[type[G]], type[G]]:
+def setting_flags(command: str, without: str = "") -> Callable[[type[G]], type[G]]:
     """Decorates a class of `GivenSettings`: gives it a field for every setting.
 
     Of each field cyclopts makes a flag.
 
     Args:
         command: the command that the class belongs to. Its help page shows its own defaults.
-        *without: settings that mean nothing to the command: names, or beginnings that end in an
-            underscore.
+        without: settings that mean nothing to the command, by name or pattern: ``size color*``.
     """
-    beginnings = tuple(name for name in without if name.endswith("_"))
+    patterns = without.split()
 
     def with_fields(bare: type[G]) -> type[G]:
         defaults = command_defaults(command)
         flags = [
             (name, _flag(name, schema, defaults.get(name)), None)
             for name, schema in schemas().items()
-            if name not in without and not name.startswith(beginnings)
+            if not any(fnmatchcase(name, pattern) for pattern in patterns)
         ]
         # cyclopts looks up the names in the annotation of `like` in the module that is named here.
         names = {"__module__": __name__, "__doc__": bare.__doc__, "command": command}

@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.interruption import interruption
 from impasto.cli.painting_commands import picture
 from impasto.cli.progress import RunProgress
-from impasto.cli.run_flags import (
-    MachineFlags,
-    OutputFlags,
-    check_inputs,
-    stem,
-)
+from impasto.cli.run_flags import MachineFlags, OutputFlags, check_inputs, stem
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.watched_run import WatchedRun, paint_and_save
 from impasto.settings.groups import FILES, PAINT
@@ -41,7 +35,7 @@ def _pictures(what: str) -> Parameter:
     return Parameter(help=what, group=PAINT.title, consume_multiple=True, metavar="FILE...")
 
 
-@setting_flags("try", "style_blend", "style_scale", "feather", "strength", "expand")
+@setting_flags("try", "style_blend style_scale feather strength expand")
 class TrySettings(GivenSettings):
     """The settings of ``impasto try``."""
 
@@ -57,7 +51,6 @@ def try_(
     """Behind ``impasto try``; see `COMMANDS`."""
     given = settings.given()
     name = f"{stem(content)}-in-{stem(style)}-tried.png"
-    target = _check(name, [content, style], given, flags)
 
     def begin() -> SheetSteps:
         from impasto.sheets.trials import iterate_trials
@@ -65,21 +58,11 @@ def try_(
         first, second = flags.machine.open(content), flags.machine.open(style)
         return iterate_trials(first, second, **flags.machine.prepare(), **given)
 
-    return _compose(begin, target, flags.output)
+    return _compose(begin, [content, style], given, name, flags)
 
 
 @setting_flags(
-    "explain",
-    "content_",
-    "style_layers",
-    "style_blend",
-    "feather",
-    "expand",
-    "strength",
-    "color",
-    "color_",
-    "keep",
-    "seamless",
+    "explain", "content_* style_layers style_blend feather expand strength color* keep seamless"
 )
 class ExplainSettings(GivenSettings):
     """The settings of ``impasto explain``."""
@@ -96,7 +79,6 @@ def explain(
     """Behind ``impasto explain``; see `COMMANDS`."""
     given = settings.given()
     name = f"{stem(content)}-and-{stem(style)}-explained.png"
-    target = _check(name, [content, style], given, flags)
 
     def begin() -> SheetSteps:
         from impasto.sheets.explain import iterate_explain
@@ -104,10 +86,10 @@ def explain(
         first, second = flags.machine.open(content), flags.machine.open(style)
         return iterate_explain(first, second, **flags.machine.prepare(), **given)
 
-    return _compose(begin, target, flags.output)
+    return _compose(begin, [content, style], given, name, flags)
 
 
-@setting_flags("sheet", "style_blend", "feather", "expand")
+@setting_flags("sheet", "style_blend feather expand")
 class SheetSettings(GivenSettings):
     """The settings of ``impasto sheet``."""
 
@@ -129,7 +111,7 @@ def sheet(
 ) -> int:
     """Behind ``impasto sheet``; see `COMMANDS`."""
     given = settings.given()
-    target = _check("sheet.png", [*content, *style], given, flags)
+    inputs, name = [*content, *style], "sheet.png"
 
     def begin() -> SheetSteps:
         from impasto.sheets.grid import file_names, iterate_sheet
@@ -138,33 +120,32 @@ def sheet(
         styles = [flags.machine.open(source) for source in style]
         return iterate_sheet(
             contents, styles, cells=cells, overwrite=flags.output.overwrite,
-            protect=[*content, *style, target],
+            protect=[*inputs, flags.output.name(name)],
             names=(file_names(content, "content"), file_names(style, "style")),
             **flags.machine.prepare(), **given,
         )  # fmt: skip
 
-    return _compose(begin, target, flags.output)
+    return _compose(begin, inputs, given, name, flags)
 
 
-def _check(
-    default_name: str, inputs: Sequence[str], given: dict[str, Any], flags: SheetFlags
-) -> str:
-    """The picture to write; checks what can be checked without torch."""
+def _compose(
+    begin: Callable[[], SheetSteps],
+    inputs: Sequence[str],
+    given: dict[str, Any],
+    default_name: str,
+    flags: SheetFlags,
+) -> int:
+    """Checks what can be checked without torch, then does the work."""
     chosen = Settings(**given)
     flags.machine.check()
     sources = [*inputs, *chosen.files]
     check_inputs(sources)
-    return flags.output.target(default_name, sources)
-
-
-def _compose(begin: Callable[[], SheetSteps], target: str, output: OutputFlags) -> int:
-    """Does the work."""
     run = WatchedRun(
         begin=begin,
         progress=lambda made: RunProgress(
             made.step, made.progress, f"{made.part + 1} of {made.parts}: {made.label}"
         ),
-        target=target,
-        output=output,
+        target=flags.output.target(default_name, sources),
+        output=flags.output,
     )
-    return paint_and_save(run, interruption)
+    return paint_and_save(run)

@@ -128,10 +128,9 @@ def _blended(styles: Sequence[str], command: str) -> tuple[list[str], list[float
             close = difflib.get_close_matches(style, known, n=1)
             hint = f". Did you mean {close[0]}?" if close else ";"
             raise SettingsError(f"unknown option: {style}{hint} See impasto {command} --help")
-        match = re.fullmatch(r"(.+):(\d*\.?\d+)", style)
-        plain = match is None or os.path.lexists(style)
-        names.append(style if plain or match is None else match[1])
-        weights.append(1.0 if plain or match is None else float(match[2]))
+        match = None if os.path.lexists(style) else re.fullmatch(r"(.+):(\d*\.?\d+)", style)
+        names.append(match[1] if match else style)
+        weights.append(float(match[2]) if match else 1.0)
     return names, weights if names != list(styles) else None
 
 

@@ -14,29 +14,23 @@ import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
-from impasto.cli.interruption import INTERRUPTED, Interrupted, Interruption
+from impasto.cli.interruption import INTERRUPTED, Interrupted, interruption
 from impasto.cli.progress import Display, RunProgress, choose_display, duration
 from impasto.cli.run_flags import OutputFlags, TraceFlags
 from impasto.errors import DivergenceError, OutputError, RegionWarning
 from impasto.files import STANDARD_STREAM
+from impasto.messages import counted
 
 if TYPE_CHECKING:
     from impasto.painting.run import Step
     from impasto.pictures.image import Image
+    from impasto.sheets.plan import SheetStep
 
 
-class HasImage(Protocol):
-    """A step of any run: it has the picture so far."""
-
-    @property
-    def image(self) -> Image:
-        """The picture so far."""
-
-
-S = TypeVar("S", bound=HasImage)
+S = TypeVar("S", bound="Step | SheetStep")
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ class _Outcome(Generic[S]):
     failure: DivergenceError | OutputError | None = None
 
 
-def paint_and_save(run: WatchedRun[S], interruption: Interruption) -> int:
+def paint_and_save(run: WatchedRun[S]) -> int:
     """Takes all steps, writes the picture, says so. Returns the exit code.
 
     Raises:
@@ -95,7 +89,7 @@ def paint_and_save(run: WatchedRun[S], interruption: Interruption) -> int:
                 for watch in watchers:
                     watch(progress.step)
 
-            _follow(run, outcome, display, see, interruption)
+            _follow(run, outcome, display, see)
         if outcome.last is None:
             raise outcome.failure or Interrupted(
                 "interrupted before the first step; nothing was written"
@@ -111,11 +105,7 @@ def paint_and_save(run: WatchedRun[S], interruption: Interruption) -> int:
 
 
 def _follow(
-    run: WatchedRun[S],
-    outcome: _Outcome[S],
-    display: Display,
-    see: Callable[[S], None],
-    interruption: Interruption,
+    run: WatchedRun[S], outcome: _Outcome[S], display: Display, see: Callable[[S], None]
 ) -> None:
     """Takes all steps. If something stops them early, ``outcome`` says what it was."""
 
@@ -186,13 +176,10 @@ def _report(
         stream = sys.stderr if run.target == STANDARD_STREAM else sys.stdout
         back = progress.step.taken_back
         if back:
-            steps = "1 step" if back == 1 else f"{back} steps"
-            also += f"; {steps} taken back because the loss jumped or became NaN"
+            also += f"; {counted(back, 'step')} taken back because the loss jumped or became NaN"
         also += run.checkpoints.caveat(progress.step.machine)
-        where = f"on {progress.step.machine}"
-        print(
-            f"wrote {target} ({size}) in {duration(seconds)} {where}{also}", file=stream, flush=True
-        )
+        where = f"{duration(seconds)} on {progress.step.machine}"
+        print(f"wrote {target} ({size}) in {where}{also}", file=stream, flush=True)
 
 
 def _facts(
