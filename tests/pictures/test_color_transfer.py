@@ -10,6 +10,7 @@ from torch import Tensor
 
 from impasto.pictures.color import to_oklab
 from impasto.pictures.color_transfer import (
+    WeightedColors,
     histogram_transfer,
     keep_chroma,
     lightness_transfer,
@@ -26,6 +27,10 @@ def soft(seed: int, low: float = 0.3, high: float = 0.7) -> Tensor:
     return low + (high - low) * painted(60, 50, seed)
 
 
+def unweighted(source: Tensor, target: Tensor) -> tuple[WeightedColors, WeightedColors]:
+    return WeightedColors(source), WeightedColors(target)
+
+
 def moments(picture: Tensor) -> tuple[Tensor, Tensor]:
     colors = picture.flatten(2)[0].double()
     return colors.mean(1), colors.cov(correction=0)
@@ -33,7 +38,7 @@ def moments(picture: Tensor) -> tuple[Tensor, Tensor]:
 
 def test_linear_transfer_gives_mean_and_covariance() -> None:
     source, target = soft(1), soft(2, 0.4, 0.6)[..., :40].flip(1)
-    moved = linear_transfer(source, target)(source)
+    moved = linear_transfer(*unweighted(source, target))(source)
     for got, wanted in zip(moments(moved), moments(target), strict=True):
         assert float((got - wanted).abs().max()) < 1e-5
     assert float((moments(source)[0] - moments(target)[0]).abs().max()) > 0.01
@@ -42,7 +47,7 @@ def test_linear_transfer_gives_mean_and_covariance() -> None:
 def test_linear_transfer_moves_colors_no_further_than_it_must() -> None:
     """The distance of two normal distributions is known: Dowson and Landau 1982."""
     source, target = soft(1), soft(2, 0.4, 0.6)
-    moved = linear_transfer(source, target)(source)
+    moved = linear_transfer(*unweighted(source, target))(source)
     (mean, covariance), (other_mean, other) = moments(source), moments(target)
     overlap = torch.linalg.eigvals(covariance @ other).real.clamp(min=0).sqrt().sum()
     least = (mean - other_mean).square().sum() + covariance.trace() + other.trace() - 2 * overlap
@@ -51,7 +56,8 @@ def test_linear_transfer_moves_colors_no_further_than_it_must() -> None:
 
 def test_histogram_transfer_gives_every_quantile() -> None:
     source, target = soft(1), soft(2).flip(1)
-    moved, wanted = to_oklab(histogram_transfer(source, target)(source)), to_oklab(target)
+    moved = to_oklab(histogram_transfer(*unweighted(source, target))(source))
+    wanted = to_oklab(target)
     shares = torch.linspace(0, 1, 21)
     for channel in range(3):
         got = moved[0, channel].flatten().quantile(shares)
@@ -60,7 +66,8 @@ def test_histogram_transfer_gives_every_quantile() -> None:
 
 def test_lightness_transfer_moves_lightness_alone() -> None:
     source, target = soft(1), soft(2, 0.2, 0.5)
-    before, after = to_oklab(source), to_oklab(lightness_transfer(source, target)(source))
+    before = to_oklab(source)
+    after = to_oklab(lightness_transfer(*unweighted(source, target))(source))
     wanted = to_oklab(target)[:, 0]
     assert float(after[:, 0].mean()) == pytest.approx(float(wanted.mean()), abs=1e-4)
     assert float(after[:, 0].std()) == pytest.approx(float(wanted.std()), rel=0.01)
@@ -73,7 +80,7 @@ def test_a_picture_moved_to_itself_stays(
     learn: Callable[..., Callable[[Tensor], Tensor]], seed: int
 ) -> None:
     picture = painted(60, 50, seed)
-    assert float((learn(picture, picture)(picture) - picture).abs().max()) < 0.5 / 255
+    assert float((learn(*unweighted(picture, picture))(picture) - picture).abs().max()) < 0.5 / 255
 
 
 GREY = painted(30, 30, 4)[:, :1].expand(1, 3, 30, 30).contiguous()
@@ -94,7 +101,7 @@ SINGULAR = {
 def test_flat_and_grey_pictures_are_no_trouble(
     learn: Callable[..., Callable[[Tensor], Tensor]], source: str, target: str
 ) -> None:
-    moved = learn(SINGULAR[source], SINGULAR[target])(SINGULAR[source])
+    moved = learn(*unweighted(SINGULAR[source], SINGULAR[target]))(SINGULAR[source])
     assert torch.isfinite(moved).all()
     assert moved.min() >= 0
     assert moved.max() <= 1
@@ -105,9 +112,9 @@ def test_grey_gives_grey_and_a_flat_picture_the_mean(
     learn: Callable[..., Callable[[Tensor], Tensor]],
 ) -> None:
     colors = soft(1)
-    greyed = learn(colors, GREY)(colors)
+    greyed = learn(*unweighted(colors, GREY))(colors)
     assert float((greyed - greyed[:, :1]).abs().max()) < 1e-4
-    red = learn(flat(0.5, 0.5, 0.5), flat(0.8, 0.2, 0.2))(flat(0.5, 0.5, 0.5))
+    red = learn(*unweighted(flat(0.5, 0.5, 0.5), flat(0.8, 0.2, 0.2)))(flat(0.5, 0.5, 0.5))
     assert float((red - flat(0.8, 0.2, 0.2)).abs().max()) < 1e-4
 
 
@@ -117,7 +124,7 @@ def test_noise_below_a_step_of_8_bits_is_not_stretched(
 ) -> None:
     generator = torch.Generator().manual_seed(5)
     almost_grey = soft(1)[:, :1] + torch.rand(1, 3, 60, 50, generator=generator) / 255
-    moved = to_oklab(learn(almost_grey, soft(2))(almost_grey))
+    moved = to_oklab(learn(*unweighted(almost_grey, soft(2)))(almost_grey))
     wanted = to_oklab(soft(2))
     assert float(moved[:, 1].std()) < 0.5 * float(wanted[:, 1].std())
 
@@ -129,11 +136,13 @@ def test_pixels_without_weight_do_not_count(
     source, target = soft(1), soft(2)
     weights = torch.zeros(1, 1, 60, 50), torch.zeros(1, 1, 60, 50)
     weights[0][..., :30], weights[1][..., 20:, :] = 1, 0.5
-    wanted = learn(source[..., :30], target[..., 20:, :])(source)
-    assert float((learn(source, target, *weights)(source) - wanted).abs().max()) < 1e-5
+    wanted = learn(*unweighted(source[..., :30], target[..., 20:, :]))(source)
+    weighted = map(WeightedColors, (source, target), weights)
+    assert float((learn(*weighted)(source) - wanted).abs().max()) < 1e-5
     nothing = torch.zeros(1, 1, 60, 50)
-    whole = learn(source, target)(source)
-    assert float((learn(source, target, nothing, nothing)(source) - whole).abs().max()) < 1e-5
+    whole = learn(*unweighted(source, target))(source)
+    without = learn(WeightedColors(source, nothing), WeightedColors(target, nothing))(source)
+    assert float((without - whole).abs().max()) < 1e-5
 
 
 def test_kept_chroma_leaves_the_lightness() -> None:

@@ -12,6 +12,7 @@ map.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +26,31 @@ _FAINTEST = 1 / 255
 """A standard deviation below one step of 8 bits is rounding or noise, and is not stretched."""
 
 _QUANTILES = 1025
+
+
+class WeightedColors(NamedTuple):
+    """The colours of a picture, and how much each of them counts.
+
+    Attributes:
+        picture: (1, 3, H, W), sRGB 0..1.
+        weight: (1, 1, H, W), 0..1: how much each pixel counts; None for all the same.
+    """
+
+    picture: Tensor
+    weight: Tensor | None = None
+
+    def in_oklab(self) -> WeightedColors:
+        """The same colours in Oklab."""
+        return WeightedColors(to_oklab(self.picture), self.weight)
+
+    def counted(self) -> tuple[Tensor, Tensor]:
+        """The colours (3, N) that count, and how much (N,), adding up to 1; float64."""
+        colors = self.picture.flatten(2)[0].double()
+        if self.weight is None or not bool((self.weight > 0).any()):
+            return colors, colors.new_full((colors.shape[1],), 1 / colors.shape[1])
+        shares = self.weight.flatten().double()
+        visible = shares > 0
+        return colors[:, visible], shares[visible] / shares.sum()
 
 
 def keep_chroma(picture: Tensor, photograph: Tensor, amount: float = 1.0) -> Tensor:
@@ -49,12 +75,7 @@ def keep_chroma(picture: Tensor, photograph: Tensor, amount: float = 1.0) -> Ten
     return in_bands(mixed, picture, photograph)
 
 
-def linear_transfer(
-    source: Tensor,
-    target: Tensor,
-    source_weight: Tensor | None = None,
-    target_weight: Tensor | None = None,
-) -> Transfer:
+def linear_transfer(source: WeightedColors, target: WeightedColors) -> Transfer:
     """The linear map that gives the source's colours the target's mean and covariance.
 
     Gatys et al. 2016, their first approach: x -> A x + b on sRGB, with A S A^T = T for the
@@ -64,21 +85,14 @@ def linear_transfer(
     picture has two, a flat one three) stay flat.
 
     Args:
-        source: (1, 3, H, W), the picture whose colours are to be moved.
-        target: (1, 3, h, w), the picture whose colours they are to become.
-        source_weight: (1, 1, H, W), 0..1: how much each pixel counts; None for all the same.
-        target_weight: (1, 1, h, w), the same.
+        source: the colours that are to be moved.
+        target: those that they are to become.
     """
-    move = _linear_map(source, target, source_weight, target_weight)
+    move = _linear_map(source, target)
     return lambda picture: in_bands(lambda part: into_gamut(move(part)), picture)
 
 
-def histogram_transfer(
-    source: Tensor,
-    target: Tensor,
-    source_weight: Tensor | None = None,
-    target_weight: Tensor | None = None,
-) -> Transfer:
+def histogram_transfer(source: WeightedColors, target: WeightedColors) -> Transfer:
     """The map that gives the source's colours the target's histograms of L, a and b.
 
     Histograms are matched channel by channel, by their quantiles (Gonzalez and Woods, Digital Image
@@ -88,14 +102,10 @@ def histogram_transfer(
     `linear_transfer` in Oklab: without it light paint may get the hue of dark places, which no
     channel by itself can tell. Arguments as for `linear_transfer`.
     """
-    lab, target_lab = to_oklab(source), to_oklab(target)
-    turn = _linear_map(lab, target_lab, source_weight, target_weight)
-    pairs = [
-        _quantile_map(own, other)
-        for own, other in zip(
-            _quantiles(turn(lab), source_weight), _quantiles(target_lab, target_weight), strict=True
-        )
-    ]
+    lab, target_lab = source.in_oklab(), target.in_oklab()
+    turn = _linear_map(lab, target_lab)
+    turned = lab._replace(picture=turn(lab.picture))
+    pairs = list(map(_quantile_map, _quantiles(turned), _quantiles(target_lab)))
 
     def move(picture: Tensor) -> Tensor:
         channels = turn(to_oklab(picture)).unbind(1)
@@ -108,19 +118,14 @@ def histogram_transfer(
     return lambda picture: in_bands(move, picture)
 
 
-def lightness_transfer(
-    source: Tensor,
-    target: Tensor,
-    source_weight: Tensor | None = None,
-    target_weight: Tensor | None = None,
-) -> Transfer:
+def lightness_transfer(source: WeightedColors, target: WeightedColors) -> Transfer:
     """The map that gives the source's lightness the target's mean and deviation.
 
     What Gatys et al. 2016 do before their luminance-only transfer, with the L of Oklab; a and b
     stay. A flat source stays flat. Arguments as for `linear_transfer`.
     """
-    own_mean, own_covariance = _moments(to_oklab(source), source_weight)
-    mean, covariance = _moments(to_oklab(target), target_weight)
+    own_mean, own_covariance = _moments(source.in_oklab())
+    mean, covariance = _moments(target.in_oklab())
     deviation = float(own_covariance[0, 0].sqrt())
     gain = float(covariance[0, 0].sqrt()) / deviation if deviation >= _FAINTEST else 0.0
 
@@ -132,12 +137,10 @@ def lightness_transfer(
     return lambda picture: in_bands(move, picture)
 
 
-def _linear_map(
-    source: Tensor, target: Tensor, source_weight: Tensor | None, target_weight: Tensor | None
-) -> Transfer:
+def _linear_map(source: WeightedColors, target: WeightedColors) -> Transfer:
     """The map of `linear_transfer` for any three channels, (1, 3, H, W), without their bounds."""
-    own_mean, own_covariance = _moments(source, source_weight)
-    mean, covariance = _moments(target, target_weight)
+    own_mean, own_covariance = _moments(source)
+    mean, covariance = _moments(target)
     root, inverse = _roots(own_covariance)
     matrix = inverse @ _roots(root @ covariance @ root)[0] @ inverse
     offset = mean - matrix @ own_mean
@@ -149,22 +152,12 @@ def _linear_map(
     return move
 
 
-def _moments(picture: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+def _moments(weighted: WeightedColors) -> tuple[Tensor, Tensor]:
     """Mean (3,) and covariance (3, 3) of the colours that count."""
-    colors, shares = _weighted_colors(picture, weight)
+    colors, shares = weighted.counted()
     mean = colors @ shares
     centred = colors - mean[:, None]
     return mean, (centred * shares) @ centred.T
-
-
-def _weighted_colors(picture: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The colours (3, N) that count, and how much (N,), adding up to 1; float64."""
-    colors = picture.flatten(2)[0].double()
-    if weight is None or not bool((weight > 0).any()):
-        return colors, colors.new_full((colors.shape[1],), 1 / colors.shape[1])
-    shares = weight.flatten().double()
-    visible = shares > 0
-    return colors[:, visible], shares[visible] / shares.sum()
 
 
 def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,9 +168,9 @@ def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return (vectors * roots) @ vectors.T, (vectors * inverse) @ vectors.T
 
 
-def _quantiles(lab: Tensor, weight: Tensor | None) -> list[Tensor]:
+def _quantiles(weighted: WeightedColors) -> list[Tensor]:
     """Of each channel the smallest value, the largest, and those evenly between; float64."""
-    colors, shares = _weighted_colors(lab, weight)
+    colors, shares = weighted.counted()
     wanted = torch.linspace(0, 1, _QUANTILES, dtype=colors.dtype)
     quantiles = []
     for channel in colors:

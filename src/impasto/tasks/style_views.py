@@ -14,6 +14,7 @@ from torch.nn import functional
 from impasto.objective.style_targets import StyleView, StyleViews
 from impasto.pictures.color_transfer import (
     Transfer,
+    WeightedColors,
     histogram_transfer,
     lightness_transfer,
     linear_transfer,
@@ -132,12 +133,12 @@ class StyleViewer:
         assert self.colors is not None  # `check` asks for it
         side = min(max(self.final_size), _LOOK)
         learn = TRANSFERS[self.settings.color]
-        other, alpha = _shrink(self.colors.pixels, self.colors.alpha, side)
+        other = WeightedColors(*_shrink(self.colors.pixels, self.colors.alpha, side))
         found = {}
         for picture in (picture for style in self.styles for picture in style.pictures):
-            own_alpha = None if picture.alpha is None else self._crop(picture.alpha)
-            own, own_alpha = _shrink(self._crop(picture.pixels), own_alpha, side)
-            found[picture] = learn(own, other, own_alpha, alpha)
+            alpha = None if picture.alpha is None else self._crop(picture.alpha)
+            own = WeightedColors(*_shrink(self._crop(picture.pixels), alpha, side))
+            found[picture] = learn(own, other)
         return found
 
 
