@@ -4,12 +4,12 @@
 
 From a file to samples:
 
-- `reading` opens the file and chooses the decoder; `formats` recognises it by its first bytes.
+- `reading` opens a file, on disk or in memory (`NamedBytes`), and chooses the decoder; `formats`
+  recognises it by its first bytes.
 - `decoding` (Pillow, 16-bit PNG) and `tiff_decoding` give samples as the file holds them.
-- `bit_depths`: their depth, and the scale of floats. `profiles`: their colours into sRGB.
+- `profiles`: their colours into sRGB.
 - `metadata`: recipe (JSON, XMP) and orientation (EXIF), into files and out of them.
 - `transparency`: what alpha hides.
-- `named_bytes`: a file in memory, with the name that messages give it.
 
 From an image to a file: `encoding` makes the bytes, `writing` checks and replaces the file.
 

@@ -16,7 +16,6 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from impasto.errors import PictureError
-from impasto.pictures.bit_depths import scaled_to_16_bits
 from impasto.pictures.metadata import orientation_of, recipe_of
 from impasto.pictures.profiles import ColorSpace, Samples
 
@@ -59,6 +58,33 @@ def check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
         )
 
 
+def scaled_to_16_bits(array: NDArray[Any], name: str, *, integers: bool) -> NDArray[np.uint16]:
+    """Samples whose type does not tell the scale, as 16 bits; their largest value tells it.
+
+    They are read as 0..1 where no value is above 1 (floats only), as 0..255 (what Pillow's own
+    conversions give) where none is above 255, else as 0..65535.
+
+    Args:
+        array: floats, or integers of 32 bits.
+        name: how the message names the picture.
+        integers: whether the samples are integers.
+
+    Raises:
+        PictureError: values beyond these ranges, NaN included.
+    """
+    lowest, highest = array.min(), array.max()
+    scales = (255, 65535) if integers else (1, 255, 65535)
+    # NaN fails every comparison, and so ends in the error.
+    scale = next((s for s in scales if lowest >= 0 and highest <= s), None)
+    if scale is None:
+        raise PictureError(
+            f"{name}: samples run from {lowest} to {highest}; bring them into 0 to 1 (floats) "
+            "or 0 to 65535 (integers)"
+        )
+    scaled: NDArray[np.uint16] = np.rint(array * (65535.0 / scale)).astype(np.uint16)
+    return scaled
+
+
 def decode_pillow(picture: PIL.Image.Image, name: str) -> DecodedPicture:
     """Decode a Pillow picture of any mode.
 
@@ -73,13 +99,11 @@ def decode_pillow(picture: PIL.Image.Image, name: str) -> DecodedPicture:
     """
     picture.load()
     mode = picture.mode
-    array: NDArray[Any]
     if mode.startswith("I;16"):
-        array = np.asarray(picture).astype(np.uint16)
-        return _from_pillow(picture, array[..., None], "gray")
+        return _from_pillow(picture, np.asarray(picture).astype(np.uint16), "gray")
     if mode in ("I", "F"):
         array = scaled_to_16_bits(np.asarray(picture), name, integers=mode == "I")
-        return _from_pillow(picture, array[..., None], "gray")
+        return _from_pillow(picture, array, "gray")
     if mode == "LAB":
         # Pillow hands out a and b as signed bytes; ICC shifts them by 128.
         return _from_pillow(picture, np.asarray(picture) ^ np.array([0, 128, 128], "u1"), "lab")
@@ -89,9 +113,7 @@ def decode_pillow(picture: PIL.Image.Image, name: str) -> DecodedPicture:
     target = "L" if gray else "RGB"
     if picture.has_transparency_data:
         target += "A"
-    array = np.asarray(picture.convert(target))
-    array = array[..., None] if array.ndim == 2 else array
-    return _from_pillow(picture, array, "gray" if gray else "rgb")
+    return _from_pillow(picture, np.asarray(picture.convert(target)), "gray" if gray else "rgb")
 
 
 def decode_deep_png(picture: PIL.Image.Image, stream: IO[bytes]) -> DecodedPicture | None:
@@ -106,8 +128,7 @@ def decode_deep_png(picture: PIL.Image.Image, stream: IO[bytes]) -> DecodedPictu
     if stream.read(25)[24:] != b"\x10":
         return None
     stream.seek(0)
-    array = imagecodecs.png_decode(stream.read())
-    array = array[..., None] if array.ndim == 2 else array
+    array = np.atleast_3d(imagecodecs.png_decode(stream.read()))
     return _from_pillow(picture, array, "gray" if array.shape[2] < 3 else "rgb")
 
 
@@ -115,6 +136,7 @@ def _from_pillow(
     picture: PIL.Image.Image, array: NDArray[Any], space: ColorSpace
 ) -> DecodedPicture:
     """Join samples, which may end in an alpha channel, with the metadata that Pillow read."""
+    array = np.atleast_3d(array)  # a single channel may come as (H, W)
     has_alpha = space in ("gray", "rgb") and array.shape[2] in (2, 4)
     return DecodedPicture(
         samples=array[..., :-1] if has_alpha else array,

@@ -22,7 +22,6 @@ import tifffile
 
 from impasto.errors import OutputError
 from impasto.files import reason_of
-from impasto.pictures.bit_depths import to_8_bits
 from impasto.pictures.metadata import PNG_KEYWORD, XMP_TAG, recipe_to_json, recipe_to_xmp
 from impasto.pictures.profiles import Samples, srgb_profile
 from impasto.pictures.transparency import on_white
@@ -119,27 +118,19 @@ def _encode_jpeg(samples: Samples, recipe: Mapping[str, Any] | None) -> bytes:
         raise ValueError(
             f"the recipe takes {len(xmp)} bytes, and JPEG holds {_LARGEST_JPEG_XMP}; save as PNG"
         )
-    stream = io.BytesIO()
-    PIL.Image.fromarray(to_8_bits(on_white(samples))).save(
-        stream,
-        "JPEG",
-        quality=_QUALITY,
-        subsampling="4:4:4",
-        icc_profile=srgb_profile(),
-        xmp=xmp,
-    )
-    return stream.getvalue()
+    return _encode_lossy(on_white(samples), xmp, "JPEG", subsampling="4:4:4")
 
 
 def _encode_webp(samples: Samples, recipe: Mapping[str, Any] | None) -> bytes:
     _check_side(samples, _LONGEST_WEBP_SIDE, "WebP")
+    return _encode_lossy(samples, b"" if recipe is None else recipe_to_xmp(recipe), "WEBP")
+
+
+def _encode_lossy(samples: Samples, xmp: bytes, file_format: str, **options: Any) -> bytes:
+    """Encode 8 bits by Pillow, which calls the format so and takes these options of it."""
     stream = io.BytesIO()
-    PIL.Image.fromarray(to_8_bits(samples)).save(
-        stream,
-        "WEBP",
-        quality=_QUALITY,
-        icc_profile=srgb_profile(),
-        xmp=b"" if recipe is None else recipe_to_xmp(recipe),
+    PIL.Image.fromarray(_to_8_bits(samples)).save(
+        stream, file_format, quality=_QUALITY, icc_profile=srgb_profile(), xmp=xmp, **options
     )
     return stream.getvalue()
 
@@ -169,3 +160,10 @@ def _check_side(samples: Samples, longest: int, file_format: str) -> None:
             f"{width} x {height} pixels do not fit into {file_format}, which ends at {longest} "
             "on a side; save as PNG or TIFF"
         )
+
+
+def _to_8_bits(samples: Samples) -> Samples:
+    """Samples of 8 or 16 bits as 8, rounded to the nearest."""
+    if samples.dtype == np.uint8:
+        return samples
+    return np.rint(samples / 257.0).astype(np.uint8)

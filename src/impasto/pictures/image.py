@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -189,7 +189,7 @@ def _from_decoded(decoded: DecodedPicture) -> Image:
     alpha = None
     if decoded.alpha is not None:
         alpha = _to_tensor(upright(decoded.alpha[..., None], decoded.orientation))
-    return _image(_to_tensor(color), alpha, decoded.bits, decoded.recipe)
+    return _without_hidden(Image(_to_tensor(color), alpha, decoded.bits, decoded.recipe))
 
 
 def _to_tensor(samples: NDArray[Any]) -> torch.Tensor:
@@ -251,17 +251,11 @@ def _from_channels(channels: torch.Tensor, bits: int = 8) -> Image:
     count = channels.shape[1]
     color = channels.expand(1, 3, -1, -1) if count == 1 else channels[:, :3]
     alpha = channels[:, 3:].contiguous() if count == 4 else None
-    return _image(color.contiguous(), alpha, bits, None)
+    return _without_hidden(Image(color.contiguous(), alpha, bits))
 
 
-def _image(
-    pixels: torch.Tensor,
-    alpha: torch.Tensor | None,
-    bits: int,
-    recipe: Mapping[str, Any] | None,
-) -> Image:
-    if alpha is not None and bool((alpha == 1).all()):
-        alpha = None
-    if alpha is not None:
-        pixels = fill_hidden_colors(pixels, alpha)
-    return Image(pixels, alpha, bits, recipe)
+def _without_hidden(image: Image) -> Image:
+    """Without an alpha that hides nothing, and without the colours that alpha hides."""
+    if image.alpha is None or bool((image.alpha == 1).all()):
+        return replace(image, alpha=None)
+    return replace(image, pixels=fill_hidden_colors(image.pixels, image.alpha))

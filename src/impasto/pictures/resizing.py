@@ -13,10 +13,9 @@ Size = tuple[int, int]
 
 
 def fit(size: Size, long_side: int) -> Size:
-    """Height and width scaled so that the longer one is ``long_side``; 0 keeps them."""
-    height, width = size
-    scale = long_side / max(height, width) if long_side else 1
-    return max(1, round(height * scale)), max(1, round(width * scale))
+    """Two sides scaled so that the longer one is ``long_side``; 0 keeps them."""
+    scale = long_side / max(size) if long_side else 1
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def on_grid(size: Size, grid: int) -> Size:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from impasto.errors import PictureError
-from impasto.pictures.bit_depths import to_8_or_16_bits
-from impasto.pictures.decoding import DecodedPicture, check_size
+from impasto.pictures.decoding import DecodedPicture, check_size, scaled_to_16_bits
 from impasto.pictures.metadata import ORIENTATION_TAG, XMP_TAG, recipe_from_xmp
 from impasto.pictures.profiles import ColorSpace, Samples
 from impasto.pictures.transparency import unmultiply
@@ -117,7 +117,7 @@ def _color_and_alpha(
     array = page.asarray().reshape(page.shaped[0], *page.shaped[2:])
     separate = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
     array = np.concatenate(array, axis=-1) if separate else array[0]
-    samples = to_8_or_16_bits(array, page.bitspersample, name)
+    samples = _to_8_or_16_bits(array, page.bitspersample, name)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         samples = np.iinfo(samples.dtype).max - samples
     channels = {"gray": 1, "cmyk": 4}.get(space, 3)
@@ -130,6 +130,30 @@ def _color_and_alpha(
     if space == "lab":
         color = _lab_of_icc(color, page.photometric)
     return color, alpha
+
+
+def _to_8_or_16_bits(array: NDArray[Any], bits: int, name: str) -> Samples:
+    """Samples as 8 bits where they have 8, else as 16.
+
+    Args:
+        array: unsigned integers, or floats, whose scale `scaled_to_16_bits` finds.
+        bits: bits of a sample; integers run from 0 to 2**bits - 1.
+        name: how the message names the picture.
+
+    Raises:
+        PictureError: a type of samples that is no picture, or floats beyond every scale.
+    """
+    if array.dtype.kind == "f":
+        return scaled_to_16_bits(array, name, integers=False)
+    if array.dtype.kind != "u":
+        raise PictureError(
+            f"{name}: TIFF samples of type {array.dtype} are no picture; convert them to "
+            "unsigned integers or floats"
+        )
+    if bits in (8, 16):
+        return array
+    scaled: NDArray[np.uint16] = np.rint(array * (65535.0 / (2**bits - 1))).astype(np.uint16)
+    return scaled
 
 
 def _lab_of_icc(samples: Samples, photometric: int) -> Samples:
