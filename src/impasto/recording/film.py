@@ -13,7 +13,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +20,7 @@ import torch
 from PIL import Image as PillowImage
 
 from impasto.errors import OutputError, SettingsError
+from impasto.pictures.resizing import fit
 from impasto.recording.film_files import check_film, write_film
 
 _CANDIDATES_PER_FRAME = 4
@@ -89,9 +89,8 @@ class FilmRecorder:
         if not bool(torch.isfinite(pixels).all()):
             return
         pixels = pixels.clamp(0, 1)
-        thumbnail = self._thumbnail(pixels)
+        thumbnail = self._latest_thumbnail = self._thumbnail(pixels)
         self._latest = _to_pillow(pixels, self.max_side)
-        self._latest_thumbnail = thumbnail
         if not self._candidates:
             self._candidates.append(_Candidate(0.0, thumbnail, _to_jpeg(self._latest)))
             return
@@ -137,12 +136,7 @@ class FilmRecorder:
         """Return the recorder itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Write the film; an error of the block itself is never hidden by one of the film."""
         if error is None:
             self.close()
@@ -155,9 +149,8 @@ class FilmRecorder:
     def _thumbnail(self, pixels: torch.Tensor) -> torch.Tensor:
         """Small copies of one size for all levels, so that levels can be compared."""
         if self._thumbnail_size is None:
-            height, width = pixels.shape[-2:]
-            scale = min(1.0, _THUMBNAIL_SIDE / max(height, width))
-            self._thumbnail_size = (max(1, round(height * scale)), max(1, round(width * scale)))
+            size = (pixels.shape[2], pixels.shape[3])
+            self._thumbnail_size = fit(size, min(_THUMBNAIL_SIDE, max(size)))
         return torch.nn.functional.interpolate(
             pixels, self._thumbnail_size, mode="bilinear", antialias=True
         )
@@ -219,11 +212,10 @@ def _to_pillow(pixels: torch.Tensor, max_side: int) -> PillowImage.Image:
     """``(1, 3, height, width)`` in 0..1 to 8 bits, made smaller where a side exceeds the limit."""
     array = (pixels[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
     picture = PillowImage.fromarray(np.ascontiguousarray(array))
-    scale = max_side / max(picture.size)
-    if scale >= 1:
+    if max(picture.size) <= max_side:
         return picture
-    width, height = (max(1, round(side * scale)) for side in picture.size)
-    return picture.resize((width, height), PillowImage.Resampling.LANCZOS, reducing_gap=3.0)
+    size = fit(picture.size, max_side)
+    return picture.resize(size, PillowImage.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _to_jpeg(picture: PillowImage.Image) -> bytes:

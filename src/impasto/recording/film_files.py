@@ -59,7 +59,8 @@ def write_film(path: str | os.PathLike[str], pictures: Sequence[bytes]) -> Path:
     write = _writer_for(path)
     step = 2 if write is _write_mp4 else 1
     width, height = (max(step, side - side % step) for side in _from_jpeg(pictures[-1]).size)
-    film = (_resized(_from_jpeg(picture), (width, height)) for picture in pictures)
+    frames = map(_from_jpeg, pictures)
+    film = (frame.resize((width, height), PillowImage.Resampling.LANCZOS) for frame in frames)
     try:
         with replacing(path) as temporary:
             write(temporary, film)
@@ -80,24 +81,12 @@ def _from_jpeg(data: bytes) -> PillowImage.Image:
         return picture.convert("RGB")
 
 
-def _resized(picture: PillowImage.Image, size: tuple[int, int]) -> PillowImage.Image:
-    if picture.size == size:
-        return picture
-    return picture.resize(size, PillowImage.Resampling.LANCZOS)
-
-
 def _write_gif(path: Path, film: Iterator[PillowImage.Image]) -> None:
     """Each frame has a palette of its own: the colours change as much as the shapes do."""
     frames = [_with_palette(picture) for picture in film]
     durations = [FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_FRAME_MILLISECONDS]
     frames[0].save(
-        path,
-        "GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=durations,
-        loop=0,
-        disposal=1,
+        path, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, disposal=1
     )
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import MissingExtraError, OutputError
@@ -86,12 +84,7 @@ class LossPlot:
         """Return the plot itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Write the plot; an error of the block itself is never hidden by one of the plot."""
         try:
             self.close()
@@ -114,11 +107,10 @@ def _check_plot(path: Path) -> None:
 
 
 def _write_plot(path: Path, levels: list[_Level]) -> None:
-    buffer = io.BytesIO()
-    _draw(levels).savefig(buffer, format=path.suffix.lower()[1:])
+    figure = _draw(levels)
     try:
         with replacing(path) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+            figure.savefig(temporary, format=path.suffix.lower()[1:])
     except OSError as error:
         raise OutputError(f"plot {path}: cannot be written ({reason_of(error)})") from error
 
@@ -133,7 +125,7 @@ def _draw(levels: list[_Level]) -> Figure:
     figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout=layout)
     axes = figure.add_subplot()
     names = {name for level in levels for name in level.curves} - {_TOTAL}
-    for name, style in _line_styles([_TOTAL, *sorted(names)]).items():
+    for name, style in _line_styles(sorted(names)).items():
         _draw_curve(axes, name, levels, style)
     values = [v for level in levels for curve in level.curves.values() for v in curve]
     if any(math.isfinite(value) and value > 0 for value in values):
@@ -175,23 +167,17 @@ def _line_styles(names: list[str]) -> dict[str, dict[str, Any]]:
     """Colour and width of every line, the total first."""
     from matplotlib import colormaps
 
-    styles: dict[str, dict[str, Any]] = {}
-    families: dict[str, list[str]] = {}
-    for name in names:
-        families.setdefault(name.split("/")[0], []).append(name)
+    styles: dict[str, dict[str, Any]] = {_TOTAL: {"color": "#222222", "linewidth": 2.2}}
+    families = [name.split("/")[0] for name in names]
     others = itertools.cycle(_OTHER_COLOURS)
-    for family, members in families.items():
-        if family == _TOTAL:
-            styles[_TOTAL] = {"color": "#222222", "linewidth": 2.2}
-        elif family in _COLOUR_MAPS:
+    for number, (name, family) in enumerate(zip(names, families, strict=True), start=1):
+        if family in _COLOUR_MAPS:
             map_name, low, high = _COLOUR_MAPS[family]
-            for index, member in enumerate(members):
-                share = (index + 1) / len(members)
-                colour = colormaps[map_name](low + (high - low) * share)
-                styles[member] = {"color": colour, "linewidth": 1.4}
+            share = (number - families.index(family)) / families.count(family)
+            colour = colormaps[map_name](low + (high - low) * share)
+            styles[name] = {"color": colour, "linewidth": 1.4}
         else:
-            for member in members:
-                styles[member] = {"color": next(others), "linewidth": 1.2, "linestyle": "--"}
+            styles[name] = {"color": next(others), "linewidth": 1.2, "linestyle": "--"}
     return styles
 
 
