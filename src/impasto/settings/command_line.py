@@ -69,10 +69,9 @@ def _pictures(recipe: Recipe) -> list[str]:
     """The inputs of a command line, where the recipe tells them or how many they were."""
     made_of, blend = recipe.inputs, recipe.settings.get("style_blend")
     if made_of is None:
-        first: dict[str, list[str]] = {"stylize": ["CONTENT"], "texture": []}
-        if recipe.command not in first or not isinstance(blend, Sequence) or not blend:
-            return []
-        return [*first[recipe.command], *["STYLE"] * len(blend)]
+        if recipe.command in ("stylize", "texture") and isinstance(blend, Sequence) and blend:
+            return [*_WITHOUT_NAMES[recipe.command][:-1], *["STYLE"] * len(blend)]
+        return []
     content = [_argument(made_of.content, "CONTENT")]
     styles = [_argument(style, "STYLE") for style in made_of.styles]
     if recipe.command != "stylize":

@@ -75,10 +75,8 @@ class Inputs:
         """Inputs from what `to_json` gave; None where the value has another form."""
         if not isinstance(value, Mapping):
             return None
-        content, styles, regions, maps = (
-            value.get(name, usual)
-            for name, usual in (("content", None), ("styles", []), ("regions", []), ("maps", []))
-        )
+        content = value.get("content")
+        styles, regions, maps = (value.get(name, []) for name in ("styles", "regions", "maps"))
         if not all(isinstance(part, list) for part in (styles, regions, maps)):
             return None
         if not all(isinstance(region, Mapping) for region in regions):
