@@ -89,9 +89,7 @@ def iterate_sheet(
 
 
 def _captions(
-    contents: Sequence[ImageSource],
-    styles: Sequence[ImageSource],
-    names: Captions | None,
+    contents: Sequence[ImageSource], styles: Sequence[ImageSource], names: Captions | None
 ) -> Captions:
     """A caption for each content and each style."""
     if not contents or not styles:

@@ -154,12 +154,12 @@ class SheetPlan:
 
 def finish_sheet(steps: SheetSteps) -> Image:
     """Takes all steps and returns the sheet."""
-    while True:
-        try:
+    try:
+        while True:
             next(steps)
-        except StopIteration as end:
-            image: Image = end.value
-            return image
+    except StopIteration as end:
+        image: Image = end.value
+        return image
 
 
 def _same_file(file: Path, other: ImageSource) -> bool:

@@ -6,10 +6,11 @@ business. All measures follow from the size of a cell, so that a plate looks the
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from PIL import Image as PillowImage, ImageDraw, ImageFont
 
 from impasto.errors import SettingsError
 from impasto.pictures.image import Image, open_image
+from impasto.pictures.resizing import fit
 
 Color = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont
@@ -166,8 +168,7 @@ class _Plate:
         self.caption_font = _choose_font(words, max(9.0, cell_size * 0.055))
         light = sum(background) > 3 * 127
         self.ink = _DARK_INK if light else _LIGHT_INK
-        sizes = [[_fitted(cell.image, cell_size) if cell else None for cell in row] for row in grid]
-        self.sizes = sizes
+        self.sizes = sizes = [[_fitted(cell, cell_size) for cell in row] for row in grid]
         least = round(cell_size * 0.6)  # leaves room for words below a narrow picture
         self.widths = [
             max([least, *(size[0] for size in column if size)])
@@ -180,10 +181,7 @@ class _Plate:
 
     def place(self, title: str, headings: Sequence[str], sides: Sequence[str]) -> None:
         """Find the place of everything, from the top down, and with it the size of the plate."""
-        side_texts = [
-            self._text(words, self.heading_font, height)
-            for words, height in zip(sides, self.heights, strict=False)
-        ]
+        side_texts = self._headings(sides, self.heights)
         side = max((text.height for text in side_texts), default=0)
         left = self.margin + (side + self.padding if side else 0)
         lefts = [
@@ -231,10 +229,7 @@ class _Plate:
 
     def _place_headings(self, headings: Sequence[str], lefts: list[int], top: int) -> int:
         """Place the headings, each close above its picture, however high that is."""
-        texts = [
-            self._text(words, self.heading_font, width)
-            for words, width in zip(headings, self.widths, strict=False)
-        ]
+        texts = self._headings(headings, self.widths)
         highest = max((text.height for text in texts), default=0)
         for column, text in enumerate(texts):
             size = self.sizes[0][column]
@@ -258,6 +253,10 @@ class _Plate:
             highest = max(highest, text.height)
         return bottom + (self.padding + highest if highest else 0)
 
+    def _headings(self, captions: Sequence[str], lengths: list[int]) -> list[_Text]:
+        pairs = zip(captions, lengths, strict=False)
+        return [self._text(words, self.heading_font, length) for words, length in pairs]
+
     def _text(self, words: str, font: Font, width: int, softness: float = 0.0) -> _Text:
         lines = _balanced(_printable(words, font), font, width)
         return _Text(lines, font, _mixed(self.background, self.ink, softness))
@@ -267,10 +266,9 @@ class _Plate:
             self.texts.append((text.mask(width), text.color, left, top))
 
 
-def _fitted(image: Image, cell_size: int) -> tuple[int, int]:
-    """Width and height of the picture once its longest side is the cell's."""
-    scale = cell_size / max(image.width, image.height)
-    return max(1, round(image.width * scale)), max(1, round(image.height * scale))
+def _fitted(cell: Cell | None, cell_size: int) -> tuple[int, int] | None:
+    """Width and height of a picture once its longest side is the cell's."""
+    return fit((cell.image.width, cell.image.height), cell_size) if cell else None
 
 
 def _scaled(image: Image, size: tuple[int, int]) -> PillowImage.Image:
@@ -291,30 +289,29 @@ def _line_height(font: Font) -> int:
 
 def _choose_font(words: str, size: float) -> Font:
     """Return Pillow's own typeface, or the first wider one that has every character."""
+    needed = {c for c in unicodedata.normalize("NFC", words) if not c.isspace()}
+    tried = []
+    for font in _typefaces(size):
+        if all(_has(font, character) for character in needed):
+            return font
+        tried.append(font)
+    return max(tried, key=lambda font: sum(_has(font, character) for character in needed))
+
+
+def _typefaces(size: float) -> Iterator[Font]:
+    """Pillow's own, then the wider ones that this machine has."""
     own = ImageFont.load_default(size)
     if not isinstance(own, ImageFont.FreeTypeFont):
         raise SettingsError("captions need a Pillow built with FreeType; install it from PyPI")
-    needed = sorted({c for c in unicodedata.normalize("NFC", words) if not c.isspace()})
-    if all(_has(own, character) for character in needed):
-        return own
-    fonts = [own]
-    for name in (*_WIDER_TYPEFACES, *_typefaces_of_matplotlib()):
-        try:
-            font = ImageFont.truetype(name, size)
-        except OSError:
-            continue
-        if all(_has(font, character) for character in needed):
-            return font
-        fonts.append(font)
-    return max(fonts, key=lambda font: sum(_has(font, character) for character in needed))
-
-
-def _typefaces_of_matplotlib() -> list[str]:
-    """DejaVu Sans comes with matplotlib; found without importing it."""
+    yield own
+    names = list(_WIDER_TYPEFACES)
+    # DejaVu Sans comes with matplotlib; found without importing it.
     spec = importlib.util.find_spec("matplotlib")
-    if spec is None or spec.origin is None:
-        return []
-    return [str(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf")]
+    if spec is not None and spec.origin is not None:
+        names.append(str(Path(spec.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"))
+    for name in names:
+        with contextlib.suppress(OSError):
+            yield ImageFont.truetype(name, size)
 
 
 def _has(font: Font, character: str) -> bool:

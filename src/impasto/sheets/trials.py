@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from impasto.machine.compute import Compute
@@ -22,14 +21,11 @@ SCALES = (0.5, 1.0, 2.0)
 Trial = Mapping[str, Any]
 """What a cell changes of the settings, by name."""
 
-METHODS: Sequence[Trial] = tuple(
-    MappingProxyType(trial)
-    for trial in (
-        {"style_loss": "gram"},
-        {"style_loss": "wasserstein"},
-        {"color": "content", "color_from": None},
-        {"color": "match"},
-    )
+METHODS: Sequence[Trial] = (
+    {"style_loss": "gram"},
+    {"style_loss": "wasserstein"},
+    {"color": "content", "color_from": None},
+    {"color": "match"},
 )
 """The last row of the sheet."""
 
