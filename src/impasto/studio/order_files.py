@@ -17,7 +17,7 @@ from impasto.errors import PictureError
 from impasto.studio.picture_folder import CONTENT_PREVIEW, ORDER
 from impasto.studio.picture_store import PictureStore, StoredPicture
 from impasto.studio.small_pictures import PREVIEW_SIDE, small_copy
-from impasto.studio.studio_order import StudioOrder, title
+from impasto.studio.studio_order import MASK_URL, StudioOrder, title
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,16 @@ def write_order(order: StudioOrder, folder: Path) -> OrderFiles:
         _copy(picture, folder / f"style-{number}")
         for number, (picture, _) in enumerate(order.styles, start=1)
     ]
-    masks = []
-    for number, (png, _) in enumerate(order.regions, start=1):
-        masks.append(folder / f"region-{number}.png")
-        masks[-1].write_bytes(png)
+    masks = [folder / name for name in order.mask_names]
+    for path, (png, _) in zip(masks, order.regions, strict=True):
+        path.write_bytes(png)
     named = {
         setting: _copy(picture, folder / setting.replace("_", "-"))
         for setting, picture in order.files.items()
     }
     settings = order.settings.model_dump(mode="json")
     settings |= {setting: str(path) for setting, path in named.items()}
-    _write_form(order, folder, content, styles, named)
+    _write_form(order, content, styles, named)
     blended, regions = order.arranged([str(path) for path in styles], [str(path) for path in masks])
     return OrderFiles(str(content), tuple(blended), tuple(regions), settings)
 
@@ -80,23 +79,21 @@ def reopen_order(folder: Path, owner: str | None, store: PictureStore) -> dict[s
     try:
         form = json.loads((folder / ORDER).read_text(encoding="utf-8"))
         kept = {
-            file: store.add(owner, name, (folder / safe).read_bytes())
+            file: store.add(owner, name, (folder / Path(file).name).read_bytes())
             for file, name in form["names"].items()
-            for safe in [Path(file).name]
         }
-        masks = [(folder / Path(one["mask"]).name).read_bytes() for one in form["regions"]]
+        regions = [
+            {"mask": _data_url(folder / Path(one["mask"]).name), "style": one["style"]}
+            for one in form["regions"]
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PictureError("the inputs of this picture are gone from its folder") from error
-    encoded = ["data:image/png;base64," + base64.b64encode(mask).decode() for mask in masks]
     return {
         "content": kept[form["content"]].to_json(),
         "styles": [
             {**kept[one["file"]].to_json(), "weight": one["weight"]} for one in form["styles"]
         ],
-        "regions": [
-            {"mask": mask, "style": one["style"]}
-            for mask, one in zip(encoded, form["regions"], strict=True)
-        ],
+        "regions": regions,
         "settings": {
             **form["settings"],
             **{name: kept[file].token for name, file in form["files"].items()},
@@ -105,29 +102,29 @@ def reopen_order(folder: Path, owner: str | None, store: PictureStore) -> dict[s
 
 
 def _write_form(
-    order: StudioOrder, folder: Path, content: Path, styles: list[Path], named: Mapping[str, Path]
+    order: StudioOrder, content: Path, styles: list[Path], named: Mapping[str, Path]
 ) -> None:
     pictures = [order.content, *(picture for picture, _ in order.styles), *order.files.values()]
     paths = [content, *styles, *named.values()]
-    weights = [weight for _, weight in order.styles]
-    settings = order.settings.model_dump(mode="json")
     form = {
         "names": {path.name: one.name for path, one in zip(paths, pictures, strict=True)},
         "content": content.name,
         "styles": [
             {"file": path.name, "weight": weight}
-            for path, weight in zip(styles, weights, strict=True)
+            for path, (_, weight) in zip(styles, order.styles, strict=True)
         ],
         "regions": [
-            {"mask": f"region-{number}.png", "style": style}
-            for number, (_, style) in enumerate(order.regions, start=1)
+            {"mask": mask, "style": style}
+            for mask, (_, style) in zip(order.mask_names, order.regions, strict=True)
         ],
-        "settings": {
-            name: settings[name] for name in settings if name not in ("style_blend", *named)
-        },
+        "settings": order.settings.model_dump(mode="json", exclude={"style_blend", *named}),
         "files": {name: path.name for name, path in named.items()},
     }
-    (folder / ORDER).write_text(json.dumps(form, indent=1), encoding="utf-8")
+    content.with_name(ORDER).write_text(json.dumps(form, indent=1), encoding="utf-8")
+
+
+def _data_url(mask: Path) -> str:
+    return MASK_URL + base64.b64encode(mask.read_bytes()).decode()
 
 
 def _copy(picture: StoredPicture, stem: Path) -> Path:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.errors import PictureError, SettingsError
 from impasto.pictures.image import open_image
-from impasto.pictures.named_bytes import NamedBytes
+from impasto.pictures.reading import NamedBytes
 from impasto.settings.model import STARTS, Settings
 from impasto.settings.recipes import Inputs
 from impasto.settings.wording import schemas, setting_value
@@ -27,27 +27,26 @@ MOST_REGIONS = 8
 _LARGEST_MASK = 4_000_000
 _MASK_PIXELS = 4_200_000
 
-Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+MASK_URL = "data:image/png;base64,"
+"""How a mask begins, which is a PNG as a data URL."""
 
 
-class _StyleRequest(BaseModel):
+class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
+
+class _StyleRequest(_Request):
     picture: str = Field(max_length=200)
-    weight: Weight = 1.0
+    weight: float = Field(1.0, ge=0, le=100, allow_inf_nan=False)
 
 
-class _RegionRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _RegionRequest(_Request):
     mask: str = Field(max_length=_LARGEST_MASK)
     style: int | None = Field(None, ge=0, lt=MOST_STYLES)
 
 
-class OrderRequest(BaseModel):
+class OrderRequest(_Request):
     """An order as a page or a program sends it, in JSON."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     content: str = Field(max_length=200)
     styles: list[_StyleRequest] = Field(min_length=1, max_length=MOST_STYLES)
@@ -69,9 +68,9 @@ class StudioOrder:
 
     content: StoredPicture
     styles: tuple[tuple[StoredPicture, float], ...]
-    regions: tuple[tuple[bytes, int | None], ...] = ()
-    settings: Settings = field(default_factory=Settings)
-    files: Mapping[str, StoredPicture] = field(default_factory=dict)
+    regions: tuple[tuple[bytes, int | None], ...]
+    settings: Settings
+    files: Mapping[str, StoredPicture]
 
     @property
     def title(self) -> str:
@@ -79,12 +78,15 @@ class StudioOrder:
         return title(self.content.name, [picture.name for picture, _ in self.styles])
 
     @property
+    def mask_names(self) -> list[str]:
+        """What the files of the masks are called."""
+        return [f"region-{number}.png" for number in range(1, len(self.regions) + 1)]
+
+    @property
     def inputs(self) -> Inputs:
         """The pictures by the names that the user knows."""
-        styles, regions = self.arranged(
-            [picture.name for picture, _ in self.styles],
-            [f"region-{number}.png" for number in range(1, len(self.regions) + 1)],
-        )
+        names = [picture.name for picture, _ in self.styles]
+        styles, regions = self.arranged(names, self.mask_names)
         return Inputs.of(self.content.name, styles, regions)
 
     def arranged(
@@ -97,9 +99,8 @@ class StudioOrder:
             masks: those of all masks.
         """
         blended = [name for name, (_, weight) in zip(styles, self.styles, strict=True) if weight]
-        numbers = [number for _, number in self.regions]
-        pairs = zip(masks, numbers, strict=True)
-        return blended, [(mask, None if n is None else styles[n]) for mask, n in pairs]
+        regions = zip(masks, self.regions, strict=True)
+        return blended, [(mask, None if n is None else styles[n]) for mask, (_, n) in regions]
 
 
 def read_order(request: object, owner: str | None, store: PictureStore, most: int) -> StudioOrder:
@@ -180,11 +181,10 @@ def _is_flat(value: Any, *, named: bool) -> bool:
 
 def _mask(text: str, number: int) -> bytes:
     """The PNG of a data URL, white inside and black outside, once it was found to be one."""
-    prefix = "data:image/png;base64,"
-    if not text.startswith(prefix):
-        raise PictureError(f"region {number}: the mask must be a PNG as a {prefix} URL")
+    if not text.startswith(MASK_URL):
+        raise PictureError(f"region {number}: the mask must be a PNG as a {MASK_URL} URL")
     try:
-        data = base64.b64decode(text[len(prefix) :], validate=True)
+        data = base64.b64decode(text.removeprefix(MASK_URL), validate=True)
     except (binascii.Error, ValueError) as error:
         raise PictureError(f"region {number}: the mask is no base64 text") from error
     opened = open_image(NamedBytes(data, f"region {number}"), max_pixels=_MASK_PIXELS)
