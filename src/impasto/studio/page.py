@@ -78,10 +78,9 @@ def _add_fragment(name: str) -> None:
 
 def _add_controls() -> dict[str, Control]:
     """Adds all controls, the usual ones first; returns them by setting."""
+    presets = [(f"{name}: {one.summary.partition(':')[0]}", name) for name, one in PRESETS.items()]
     controls: dict[str, Control] = {
-        "preset": make_control(
-            "preset", choices=_preset_choices(), info="Set of settings to begin with."
-        ),
+        "preset": make_control("preset", choices=presets, info="Set of settings to begin with."),
         "strength": make_control("strength", info="From the photograph (0) to all style (1)."),
         "style_scale": make_control(
             "style_scale",
@@ -107,9 +106,3 @@ def _add_controls() -> dict[str, Control]:
                 for name in names:
                     controls[name] = make_control(name)
     return controls
-
-
-def _preset_choices() -> list[tuple[str, str]]:
-    return [
-        (f"{name}: {preset.summary.partition(':')[0]}", name) for name, preset in PRESETS.items()
-    ]

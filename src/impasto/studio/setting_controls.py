@@ -9,7 +9,6 @@ import gradio as gr
 
 from impasto.settings.groups import GROUPS
 from impasto.settings.model import Settings
-from impasto.settings.presets import PRESETS
 from impasto.settings.wording import help_text, schemas, setting_text, setting_value
 
 Control = gr.Dropdown | gr.Checkbox | gr.Slider | gr.Number | gr.Textbox
@@ -34,24 +33,18 @@ def advanced_settings() -> dict[str, list[str]]:
     return {title: members for title, members in grouped.items() if members}
 
 
-def label(name: str) -> str:
-    """A setting's name in words."""
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
 def make_control(name: str, **options: Any) -> Control:
     """Makes the Gradio component for a setting: with its name, help, bounds and default."""
     schema = schemas()[name]
     common = {
-        "label": label(name),
+        "label": name.replace("_", " ").capitalize(),
         "info": help_text(schema),
         "value": control_value(name, Settings().model_dump(mode="json")[name]),
         "elem_id": f"setting-{name.replace('_', '-')}",
         "interactive": True,
         **options,
     }
-    choices = common.pop("choices", None) or _choices(name, schema)
+    choices = common.pop("choices", None) or schema.get("enum") or schema.get("choices")
     if choices:
         return gr.Dropdown(choices=choices, **common)
     kind = schema.get("type")
@@ -62,12 +55,6 @@ def make_control(name: str, **options: Any) -> Control:
     if schema.get("format") == "path":
         common["elem_classes"] = ["picture-setting"]
     return gr.Textbox(**common, max_lines=1)
-
-
-def _choices(name: str, schema: Mapping[str, Any]) -> list[str]:
-    if name == "preset":
-        return list(PRESETS)
-    return list(schema.get("enum") or schema.get("choices") or ())
 
 
 def _number(schema: Mapping[str, Any], common: Mapping[str, Any]) -> gr.Slider | gr.Number:
@@ -93,8 +80,8 @@ def control_value(name: str, value: Any) -> Any:
 
 def values_of(settings: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
     """What the controls ``names`` hold for ``settings`` (JSON, by name)."""
-    complete = {**Settings(preset=settings.get("preset", "default")).model_dump(mode="json")}
-    complete |= settings
+    preset = Settings(preset=settings.get("preset", "default"))
+    complete = {**preset.model_dump(mode="json"), **settings}
     return [control_value(name, complete[name]) for name in names]
 
 
@@ -106,23 +93,19 @@ def settings_of(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     """
     held = dict(zip(names, values, strict=True))
     preset = Settings(preset=held.pop("preset"))
-    given = {name: _given(name, value) for name, value in held.items()}
-    given = {name: value for name, value in given.items() if value is not _NOTHING}
     usual = preset.model_dump(mode="json")
+    given = {name: _given(name, value, usual[name]) for name, value in held.items()}
     chosen = Settings(preset=preset.preset, **given).model_dump(mode="json")
     changed = {name: chosen[name] for name in given if chosen[name] != usual[name]}
     return {"preset": preset.preset, **changed}
 
 
-_NOTHING = object()
-
-
-def _given(name: str, value: Any) -> Any:
-    """What a control holds, as `Settings` takes it, or ``_NOTHING`` where it was left empty."""
+def _given(name: str, value: Any, usual: Any) -> Any:
+    """What a control holds, as `Settings` takes it; left empty, it is None or else the usual."""
     schema = schemas()[name]
     if value is None or value == "":
         optional = any(part.get("type") == "null" for part in schema.get("anyOf", ()))
-        return None if optional else _NOTHING
+        return None if optional else usual
     if schema.get("type") == "object":
         return str(value).split()
     return setting_value(name, value.strip()) if isinstance(value, str) else value
