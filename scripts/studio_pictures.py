@@ -10,20 +10,16 @@ from __future__ import annotations
 
 import io
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-
-from impasto.studio.server import open_studio
-from impasto.studio.studio_options import StudioOptions
 
 SIZE = 512
 LONG = 600_000  # milliseconds, for a busy machine
@@ -34,13 +30,13 @@ PHONE = {"width": 390, "height": 844}
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """A studio; its address."""
-    with open_studio(StudioOptions(port=0, folder=folder)) as (made, app):
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-        threading.Thread(target=server.run, daemon=True).start()
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        made.closing = server.should_exit = True
+    command = [sys.executable, "-m", "impasto", "studio", "--port", "0", "--folder", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as studio:
+        assert studio.stdout is not None
+        try:
+            yield studio.stdout.readline().split()[-1]
+        finally:
+            studio.send_signal(signal.SIGINT)
 
 
 def opened(browser: Browser, url: str, *, phone: bool = False, dark: bool = False) -> Page:

@@ -15,8 +15,6 @@ from impasto.studio.studio_options import StudioOptions
 from impasto.studio.upload_folder import sweep_repeatedly
 
 if TYPE_CHECKING:
-    from uvicorn import Server
-
     from impasto.studio.request_filter import RequestFilter
     from impasto.studio.studio import Studio
 
@@ -33,12 +31,18 @@ def serve(options: StudioOptions, say: Callable[[str], None] = print) -> None:
         OutputError: the folder of the pictures, or the port, cannot be used.
     """
     with open_studio(options) as (_, app):
-        server, listening, address = _make_server(app, options)
-        say(f"impasto studio: {address}")
+        import uvicorn
+
+        listening = _listen(options)
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        say(f"impasto studio: http://{host}:{listening.getsockname()[1]}")
         say(f"pictures are kept in {options.make_folder()}; Ctrl-C ends the studio")
         if not options.local and not options.accounts:
             say("anyone who can reach this address can use it; --auth user:password asks who it is")
-        server.run(sockets=[listening])
+        config = uvicorn.Config(
+            app, log_level="warning", timeout_graceful_shutdown=3, server_header=False
+        )
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 @contextmanager
@@ -84,25 +88,6 @@ def _prepare_gradio(uploads: Path) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-
-
-def _make_server(app: RequestFilter, options: StudioOptions) -> tuple[Server, socket.socket, str]:
-    """A server, its socket, and its address."""
-    import uvicorn
-
-    config = uvicorn.Config(
-        app,
-        host=options.host,
-        port=options.port,
-        log_level="warning",
-        timeout_graceful_shutdown=3,
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
-    listening = _listen(options)
-    port = listening.getsockname()[1]
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    return server, listening, f"http://{host}:{port}"
 
 
 def _listen(options: StudioOptions) -> socket.socket:
