@@ -18,7 +18,7 @@ pytest.importorskip("gradio")
 
 
 from impasto.settings.model import Settings
-from support.studio_server import StudioServer, order, png, until
+from support.studio_server import StudioServer, order, png
 
 DOCS = Path(__file__).parents[2] / "docs" / "studio.md"
 
@@ -137,12 +137,10 @@ def test_three_hundred_malformed_calls_do_no_harm(server: StudioServer) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(300)))
-    for job in server.studio.jobs.unfinished(None):
-        server.studio.jobs.stop(job)
-    until(lambda: not server.studio.jobs.unfinished(None))
+    server.stop_all()
     assert set(server.folder.parent.iterdir()) == around
     left = {path for path in server.folder.rglob("*") if path.suffix != ".sqlite3"} - files
-    known = {Path(server.studio.details(e)["folder"]) for e in server.studio.history.entries(None)}
+    known = {server.studio.history.folder_of(e) for e in server.studio.history.entries(None)}
     assert all(path in known or path.parent in known for path in left)
     assert chance is not None
     server.paint(order())

@@ -99,12 +99,12 @@ def test_three_clients_at_once_and_one_is_killed(
             )
             for count in (4000, 5, 7)
         }  # fmt: skip
-        until(lambda: any(job.state == "running" for job in server.studio.jobs.unfinished(None)))
+        until(lambda: any(job.state == "running" for job in server.unfinished()))
         victim = next(
-            job for job in server.studio.jobs.unfinished(None)
+            job for job in server.unfinished()
             if job.assignment.files.settings["iterations"] == [4000]
         )  # fmt: skip
-        until(lambda: victim.state == "running" or len(server.studio.jobs.unfinished(None)) == 3)
+        until(lambda: victim.state == "running" or len(server.unfinished()) == 3)
         processes[4000].kill()
         entries = {}
         for count in (5, 7):

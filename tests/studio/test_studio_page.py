@@ -18,7 +18,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from impasto.pictures.reading import read_recipe
-from support.studio_server import StudioServer, png, until
+from support.studio_server import StudioServer, png
 
 expect.set_options(timeout=60_000)  # on a busy machine, too
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -235,7 +235,7 @@ def test_a_region_is_painted_by_hand(page: Page, server: StudioServer) -> None:
     entry = server.studio.history.entries(None)[0]
     order = server.json(f"/studio/history/{entry.identity}/order")
     assert [region["style"] for region in order["regions"]] == [1]
-    folder = Path(server.studio.details(entry)["folder"])
+    folder = server.studio.history.folder_of(entry)
     from PIL import Image
 
     with Image.open(folder / "region-1.png") as mask:
@@ -253,7 +253,7 @@ def test_variations_are_offered_and_one_is_painted_large(page: Page, server: Stu
     expect(page.locator("#choices")).to_be_hidden(timeout=240_000)
     done(page)
     entry = server.studio.history.entries(None)[0]
-    settings = read_recipe(Path(server.studio.details(entry)["folder"]) / "picture.png")["settings"]
+    settings = read_recipe(server.studio.history.folder_of(entry) / "picture.png")["settings"]
     assert (settings["strength"], settings["style_scale"]) == (0.7, [1.5])
 
 
@@ -281,9 +281,7 @@ def test_a_run_that_ended_while_the_page_was_away_is_told(page: Page, server: St
     page.click("#paint")
     page.wait_for_selector("#picture[src*=previews]")
     page.goto("about:blank")
-    for job in server.studio.jobs.unfinished(None):
-        server.studio.jobs.stop(job)
-    until(lambda: not server.studio.jobs.unfinished(None))
+    server.stop_all()
     page.goto(server.url)
     expect(page.locator("#course-text")).to_contain_text("Stopped at", timeout=60_000)
     page.wait_for_selector("#picture[src*=history]")

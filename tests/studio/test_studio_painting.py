@@ -21,6 +21,7 @@ from PIL import Image
 
 from impasto.errors import PictureError
 from impasto.pictures.reading import read_recipe
+from impasto.studio.painting_messages import JobFinished
 from impasto.studio.picture_history import INDEX, PictureHistory
 from support.command_line import pixels, run
 from support.studio_server import StudioServer, order, serve_studio, until
@@ -127,7 +128,7 @@ def test_the_history_cannot_be_left(tmp_path: Path) -> None:
     outside = tmp_path.parent / "outside"
     outside.mkdir(exist_ok=True)
     folder = history.new_folder(None)
-    entry = history.add(None, folder, "x", size=(1, 1), seconds=1.0, progress=1.0)
+    entry = history.add(None, folder, "x", JobFinished(False, 1, 1, 1.0, 1.0))
     with contextlib.closing(sqlite3.connect(tmp_path / INDEX)) as index, index:
         index.execute("UPDATE entries SET folder = '../outside'")
     with pytest.raises(PictureError, match="outside"):

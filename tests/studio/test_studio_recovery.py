@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("gradio")
 
+from impasto.studio.painting_messages import JobFinished
 from impasto.studio.picture_history import PictureHistory
 from impasto.studio.recovery import recover_history
 from support.command_line import COMMAND, ENVIRONMENT
@@ -84,7 +85,7 @@ def test_a_picture_that_is_being_deleted_does_not_come_back(tmp_path: Path) -> N
     history = PictureHistory(tmp_path)
     folder = history.new_folder(None)
     (folder / "picture.png").write_bytes(b"no picture")
-    entry = history.add(None, folder, "x", size=(1, 1), seconds=1.0, progress=1.0)
+    entry = history.add(None, folder, "x", JobFinished(False, 1, 1, 1.0, 1.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("impasto.studio.picture_history.shutil.rmtree", lambda *_, **__: None)
         history.delete(None, entry.identity)  # killed before the folder went

@@ -107,6 +107,16 @@ class StudioServer(StudioClient):
         details: dict[str, Any] = self.json(f"/studio/history/{job.result}")
         return details
 
+    def unfinished(self) -> list[StudioJob]:
+        """All jobs that are not over, where there are no accounts."""
+        return [job for job in self.studio.jobs.remembered(None) if not job.over]
+
+    def stop_all(self) -> None:
+        """Stops every job, and waits until it is over."""
+        for job in self.unfinished():
+            self.studio.jobs.stop(job)
+        until(lambda: not self.unfinished())
+
 
 @contextmanager
 def serve_studio(folder: Path, **options: Any) -> Iterator[StudioServer]:

@@ -16,10 +16,12 @@ from typing import Any
 import gradio as gr
 
 from impasto.errors import ImpastoError, PictureError
+from impasto.files import reason_of
 from impasto.settings.model import Settings
 from impasto.settings.presets import PRESETS
 from impasto.studio.picture_history import DOWNLOADS
 from impasto.studio.picture_store import StoredPicture
+from impasto.studio.request_filter import is_upload
 from impasto.studio.studio import Studio
 from impasto.studio.studio_job import StudioJob
 
@@ -37,9 +39,10 @@ def add_endpoints(studio: Studio, uploads: Path) -> None:
     for name in ("samples", "presets", "settings", "add_picture", "paint", "start", "variations",
                  "status", "stop", "command", "history", "details", "restore", "delete",
                  "download"):  # fmt: skip
-        gr.events.api(
-            getattr(calls, name), api_name=name, concurrency_limit=None, queue=name == "paint"
-        )
+        call, lasts = getattr(calls, name), name == "paint"
+        if not lasts:  # a generator explains its refusals itself
+            call = _explain_refusals()(call)
+        gr.events.api(call, api_name=name, concurrency_limit=None, queue=lasts)
 
 
 class _Endpoints:
@@ -50,10 +53,7 @@ class _Endpoints:
 
     def samples(self) -> dict[str, Any]:
         """The project's own pictures by kind; each has a token to call it by."""
-        return {
-            kind: [picture.to_json() for picture in pictures]
-            for kind, pictures in self._studio.samples.items()
-        }
+        return self._studio.samples
 
     def presets(self) -> dict[str, Any]:
         """All presets: what each is for, and the settings that differ from the defaults."""
@@ -61,13 +61,11 @@ class _Endpoints:
 
     def settings(self) -> dict[str, Any]:
         """JSON Schema of all settings: type, bounds, default, help, group."""
-        schema: dict[str, Any] = Settings.model_json_schema()
-        return schema
+        return Settings.model_json_schema()
 
     def add_picture(self, file: dict[str, Any], request: gr.Request) -> dict[str, Any]:
         """Takes an uploaded file (handle_file); returns its token, size, and notes."""
-        with _explain_refusals():
-            return self._add_upload(file, request.username).to_json()
+        return self._add_upload(file, request.username).to_json()
 
     def paint(
         self,
@@ -84,8 +82,14 @@ class _Endpoints:
         "style": number from 0, or null to leave it as it is}. Breaking the call off stops the run.
         """
         with _explain_refusals():
-            order = self._build_order(content, styles, settings, regions, request.username)
-            job = self._studio.paint(request.username, order)
+            owner, several = request.username, styles if isinstance(styles, list) else [styles]
+            order = {
+                "content": self._token(content, owner),
+                "styles": [self._style(one, owner) for one in several[:8]],
+                "settings": settings or {},
+                "regions": regions or [],
+            }
+            job = self._studio.paint(owner, order)
         with job.watch():
             yield from self._follow(job)
 
@@ -95,84 +99,62 @@ class _Endpoints:
         order: {"content": token, "styles": [{"picture": token, "weight": 1}], "settings": {...},
         "regions": [...]}. A run that nobody asks about for 20 seconds is stopped.
         """
-        with _explain_refusals():
-            return self._studio.status(self._studio.paint(request.username, order))
+        return self._studio.status(self._studio.paint(request.username, order))
 
     def variations(self, order: dict[str, Any], request: gr.Request) -> dict[str, Any]:
         """Begins four small pictures: two strengths, two style scales. Otherwise like start."""
-        with _explain_refusals():
-            return self._studio.status(self._studio.variations(request.username, order))
+        return self._studio.status(self._studio.variations(request.username, order))
 
     def status(self, job: str, request: gr.Request) -> dict[str, Any]:
         """Where a run stands: state, level, progress, seconds left, loss curve."""
-        with _explain_refusals():
-            found = self._studio.jobs.get(request.username, str(job))
-            with found.watch():
-                return self._studio.status(found)
+        found = self._studio.jobs.get(request.username, str(job))
+        with found.watch():
+            return self._studio.status(found)
 
     def stop(self, job: str, request: gr.Request) -> dict[str, Any]:
         """Stops a run; the picture so far is kept."""
-        with _explain_refusals():
-            found = self._studio.jobs.get(request.username, str(job))
-            self._studio.jobs.stop(found)
-            return self._studio.status(found)
+        found = self._studio.jobs.get(request.username, str(job))
+        self._studio.jobs.stop(found)
+        return self._studio.status(found)
 
     def command(self, order: dict[str, Any], request: gr.Request) -> str:
         """The command line that makes the picture of an order."""
-        with _explain_refusals():
-            return self._studio.command(request.username, order)
+        return self._studio.command(request.username, order)
 
     def history(self, offset: int = 0, request: gr.Request = None) -> list[dict[str, Any]]:  # type: ignore[assignment]
         """The finished pictures, the latest first, sixty at a time."""
-        with _explain_refusals():
-            at = offset if isinstance(offset, int) and 0 <= offset < 10**6 else 0
-            listed = self._studio.history.entries(request.username, offset=at)
-            return [entry.to_json() for entry in listed]
+        at = offset if isinstance(offset, int) and 0 <= offset < 10**6 else 0
+        listed = self._studio.history.entries(request.username, offset=at)
+        return [entry.to_json() for entry in listed]
 
     def details(self, entry: str, request: gr.Request) -> dict[str, Any]:
         """A finished picture: its folder, and the command line that makes it again."""
-        with _explain_refusals():
-            found = self._studio.history.get(request.username, str(entry))
-            return self._studio.details(found)
+        return self._studio.details(request.username, str(entry))
 
     def restore(self, entry: str, request: gr.Request) -> dict[str, Any]:
         """The order of a finished picture, with new tokens for its pictures."""
-        with _explain_refusals():
-            return self._studio.restore(request.username, str(entry))
+        return self._studio.restore(request.username, str(entry))
 
     def delete(self, entry: str, request: gr.Request) -> dict[str, Any]:
         """Removes a finished picture and its files."""
-        with _explain_refusals():
-            self._studio.history.delete(request.username, str(entry))
-            return {"deleted": entry}
+        self._studio.history.delete(request.username, str(entry))
+        return {"deleted": entry}
 
     def download(self, entry: str, kind: str, request: gr.Request) -> dict[str, Any]:
         """A finished picture as a file: png, jpeg, tiff (16 bits), gif or mp4 (its making)."""
-        with _explain_refusals():
-            found = self._studio.history.get(request.username, str(entry))
-            path = self._studio.history.download(found, str(kind))
-            return {
-                "path": str(self._hand_out(path, f"{found.file_name}{path.suffix}")),
-                "mime_type": DOWNLOADS[kind],
-                "meta": {"_type": "gradio.FileData"},
-            }
+        found = self._studio.history.get(request.username, str(entry))
+        path = self._studio.history.download(found, str(kind))
+        return {
+            "path": str(self._hand_out(path, f"{found.file_name}{path.suffix}")),
+            "mime_type": DOWNLOADS[kind],
+            "meta": {"_type": "gradio.FileData"},
+        }
 
     def _hand_out(self, path: Path, name: str) -> Path:
         """A copy where Gradio serves files from, under a name that nobody can guess."""
         folder = self._uploads / secrets.token_hex(16)
         folder.mkdir(parents=True)
         return Path(shutil.copyfile(path, folder / name))
-
-    def _build_order(
-        self, content: Any, styles: Any, settings: Any, regions: Any, owner: str | None
-    ) -> dict[str, Any]:
-        several = styles if isinstance(styles, list) else [styles]
-        return {
-            "content": self._token(content, owner),
-            "styles": [self._style(one, owner) for one in several[:8]],
-            "settings": settings or {},
-            "regions": regions or [],
-        }
 
     def _style(self, style: Any, owner: str | None) -> dict[str, Any]:
         if isinstance(style, dict) and "picture" in style:
@@ -187,14 +169,9 @@ class _Endpoints:
         given = file.get("path") if isinstance(file, dict) else None
         if not isinstance(given, str):
             raise PictureError("a picture is a token, or a file that was uploaded before")
-        name = file.get("orig_name")
-        try:
-            path = Path(given).resolve()
-            inside = path.is_relative_to(self._uploads) and path.is_file()
-        except (OSError, ValueError):
-            inside = False
-        if not inside:
+        if not is_upload(given, self._uploads):
             raise PictureError("this path is no uploaded file; upload it first (handle_file)")
+        path, name = Path(given), file.get("orig_name")
         if path.stat().st_size > self._studio.options.max_upload:
             raise PictureError("the file is larger than this studio takes; make it smaller")
         called = name if isinstance(name, str) and name else path.name
@@ -221,4 +198,4 @@ def _explain_refusals() -> Iterator[None]:
     try:
         yield
     except ImpastoError as error:
-        raise gr.Error(" ".join(str(error).split()), print_exception=False) from None
+        raise gr.Error(reason_of(error), print_exception=False) from None

@@ -1,19 +1,19 @@
 """The web application of one studio: its page, routes and login behind the request filter."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI
 
 from impasto.errors import ImpastoError
 from impasto.studio.page import HEAD, build_page
-from impasto.studio.page_routes import ASSETS, Owner, explain_refusal, page_routes
+from impasto.studio.page_routes import ASSETS, explain_refusal, router
 from impasto.studio.page_theme import build_theme
 from impasto.studio.request_filter import RequestFilter
 from impasto.studio.studio import Studio
-from impasto.studio.studio_options import StudioOptions
 
 
 def build_application(studio: Studio, uploads: Path) -> RequestFilter:
@@ -27,13 +27,13 @@ def build_application(studio: Studio, uploads: Path) -> RequestFilter:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     blocks = build_page(studio, uploads)
     app.add_exception_handler(ImpastoError, explain_refusal)
-    app.include_router(page_routes(studio, _owner_of(blocks, asked=bool(options.accounts))))
+    app.include_router(router)
     gr.mount_gradio_app(
         app,
         blocks,
         path="/",
         server_name=options.host,
-        auth=_password_check(options) if options.accounts else None,
+        auth=partial(_is_right, options.accounts) if options.accounts else None,
         auth_message="This is impasto studio. Your pictures are yours alone.",
         max_file_size=options.max_upload,
         footer_links=[],
@@ -49,32 +49,12 @@ def build_application(studio: Studio, uploads: Path) -> RequestFilter:
     )
     # Gradio keeps the tokens of those who logged in on the application that it mounts.
     blocks.app = app.routes[-1].app  # type: ignore[attr-defined]
+    app.state.studio, app.state.gradio = studio, blocks.app
     return RequestFilter(app, local=options.local, uploads=uploads)
 
 
-def _owner_of(blocks: gr.Blocks, *, asked: bool) -> Owner:
-    """Who a request is from, by the cookie that Gradio's login gave."""
-
-    def owner_of(request: Request) -> str | None:
-        if not asked:
-            return None
-        inner = blocks.app
-        names = (f"access-token-{inner.cookie_id}", f"access-token-unsecure-{inner.cookie_id}")
-        for name in names:
-            user = inner.tokens.get(request.cookies.get(name))
-            if user is not None:
-                return str(user)
-        raise HTTPException(401, "log in first")
-
-    return owner_of
-
-
-def _password_check(options: StudioOptions) -> Callable[[str, str], bool]:
+def _is_right(accounts: Mapping[str, str], user: str, password: str) -> bool:
     """Whether a password is right, in a time that tells nothing of it."""
-
-    def check(user: str, password: str) -> bool:
-        right = options.accounts.get(user)
-        same = hmac.compare_digest((right or "").encode(), password.encode())
-        return right is not None and same
-
-    return check
+    right = accounts.get(user)
+    same = hmac.compare_digest((right or "").encode(), password.encode())
+    return right is not None and same

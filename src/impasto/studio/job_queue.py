@@ -8,49 +8,41 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sqlite3
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from pathlib import Path
 
 from impasto.errors import PictureError, SettingsError
-from impasto.studio.painting_messages import JobFailed, JobFinished, WorkerLimits
+from impasto.machine.compute import Compute
+from impasto.studio.painting_messages import JobFailed, JobFinished
 from impasto.studio.painting_process import PaintingProcess
+from impasto.studio.picture_history import PictureHistory
 from impasto.studio.studio_job import StudioJob
+from impasto.studio.studio_options import StudioOptions
 
 _KEPT_JOBS = 60
 _log = logging.getLogger("impasto.studio")
-
-KeepResult = Callable[[StudioJob, JobFinished], str]
-"""Puts a finished job into the history; returns the identity of its entry."""
-
-DropFiles = Callable[[StudioJob], None]
-"""Removes the files of a job without a result."""
 
 
 class JobQueue:
     """All jobs of the studio.
 
     Args:
-        workers: how many jobs are painted at once.
-        length: how many jobs may wait.
-        max_pixels: the largest picture that workers read.
-        keep: called with every job that has a result.
-        drop: called with every job that has none.
+        options: how many jobs are painted at once, how many may wait, how large pictures may be.
+        history: gets every job that has a result.
     """
 
-    def __init__(
-        self, *, workers: int, length: int, max_pixels: int, keep: KeepResult, drop: DropFiles
-    ) -> None:
-        self._length = length
-        self._keep, self._drop = keep, drop
+    def __init__(self, options: StudioOptions, history: PictureHistory) -> None:
+        self._length, self._history = options.queue_length, history
         self._waiting: deque[StudioJob] = deque()
         self._jobs: OrderedDict[str, StudioJob] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
-        threads = None if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
-        limits = WorkerLimits(max_pixels, threads)
-        self._workers = [PaintingProcess(limits) for _ in range(workers)]
+        threads = None if options.jobs == 1 else max(1, (os.cpu_count() or 1) // options.jobs)
+        compute = Compute(threads=threads, max_pixels=options.max_pixels)
+        self._workers = [PaintingProcess(compute) for _ in range(options.jobs)]
         self._threads = [
             threading.Thread(target=self._serve, args=(worker,), daemon=True)
             for worker in self._workers
@@ -83,7 +75,8 @@ class JobQueue:
         """
         with self._changed:
             self._sweep()
-            if len(self._waiting) >= self._length + self._idle():
+            idle = sum(not worker.busy for worker in self._workers)
+            if len(self._waiting) >= self._length + idle:
                 raise SettingsError(
                     f"{len(self._waiting)} pictures are waiting already, and no more may; "
                     "try again in a minute"
@@ -93,21 +86,21 @@ class JobQueue:
             self._changed.notify_all()
         return job
 
+    def find(self, owner: str | None, identity: str) -> StudioJob | None:
+        """A job of that owner, if there is one."""
+        job = self._jobs.get(identity)
+        return job if job is not None and job.owner == owner else None
+
     def get(self, owner: str | None, identity: str) -> StudioJob:
         """A job of that owner.
 
         Raises:
             PictureError: there is none.
         """
-        job = self._jobs.get(identity)
-        if job is None or job.owner != owner:
+        job = self.find(owner, identity)
+        if job is None:
             raise PictureError(f"there is no run {identity[:40]!r} (any more)")
         return job
-
-    def unfinished(self, owner: str | None) -> list[StudioJob]:
-        """All jobs of an owner that are not over."""
-        with self._changed:
-            return [job for job in self._jobs.values() if job.owner == owner and not job.over]
 
     def remembered(self, owner: str | None) -> list[StudioJob]:
         """All jobs of an owner, also those that ended not long ago."""
@@ -133,9 +126,6 @@ class JobQueue:
         """The process numbers of the workers."""
         return [worker.pid for worker in self._workers if worker.pid]
 
-    def _idle(self) -> int:
-        return sum(not worker.busy for worker in self._workers)
-
     def _sweep(self) -> None:
         """Forgets the oldest jobs that are over."""
         over = [job for job in self._jobs.values() if job.over]
@@ -145,7 +135,7 @@ class JobQueue:
             job.previews = [None] * len(job.previews)
 
     def _end_unpainted(self, job: StudioJob) -> None:
-        self._drop(job)
+        _remove_files(job)
         job.end("stopped", "Stopped before it began.")
 
     def _serve(self, worker: PaintingProcess) -> None:
@@ -166,8 +156,7 @@ class JobQueue:
         with self._changed:
             if not self._waiting:
                 self._changed.wait(timeout=1)
-        self._leave_out_abandoned()
-        with self._changed:
+            self._leave_out_abandoned()
             if self._waiting and not self._closed:
                 worker.busy = True
                 return self._waiting.popleft()
@@ -183,19 +172,24 @@ class JobQueue:
         if isinstance(outcome, JobFailed):
             self._fail(job, outcome.message)
             return
-        if job.assignment.folder is not None:
+        folder = job.assignment.folder
+        if folder is None:
+            _remove_files(job)
+        else:
             try:
-                job.result = self._keep(job, outcome)
+                job.result = self._history.add(job.owner, folder, job.title, outcome).identity
             except (sqlite3.Error, OSError) as error:  # the picture is worth more than its entry
                 _log.exception("a picture is not in the history")
-                where = f"The picture is in {job.assignment.folder.name} of the history's folder"
+                where = f"The picture is in {folder.name} of the history's folder"
                 job.end("failed", f"{where}, but could not be entered ({error}).")
                 return
-        else:
-            self._drop(job)
         job.end("stopped" if outcome.stopped else "done")
 
     def _fail(self, job: StudioJob, message: str) -> None:
         if not job.over:
-            self._drop(job)
+            _remove_files(job)
             job.end("stopped" if job.stop_asked else "failed", message)
+
+
+def _remove_files(job: StudioJob) -> None:
+    shutil.rmtree(Path(job.assignment.files.content).parent, ignore_errors=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,11 @@ from impasto.studio.order_files import OrderFiles
 STOP = "stop"
 """Asks the worker to write the picture so far, and to go on with the next assignment."""
 
+READY: Final = "ready"
+"""The worker can begin."""
 
-@dataclass(frozen=True)
-class WorkerLimits:
-    """What a worker hears first.
-
-    Attributes:
-        max_pixels: width times height of the largest picture that it reads.
-        threads: how many it computes with; None leaves it to PyTorch.
-    """
-
-    max_pixels: int
-    threads: int | None
+STOPPING: Final = "stopping"
+"""The worker heard `STOP`, and is writing the picture so far."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +35,6 @@ class WorkerAssignment:
     files: OrderFiles
     parts: tuple[Mapping[str, Any], ...]
     folder: Path | None
-
-
-@dataclass(frozen=True)
-class WorkerReady:
-    """The worker can begin."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +73,6 @@ class StepShown:
 
 
 @dataclass(frozen=True)
-class WorkerStopping:
-    """The worker heard that it should stop, and is writing the picture so far."""
-
-
-@dataclass(frozen=True)
 class JobFinished:
     """All files are written; ``stopped`` says whether the picture was stopped before its end."""
 
@@ -107,5 +90,5 @@ class JobFailed:
     message: str
 
 
-WorkerMessage = WorkerReady | StepShown | WorkerStopping | JobFinished | JobFailed
+WorkerMessage = Literal["ready", "stopping"] | StepShown | JobFinished | JobFailed
 """All that a worker sends."""

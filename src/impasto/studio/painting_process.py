@@ -9,18 +9,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from impasto.errors import ImpastoError
+from impasto.machine.compute import Compute
 from impasto.machine.processes import Child, ChildEnded, Inbox
 from impasto.pictures.image import open_image
 from impasto.studio.failure_messages import count_memory_kills, death_message, failure_message
 from impasto.studio.painting_messages import (
+    READY,
     STOP,
+    STOPPING,
     JobFailed,
     JobFinished,
     StepShown,
-    WorkerLimits,
     WorkerMessage,
-    WorkerReady,
-    WorkerStopping,
 )
 from impasto.studio.painting_worker import run_worker
 from impasto.studio.picture_folder import add_last_frame, write_results
@@ -38,11 +38,11 @@ class PaintingProcess:
     """A worker process, started again whenever it was ended.
 
     Args:
-        limits: what it may read and use.
+        compute: what it paints with; it hears this first.
     """
 
-    def __init__(self, limits: WorkerLimits) -> None:
-        self._limits = limits
+    def __init__(self, compute: Compute) -> None:
+        self._compute = compute
         self._child: Child | None = None
         self._inbox: Inbox = Inbox()
         self.busy = False
@@ -60,7 +60,7 @@ class PaintingProcess:
         self.close()
         self._inbox = Inbox()  # what an ended process said is of no use
         self._child = Child(run_worker, self._inbox, show_errors=True)
-        self._child.send(self._limits)
+        self._child.send(self._compute)
         if not self._wait_until_ready():
             self.close()
 
@@ -68,7 +68,7 @@ class PaintingProcess:
         end = time.monotonic() + _SECONDS_TO_BEGIN
         while not self.closing and time.monotonic() < end:
             message = self._receive(0.2)
-            if isinstance(message, WorkerReady):
+            if message == READY:
                 return True
             if isinstance(message, ChildEnded):
                 _log.error("a worker could not be started")
@@ -99,20 +99,18 @@ class PaintingProcess:
         self, job: StudioJob, child: Child, meanwhile: Callable[[], None]
     ) -> JobFinished | JobFailed | ChildEnded:
         """Shows what the process sends; ends it where it does not stop in time when asked to."""
-        deadline = None
-        told = False
+        deadline = None  # once it was told to stop
         while True:
             message = self._receive(0.1)
             meanwhile()
             if isinstance(message, StepShown):
                 job.show(message)
-            elif isinstance(message, WorkerStopping):
+            elif message == STOPPING:
                 deadline = time.monotonic() + _SECONDS_TO_WRITE
             elif isinstance(message, (JobFinished, JobFailed, ChildEnded)):
                 return message
             job.stop_asked = job.stop_asked or job.abandoned
-            if job.stop_asked and not told:
-                told = True
+            if job.stop_asked and deadline is None:
                 deadline = time.monotonic() + SECONDS_TO_STOP
                 child.send(STOP)
             if deadline is not None and time.monotonic() > deadline:

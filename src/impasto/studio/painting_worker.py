@@ -28,15 +28,14 @@ from impasto.settings.model import Settings
 from impasto.studio.failure_messages import failure_message
 from impasto.studio.order_files import OrderFiles
 from impasto.studio.painting_messages import (
+    READY,
     STOP,
+    STOPPING,
     JobFailed,
     JobFinished,
     JobProgress,
     StepShown,
     WorkerAssignment,
-    WorkerLimits,
-    WorkerReady,
-    WorkerStopping,
 )
 from impasto.studio.picture_folder import FILM_SIDE, write_frames, write_results
 from impasto.studio.small_pictures import PREVIEW_SIDE, encode_small
@@ -46,11 +45,10 @@ SECONDS_BETWEEN_PREVIEWS = 0.25
 
 def run_worker(server: Parent) -> None:
     """Paints what the server sends, for as long as there is a server."""
-    limits: WorkerLimits = server.receive()
+    compute: Compute = server.receive()
     weights = load_weights()
-    compute = Compute(threads=limits.threads, max_pixels=limits.max_pixels)
     _warm_up(weights, compute)
-    server.send(WorkerReady())
+    server.send(READY)
     while True:
         message = server.receive()
         if isinstance(message, WorkerAssignment):  # a late STOP is of the assignment before
@@ -94,7 +92,7 @@ def _paint(
                 sender.send(step)
                 stopped = server.receive_now() == STOP
                 if stopped:
-                    server.send(WorkerStopping())
+                    server.send(STOPPING)
                     break
             image = step.image
         if stopped:
@@ -102,8 +100,7 @@ def _paint(
     if film is not None and folder is not None:
         write_frames(film.pictures(), folder)
         write_results(image, folder)
-    seconds = time.monotonic() - began
-    return JobFinished(stopped, image.width, image.height, step.progress, seconds)
+    return JobFinished(stopped, image.width, image.height, step.progress, time.monotonic() - began)
 
 
 def _start_part(

@@ -19,6 +19,7 @@ from typing import Any
 
 from impasto.errors import PictureError
 from impasto.pictures.image import open_image
+from impasto.studio.painting_messages import JobFinished
 from impasto.studio.picture_folder import (
     CONTENT_PREVIEW,
     DEEP,
@@ -38,6 +39,10 @@ DOWNLOADS = {
 }
 """Kinds of download and their media types."""
 
+SMALL_COPIES = {"thumbnail": THUMBNAIL, "content": CONTENT_PREVIEW}
+"""Files that the page shows: of the picture itself, and of the one that was repainted."""
+
+_KEPT = {"png": PICTURE, "tiff": DEEP}
 _MADE_WHEN_ASKED = {"jpeg": "picture.jpg", "gif": "making.gif", "mp4": "making.mp4"}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -113,17 +118,18 @@ class PictureHistory:
 
     def owner_folder(self, owner: str | None) -> Path:
         """Where an owner's pictures are: readable, and no other owner's."""
-        return self.folder / _folder_of(owner)
+        if owner is None:
+            return self.folder / "pictures"
+        plain = re.sub(r"[^a-z0-9]+", "-", owner.lower()).strip("-")[:40]
+        mark = hashlib.sha256(owner.encode()).hexdigest()[:8]
+        return self.folder / f"{plain or 'user'}-{mark}"
 
     def add(
         self,
         owner: str | None,
         folder: Path,
         title: str,
-        *,
-        size: tuple[int, int],
-        seconds: float,
-        progress: float,
+        finished: JobFinished,
         made: float | None = None,
     ) -> HistoryEntry:
         """Puts a picture into the index.
@@ -132,9 +138,7 @@ class PictureHistory:
             owner: whose it is.
             folder: where its files are, in the history's folder.
             title: what it is called.
-            size: width and height in pixels.
-            seconds: how long it took.
-            progress: 1 for a finished picture, less for one that was stopped.
+            finished: what is told of it.
             made: when, in seconds since 1970; now if None.
         """
         entry = HistoryEntry(
@@ -143,22 +147,22 @@ class PictureHistory:
             made=time.time() if made is None else made,
             folder=str(folder.relative_to(self.folder)),
             title=title,
-            width=size[0],
-            height=size[1],
-            seconds=seconds,
-            progress=progress,
+            width=finished.width,
+            height=finished.height,
+            seconds=finished.seconds,
+            progress=finished.progress,
         )
         with self._index() as index:
             values = tuple(vars(entry).values())
             index.execute(f"INSERT INTO entries VALUES ({','.join('?' * len(values))})", values)
         return entry
 
-    def entries(self, owner: str | None, limit: int = 60, offset: int = 0) -> list[HistoryEntry]:
-        """The pictures of an owner, the latest first."""
+    def entries(self, owner: str | None, offset: int = 0) -> list[HistoryEntry]:
+        """Sixty pictures of an owner, the latest first."""
         with self._index() as index:
             rows = index.execute(
-                "SELECT * FROM entries WHERE owner = ? ORDER BY made DESC LIMIT ? OFFSET ?",
-                (owner or "", limit, offset),
+                "SELECT * FROM entries WHERE owner = ? ORDER BY made DESC LIMIT 60 OFFSET ?",
+                (owner or "", offset),
             ).fetchall()
         return [HistoryEntry(*row) for row in rows]
 
@@ -206,13 +210,9 @@ class PictureHistory:
             index.execute("DELETE FROM entries WHERE identity = ?", (entry.identity,))
         shutil.rmtree(folder, ignore_errors=True)
 
-    def thumbnail(self, entry: HistoryEntry) -> Path:
-        """A small copy."""
-        return self._check_there(self.folder_of(entry) / THUMBNAIL)
-
-    def content(self, entry: HistoryEntry) -> Path:
-        """A smaller copy of the picture that was repainted, as WebP."""
-        return self._check_there(self.folder_of(entry) / CONTENT_PREVIEW)
+    def small_copy(self, entry: HistoryEntry, kind: str) -> Path:
+        """One of the `SMALL_COPIES` of a picture, as WebP."""
+        return self._check_there(self.folder_of(entry) / SMALL_COPIES[kind])
 
     def download(self, entry: HistoryEntry, kind: str) -> Path:
         """A picture's file of one of the kinds in `DOWNLOADS`; made when first asked for.
@@ -224,10 +224,8 @@ class PictureHistory:
         if kind not in DOWNLOADS:
             raise PictureError(f"{kind[:20]!r} is no kind of file here; use {', '.join(DOWNLOADS)}")
         folder = self.folder_of(entry)
-        if kind == "png":
-            return self._check_there(folder / PICTURE)
-        if kind == "tiff":
-            return self._check_there(folder / DEEP)
+        if kind in _KEPT:
+            return self._check_there(folder / _KEPT[kind])
         target = folder / _MADE_WHEN_ASKED[kind]
         if target.is_file():
             return target
@@ -248,10 +246,3 @@ class PictureHistory:
                 yield connection
         finally:
             connection.close()
-
-
-def _folder_of(owner: str | None) -> str:
-    if owner is None:
-        return "pictures"
-    plain = re.sub(r"[^a-z0-9]+", "-", owner.lower()).strip("-")[:40]
-    return f"{plain or 'user'}-{hashlib.sha256(owner.encode()).hexdigest()[:8]}"

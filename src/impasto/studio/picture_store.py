@@ -19,7 +19,7 @@ import PIL.Image
 from impasto.errors import ImpastoError, PictureError
 from impasto.files import replacing
 from impasto.pictures.image import open_image
-from impasto.pictures.named_bytes import NamedBytes
+from impasto.pictures.reading import NamedBytes
 from impasto.studio.failure_messages import explain_disk_errors
 from impasto.studio.small_pictures import PREVIEW_SIDE, THUMBNAIL_SIDE, small_copy, write_small
 
@@ -93,30 +93,26 @@ class PictureStore:
             PictureError: it is no picture, damaged, too large or too small.
             OutputError: it cannot be kept; the disk is full.
         """
-        name = safe_name(name)
+        name, token = safe_name(name), token or secrets.token_urlsafe(16)
         with self._decoding, explain_disk_errors():
-            picture = self._check_and_write(owner, name, data, token or secrets.token_urlsafe(16))
+            image = open_image(NamedBytes(data, name), max_pixels=self._max_pixels)
+            width, height = image.width, image.height
+            if min(width, height) < LEAST_SIDE:
+                raise PictureError(
+                    f"{name}: {width} x {height} pixels are too few; give a picture of "
+                    f"{LEAST_SIDE} or more on each side"
+                )
+            suffix, notes = _file_facts(data)
+            path = self._folder / f"{secrets.token_hex(16)}{suffix}"
+            with replacing(path) as temporary:
+                temporary.write_bytes(data)
+            for side in _SIDES:
+                write_small(image, small_copy(path, side), side)
+        picture = StoredPicture(token, owner, name, path, width, height, notes)
         with self._lock:
-            self._pictures[picture.token] = picture
+            self._pictures[token] = picture
             self._forget_oldest(owner)
         return picture
-
-    def _check_and_write(
-        self, owner: str | None, name: str, data: bytes, token: str
-    ) -> StoredPicture:
-        image = open_image(NamedBytes(data, name), max_pixels=self._max_pixels)
-        if min(image.width, image.height) < LEAST_SIDE:
-            raise PictureError(
-                f"{name}: {image.width} x {image.height} pixels are too few; give a picture of "
-                f"{LEAST_SIDE} or more on each side"
-            )
-        suffix, notes = _file_facts(data)
-        path = self._folder / f"{secrets.token_hex(16)}{suffix}"
-        with replacing(path) as temporary:
-            temporary.write_bytes(data)
-        for side in _SIDES:
-            write_small(image, small_copy(path, side), side)
-        return StoredPicture(token, owner, name, path, image.width, image.height, notes)
 
     def get(self, owner: str | None, token: str) -> StoredPicture:
         """The picture of that token.
@@ -124,36 +120,40 @@ class PictureStore:
         Raises:
             PictureError: there is none, or it is another user's.
         """
-        with self._lock:
-            picture = self._pictures.get(token)
-        if picture is None or picture.owner not in (EVERYONE, owner):
+        found = self.find(owner, [token])
+        if not found:
             raise PictureError(
                 f"there is no picture {token[:40]!r} (any more); bring it to the studio again"
             )
-        return picture
+        return found[0]
 
     def find(self, owner: str | None, tokens: Sequence[str]) -> list[StoredPicture]:
-        """The pictures of those tokens, as far as they are there."""
+        """The pictures of those tokens, as far as they are there and this user's or everyone's."""
         with self._lock:
             found = [self._pictures[token] for token in tokens if token in self._pictures]
         return [picture for picture in found if picture.owner in (EVERYONE, owner)]
 
-    def preview(self, owner: str | None, token: str, side: int) -> Path:
-        """The file of a small copy (WebP), ``PREVIEW_SIDE`` or ``THUMBNAIL_SIDE`` long.
-
-        Raises:
-            PictureError: there is no such picture for this user.
-        """
-        return small_copy(self.get(owner, token).path, side)
-
     def _forget_oldest(self, owner: str | None) -> None:
-        own = [picture for picture in self._pictures.values() if picture.owner == owner]
         if owner is EVERYONE:
             return
+        own = [picture for picture in self._pictures.values() if picture.owner == owner]
         for picture in own[:-_MOST_OF_ONE_OWNER]:
             del self._pictures[picture.token]
             for path in (picture.path, *(small_copy(picture.path, s) for s in _SIDES)):
                 path.unlink(missing_ok=True)
+
+
+def add_samples(store: PictureStore) -> dict[str, list[dict[str, object]]]:
+    """Puts the project's own photographs and styles into a store. Returns their JSON by kind."""
+    here = Path(__file__).parent  # in an installed package, or in a checkout
+    folder = here / "samples" if (here / "samples").is_dir() else here.parents[2] / "examples"
+    return {
+        kind: [
+            store.add(EVERYONE, path.name, path.read_bytes(), f"sample-{path.stem}").to_json()
+            for path in sorted((folder / kind).glob("*.jpg"))
+        ]
+        for kind in ("photographs", "styles")
+    }
 
 
 def safe_name(name: str) -> str:

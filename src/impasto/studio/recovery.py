@@ -20,6 +20,7 @@ from impasto.pictures.reading import read_recipe
 from impasto.settings.recipes import check_recipe
 from impasto.settings.wording import schemas
 from impasto.studio.order_files import read_title
+from impasto.studio.painting_messages import JobFinished
 from impasto.studio.picture_folder import ORDER, PICTURE
 from impasto.studio.picture_history import PictureHistory
 
@@ -95,8 +96,8 @@ def _adopt(history: PictureHistory, owner: str | None, folder: Path) -> bool:
     except (PictureError, OSError, ValueError, KeyError, TypeError) as error:
         _log.warning("%s is not entered in the history: %s", folder, error)
         return False
-    seconds = max(0.0, made - began)
-    history.add(owner, folder, title, size=size, seconds=seconds, progress=progress, made=made)
+    finished = JobFinished(progress < 1, *size, progress, seconds=max(0.0, made - began))
+    history.add(owner, folder, title, finished, made)
     return True
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,7 +62,10 @@ class RequestFilter:
             return
         refusal = self._refusal(scope)
         if refusal is None and scope["method"] == "POST" and _CALLS.fullmatch(scope["path"]):
-            body = await _read_body(receive)
+            try:
+                body = await read_body(Request(scope, receive), MOST_CALL_BYTES)
+            except ClientDisconnect:
+                return
             refusal = _call_refusal(body, self._uploads)
             receive = _replay(body or b"")
         if refusal is not None:
@@ -68,7 +73,8 @@ class RequestFilter:
             await JSONResponse({"error": words}, status_code=status)(scope, receive, send)
             return
         if scope["path"] == "/":
-            scope = {**scope, "headers": _without_encodings(scope["headers"])}
+            headers = [one for one in scope["headers"] if one[0] != b"accept-encoding"]
+            scope = {**scope, "headers": headers}
         await self._app(scope, receive, _AnswerCleaner(send, scope["path"]))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
@@ -86,29 +92,26 @@ class RequestFilter:
         return None
 
 
-async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too large or the client is gone."""
-    parts = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
+async def read_body(request: Request, most: int) -> bytes | None:
+    """The whole body of a request; None where it is larger than ``most`` bytes.
+
+    Raises:
+        ClientDisconnect: the client is gone.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
             return None
-        parts += message.get("body", b"")
-        if len(parts) > MOST_CALL_BYTES:
-            return None
-        if not message.get("more_body"):
-            return bytes(parts)
+    return bytes(body)
 
 
 def _replay(body: bytes) -> Receive:
-    sent = False
+    request: Message = {"type": "http.request", "body": body, "more_body": False}
+    messages = chain([request], repeat({"type": "http.disconnect"}))
 
     async def receive() -> Message:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return next(messages)
 
     return receive
 
@@ -119,7 +122,7 @@ def _call_refusal(body: bytes | None, uploads: Path) -> tuple[int, str] | None:
     try:
         call = json.loads(body)
     except (ValueError, RecursionError):
-        return 422, 'a call is a JSON object, such as {"data": []}'
+        call = None
     if not isinstance(call, dict):
         return 422, 'a call is a JSON object, such as {"data": []}'
     if not isinstance(call.get("data", []), list):
@@ -140,25 +143,21 @@ def _is_harmless(value: Any, uploads: Path, depth: int) -> bool:
     if depth > _MOST_DEPTH:
         return False
     if isinstance(value, Mapping):
-        if "path" in value and not _is_upload(value["path"], uploads):
+        if "path" in value and not is_upload(value["path"], uploads):
             return False
-        return all(_is_harmless(part, uploads, depth + 1) for part in value.values())
+        value = list(value.values())
     if isinstance(value, list):
         return all(_is_harmless(part, uploads, depth + 1) for part in value)
     return True
 
 
-def _is_upload(path: Any, uploads: Path) -> bool:
+def is_upload(path: Any, uploads: Path) -> bool:
     """Whether it is a file in the folder, links followed."""
     try:
         found = Path(path).resolve()
         return found.is_relative_to(uploads) and found.is_file()
     except (TypeError, OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle
         return False
-
-
-def _without_encodings(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in headers if name != b"accept-encoding"]
 
 
 class _AnswerCleaner:

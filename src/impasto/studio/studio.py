@@ -17,11 +17,10 @@ from impasto.settings.recipes import Recipe, check_recipe
 from impasto.studio.failure_messages import explain_disk_errors
 from impasto.studio.job_queue import JobQueue
 from impasto.studio.order_files import reopen_order, write_order
-from impasto.studio.painting_messages import JobFinished, JobProgress, WorkerAssignment
+from impasto.studio.painting_messages import JobProgress, WorkerAssignment
 from impasto.studio.picture_folder import PICTURE
-from impasto.studio.picture_history import HistoryEntry, PictureHistory
-from impasto.studio.picture_store import PictureStore
-from impasto.studio.samples import add_samples
+from impasto.studio.picture_history import PictureHistory
+from impasto.studio.picture_store import PictureStore, add_samples
 from impasto.studio.studio_job import StudioJob
 from impasto.studio.studio_options import StudioOptions
 from impasto.studio.studio_order import StudioOrder, read_order
@@ -46,13 +45,7 @@ class Studio:
         self.store = PictureStore(uploads, options.max_pixels)
         self.samples = add_samples(self.store)
         self.history = PictureHistory(folder)
-        self.jobs = JobQueue(
-            workers=options.jobs,
-            length=options.queue_length,
-            max_pixels=options.max_pixels,
-            keep=self._keep,
-            drop=_drop,
-        )
+        self.jobs = JobQueue(options, self.history)
 
     def close(self) -> None:
         """Stops every job; the pictures so far are kept."""
@@ -118,7 +111,6 @@ class Studio:
             job: the job.
             seen: how many points of the loss curve the caller has already.
         """
-        progress = job.progress
         return {
             "job": job.identity,
             "title": job.title,
@@ -129,7 +121,7 @@ class Studio:
             "captions": list(job.captions),
             "previews": list(job.versions),
             "curve": job.curve[seen:],
-            **({} if progress is None else _position(progress)),
+            **({} if job.progress is None else _position(job.progress)),
         }
 
     def restore(self, owner: str | None, identity: str) -> dict[str, Any]:
@@ -137,44 +129,23 @@ class Studio:
         entry = self.history.get(owner, identity)
         return reopen_order(self.history.folder_of(entry), owner, self.store)
 
-    def details(self, entry: HistoryEntry) -> dict[str, Any]:
+    def details(self, owner: str | None, identity: str) -> dict[str, Any]:
         """What is to be known of a finished picture, with the command that makes it again."""
+        entry = self.history.get(owner, identity)
         folder = self.history.folder_of(entry)
         command, note = _command_of(folder), ""
         if command and entry.progress < 1:
             note = f"Stopped at {100 * entry.progress:.0f} %; this command paints it to the end."
         return {**entry.to_json(), "folder": str(folder), "command": command, "note": note}
 
-    def _keep(self, job: StudioJob, finished: JobFinished) -> str:
-        assert job.assignment.folder is not None
-        entry = self.history.add(
-            job.owner,
-            job.assignment.folder,
-            job.title,
-            size=(finished.width, finished.height),
-            seconds=finished.seconds,
-            progress=finished.progress,
-        )
-        return entry.identity
-
-
-def _drop(job: StudioJob) -> None:
-    shutil.rmtree(Path(job.assignment.files.content).parent, ignore_errors=True)
-
 
 def _position(progress: JobProgress) -> dict[str, Any]:
     done = progress.progress
     left = progress.seconds * (1 - done) / done if done > 0.02 else None
     return {
-        "part": progress.part,
+        **vars(progress),
         "level": progress.level + 1,
-        "levels": progress.levels,
-        "iteration": progress.iteration,
-        "iterations": progress.iterations,
-        "width": progress.width,
-        "height": progress.height,
         "progress": round(done, 4),
-        "loss": progress.loss,
         "seconds": round(progress.seconds, 2),
         "seconds_left": None if left is None else round(left, 1),
     }
