@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -78,7 +77,7 @@ def _pair(
         elif pair == "zip":
             yield row, (next(partner),)
         else:
-            yield from zip(itertools.repeat(row), [(style,) for style in styles])
+            yield from ((row, (style,)) for style in styles)
 
 
 def _check_settings(given: Mapping[str, Any], place: str) -> Settings:

@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,21 +102,17 @@ def row_from_mapping(given: Mapping[str, Any], place: str) -> BatchRow:
 
 def _files(source: str, leave_out: Path | None) -> Iterator[tuple[str, str]]:
     """Files that a name stands for, and the folder of each below the one that was named."""
-    if is_url(source):
+    folder_given = os.path.isdir(source)  # noqa: PTH112 - the name stays as it was given
+    if is_url(source) or (os.path.lexists(source) and not folder_given):
         yield source, ""
         return
-    if os.path.isdir(source):  # noqa: PTH112 - the name stays as it was given
+    if folder_given:
         found = list(_in_folder(Path(source), leave_out))
         if not found:
             raise PictureError(f"{source}: the folder has no file; name one with pictures")
         yield from found
         return
-    if os.path.lexists(source):
-        yield source, ""
-        return
-    matches: list[str] = []
-    if glob.has_magic(source):
-        matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - absolute ones too
+    matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - absolute ones too
     if not matches:
         problem = "nothing matches" if glob.has_magic(source) else "no such file"
         raise PictureError(f"{source}: {problem}")
@@ -219,7 +215,9 @@ def _relative_to_list(source: str, row: BatchRow) -> BatchRow:
             return f"{source.rpartition('/')[0]}/{name}"
         return str(Path(source).parent / name)
 
-    settings = renamed_files(row.settings, found)
-    return BatchRow(
-        found(row.content), row.folder, tuple(map(found, row.styles)), row.name, settings, row.place
+    return replace(
+        row,
+        content=found(row.content),
+        styles=tuple(map(found, row.styles)),
+        settings=renamed_files(row.settings, found),
     )

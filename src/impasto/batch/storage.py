@@ -126,8 +126,6 @@ class Bucket:
         OutputError: the URL cannot be used.
     """
 
-    shared = True
-
     def __init__(self, place: str) -> None:
         import fsspec  # type: ignore[import-untyped]
 
