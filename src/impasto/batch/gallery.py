@@ -10,7 +10,7 @@ import hashlib
 import html
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote
 
@@ -54,7 +54,7 @@ li { margin: .2rem 0; overflow-wrap: anywhere; }
 """
 
 
-def write_gallery(storage: Storage, entries: Iterable[LedgerEntry]) -> str:
+def write_gallery(storage: Storage, entries: Collection[LedgerEntry]) -> str:
     """Writes the page and the thumbnails that are missing.
 
     Args:
@@ -68,12 +68,11 @@ def write_gallery(storage: Storage, entries: Iterable[LedgerEntry]) -> str:
         OutputError: it cannot be written.
     """
     check_page(storage)
-    listed = list(entries)
     groups: dict[str, list[str]] = {}
-    for entry in (one for one in listed if one.state == "done"):
+    for entry in (one for one in entries if one.state == "done"):
         title = " + ".join(_stem(style) for style in entry.styles)
         groups.setdefault(title, []).append(_figure(storage, entry))
-    failed = [entry for entry in listed if entry.state == "failed"]
+    failed = [entry for entry in entries if entry.state == "failed"]
     storage.write(PAGE, _page(groups, failed).encode())
     return storage.path(PAGE)
 
@@ -96,12 +95,6 @@ def check_page(storage: Storage) -> None:
 
 def _page(groups: dict[str, list[str]], failed: list[LedgerEntry]) -> str:
     pictures = counted(sum(map(len, groups.values())), "picture")
-    parts = [
-        "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
-        "<meta name=viewport content='width=device-width, initial-scale=1'>\n"
-        f"{_MARK}\n<title>{pictures} by impasto</title>\n<style>{_STYLE}</style>\n<body>\n"
-        f"<h1>{pictures}</h1>\n<small>{counted(len(groups), 'style')}</small>\n"
-    ]
     sections = [
         (title, len(figures), f"<div class=grid>\n{''.join(figures)}</div>\n")
         for title, figures in groups.items()
@@ -114,18 +107,23 @@ def _page(groups: dict[str, list[str]], failed: list[LedgerEntry]) -> str:
         f"<a href='#part{number}'>{html.escape(title)} ({count})</a>\n"
         for number, (title, count, _) in enumerate(sections)
     )
-    parts.append(f"<nav>\n{links}</nav>\n")
-    for number, (title, _, body) in enumerate(sections):
-        parts.append(
-            f"<section id=part{number}>\n<h2>{html.escape(title)}</h2>\n{body}</section>\n"
-        )
-    return "".join(parts) + "</body>\n</html>\n"
+    shown = "".join(
+        f"<section id=part{number}>\n<h2>{html.escape(title)}</h2>\n{body}</section>\n"
+        for number, (title, _, body) in enumerate(sections)
+    )
+    return (
+        "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
+        "<meta name=viewport content='width=device-width, initial-scale=1'>\n"
+        f"{_MARK}\n<title>{pictures} by impasto</title>\n<style>{_STYLE}</style>\n<body>\n"
+        f"<h1>{pictures}</h1>\n<small>{counted(len(groups), 'style')}</small>\n"
+        f"<nav>\n{links}</nav>\n{shown}</body>\n</html>\n"
+    )
 
 
 def _figure(storage: Storage, entry: LedgerEntry) -> str:
-    facts = _facts(entry)
     terms = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in facts.items()
+        f"<dt>{html.escape(fact)}</dt><dd>{html.escape(text)}</dd>"
+        for fact, text in _facts(entry).items()
     )
     name = html.escape(_stem(entry.content))
     return (

@@ -54,17 +54,14 @@ def name_result(job: BatchJob, row: BatchRow, template: str, number: int) -> str
 
 
 def _fill_in(template: str, row: BatchRow, job: BatchJob, number: int) -> str:
-    values: dict[str, str] = {
-        name: _text(value) for name, value in job.settings.model_dump(mode="json").items()
-    }
-    values |= {
+    values = {
+        **{name: _text(value) for name, value in job.settings.model_dump(mode="json").items()},
         "content": PurePosixPath(row.content).stem if "://" in row.content else _stem(row.content),
         "style": "+".join(map(_stem, job.styles)),
         "number": f"{number:04}",
     }
     safe = {name: re.sub(r'[\\/:*?"<>|\x00-\x1f]', "-", value) for name, value in values.items()}
-    filled = template.format(**safe, folder=row.folder)
-    return filled.lstrip("/")
+    return template.format(**safe, folder=row.folder).lstrip("/")
 
 
 def _stem(name: str) -> str:
