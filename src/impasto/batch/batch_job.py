@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from impasto.batch.input_files import is_url, open_input, renamed_files
+from impasto.batch.input_files import file_facts, is_url, open_input, renamed_files
 from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class BatchJob:
 
     def inputs(self) -> str:
         """What tells whether an input file has changed: sizes and times of all, as JSON."""
-        return json.dumps([_facts(name) for name in self.files])
+        return json.dumps([file_facts(name) for name in self.files])
 
     @property
     def files(self) -> list[str]:
@@ -112,19 +111,7 @@ def _absolute(name: str) -> str:
     return name if is_url(name) else os.path.abspath(name)  # noqa: PTH100 - links stay as they are
 
 
-def _facts(name: str) -> Any:
-    """Size and time of a file, those of all files of a folder; None where there is no telling."""
-    if is_url(name):
-        return None
-    path = Path(name)
-    try:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-    except OSError:
-        return None
-
-
 def sorted_by_style(jobs: Sequence[BatchJob]) -> list[BatchJob]:
     """In an order in which a worker meets each style once: its targets are made but once."""
-    first = {styles: number for number, styles in reversed(list(enumerate(j.styles for j in jobs)))}
-    return sorted(jobs, key=lambda job: first[job.styles])
+    places = {styles: place for place, styles in enumerate(dict.fromkeys(j.styles for j in jobs))}
+    return sorted(jobs, key=lambda job: places[job.styles])

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from impasto.errors import MissingExtraError, PictureError
 from impasto.files import reason_of
-from impasto.pictures.named_bytes import NamedBytes
+from impasto.pictures.reading import NamedBytes
 from impasto.settings.model import STARTS
 
 
@@ -41,6 +41,21 @@ def open_input(name: str, shipped: Mapping[str, bytes] | None = None) -> str | I
         raise MissingExtraError(f"{name}: {reason_of(error)}") from error
     except Exception as error:  # what the many kinds of storage raise has no common class
         raise PictureError(f"{name}: cannot be read ({reason_of(error)})") from error
+
+
+def file_facts(name: str) -> list[tuple[str, int, int]] | None:
+    """Name, size and time in nanoseconds of a file, or of each file of a folder.
+
+    They tell whether it has changed. None where there is no telling, as with a URL.
+    """
+    if is_url(name):
+        return None
+    path = Path(name)
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    except OSError:
+        return None
 
 
 def renamed_files(settings: Mapping[str, Any], renamed: Callable[[str], str]) -> dict[str, Any]:

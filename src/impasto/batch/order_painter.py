@@ -8,10 +8,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from impasto.batch.input_files import is_url, open_input
+from impasto.batch.input_files import file_facts, is_url, open_input
 from impasto.batch.storage import storage_at
 from impasto.batch.worker_messages import (
     PaintingProgress,
@@ -29,6 +30,7 @@ from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import Image, open_image
 from impasto.settings.model import Settings
 from impasto.settings.recipes import Inputs
+from impasto.tasks.levels import level_iterations
 from impasto.tasks.styles import Style, open_style
 from impasto.tasks.task import Task
 
@@ -104,13 +106,7 @@ class OrderPainter:
         Levels that are not reached in some seconds are taken to be as fast for each pixel.
         """
         settings = task.settings
-        few = Task(
-            task.command,
-            settings.replace(iterations=(_TRIAL_STEPS,), stop_loss=None),
-            task.content,
-            task.styles,
-            inputs=task.inputs,
-        )
+        few = replace(task, settings=settings.replace(iterations=(_TRIAL_STEPS,), stop_loss=None))
         before = began = time.perf_counter()
         spent: dict[int, list[float]] = {}
         step: Step | None = None
@@ -190,14 +186,7 @@ def _encode_and_store(
 def _file_stamps(name: str, order: WorkOrder) -> str:
     """What of a style's files tells whether they are still the same."""
     shipped = [data for one, data in order.shipped.items() if one.startswith(name)]
-    if shipped:
-        return str(hash(tuple(shipped)))
-    path = Path(name)
-    try:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        return str([(str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in files])
-    except OSError:
-        return ""
+    return str(hash(tuple(shipped)) if shipped else file_facts(name))
 
 
 def _seconds_of_all_levels(
@@ -205,11 +194,8 @@ def _seconds_of_all_levels(
 ) -> float:
     """How long a whole run takes, from a few steps of its first levels."""
     sizes = step.run.sizes
-    counts = [
-        settings.iterations[min(level, len(settings.iterations) - 1)] for level in range(len(sizes))
-    ]
     seconds = 0.0
-    for level, count in enumerate(counts):
+    for level, count in enumerate(level_iterations(len(sizes), settings)):
         known = min(level, max(spent))
         first, *others = spent[known]  # the first holds the targets
         scale = math.prod(sizes[level]) / math.prod(sizes[known])
