@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from impasto.batch.batch_job import BatchJob
-from impasto.batch.dispatch import ATTEMPTS, dispatch_orders
+from impasto.batch.engine import ATTEMPTS, dispatch_orders
 from impasto.batch.local_engine import LocalEngine
 from impasto.batch.worker_messages import (
     PaintingBegun,

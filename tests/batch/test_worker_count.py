@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from impasto.batch.batch_job import BatchJob
+from impasto.batch.choose_engine import choose_workers
 from impasto.batch.estimate import work_of
-from impasto.batch.worker_count import choose_workers
 from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
 from impasto.machine.processors import usable_processors

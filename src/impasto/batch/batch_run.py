@@ -16,8 +16,7 @@ from filelock import FileLock
 from impasto.batch.batch_job import BatchJob, BatchResult
 from impasto.batch.batch_lock import lock_folder
 from impasto.batch.batch_plan import BatchPlan, plan_batch
-from impasto.batch.dispatch import dispatch_orders
-from impasto.batch.engine import Engine
+from impasto.batch.engine import Engine, dispatch_orders
 from impasto.batch.ledger import FILE, Ledger, LedgerEntry
 from impasto.batch.storage import LocalFolder, Storage, make_folder, storage_at
 from impasto.batch.worker_messages import (
@@ -128,9 +127,8 @@ class BatchRun:
         """Notes what a worker says of a job; returns the result if that is the last word."""
         if isinstance(message, PaintingBegun):
             self.ledger.note_begun(job, message.worker)
-        elif isinstance(message, PictureLost):
-            if message.seconds is not None:
-                self.ledger.note_lost(job, message.seconds)
+        elif isinstance(message, PictureLost) and message.seconds is not None:
+            self.ledger.note_lost(job, message.seconds)
         elif isinstance(message, PictureFailed):
             if message.storage:
                 raise OutputError(message.error)

@@ -1,17 +1,26 @@
-"""The engine that a name stands for."""
+"""The engine that a name stands for, and how many workers serve throughput best."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from impasto.batch.batch_job import BatchJob
 from impasto.batch.engine import Engine
 from impasto.batch.local_engine import LocalEngine
-from impasto.batch.worker_count import choose_workers
 from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
+from impasto.machine.memory import free_memory
+from impasto.machine.processors import usable_processors
 
 EngineName = Literal["local", "ray"]
+
+_FIXED = 800 * 1000**2  # bytes of a worker without a picture
+_PER_PIXEL = 4500  # and for each pixel of its result, worked on whole in float32
+_SHARE = 0.8  # of the free memory
+_UNKNOWN = 8 * 1000**3  # bytes that are taken to be free where the system does not say
+_UNKNOWN_SIDE = 2048  # of results that are as large as their contents
 
 
 def choose_engine(
@@ -43,3 +52,37 @@ def choose_engine(
 
         return RayEngine(address, compute or Compute(), workers)
     raise SettingsError(f"engine = {name!r}: must be local or ray")
+
+
+def choose_workers(
+    jobs: Sequence[BatchJob], workers: int | None, compute: Compute | None
+) -> tuple[int, Compute]:
+    """Workers, and what each computes with.
+
+    Pictures do not wait for one another, threads of one picture do: one worker for each processor,
+    with one thread, serves throughput best (docs/decisions/0015-batches.md). Where memory does not
+    hold so many there are fewer, with more threads each.
+
+    Args:
+        jobs: what is to be painted: the largest decides about memory.
+        workers: how many, if not so many as serve best.
+        compute: what the user asks for; ``threads`` and ``memory`` are those of one worker.
+
+    Raises:
+        SettingsError: a number of workers out of range.
+    """
+    compute = compute or Compute()
+    here = usable_processors()
+    if workers is not None and not 1 <= workers <= 4 * here:
+        raise SettingsError(
+            f"workers = {workers}: must be 1 to {4 * here}, four for each processor here"
+        )
+    free = (free_memory() or _UNKNOWN) * _SHARE
+    if workers is None:
+        side = max((job.settings.size or _UNKNOWN_SIDE for job in jobs), default=512)
+        fitting = int(free // (_FIXED + _PER_PIXEL * side * side))
+        most = max(1, here // (compute.threads or 1))
+        workers = max(1, min(most, fitting, len(jobs) or 1))
+    threads = compute.threads or max(1, here // workers)
+    memory = compute.memory or max(_FIXED, int(free / workers))
+    return workers, replace(compute, threads=threads, memory=memory)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from impasto.batch.batch_job import BatchJob
-from impasto.batch.dispatch import dispatch_orders
-from impasto.batch.engine import Engine
+from impasto.batch.engine import Engine, dispatch_orders
 from impasto.batch.worker_messages import PictureFailed, TimeMeasured, WorkOrder
+from impasto.tasks.levels import level_iterations, level_sizes
 
 _SIDE = 1024  # of results that are as large as their contents: unknown before they are opened
 _TRIES = 3
@@ -52,17 +52,10 @@ def estimate_time(jobs: Sequence[BatchJob], engine: Engine) -> TimeEstimate | No
 
 def work_of(job: BatchJob) -> float:
     """Pixels times iterations of all levels, of a square picture."""
-    settings = job.settings
-    side, counts = settings.size or _SIDE, settings.iterations
-    levels = (
-        settings.levels
-        if isinstance(settings.levels, int)
-        else max(1, 1 + math.ceil(math.log2(side / 160)))
-    )
-    return math.fsum(
-        counts[min(level, len(counts) - 1)] * (side / 2 ** (levels - 1 - level)) ** 2
-        for level in range(levels)
-    )
+    side = job.settings.size or _SIDE
+    sizes = level_sizes((side, side), job.settings)
+    counts = level_iterations(len(sizes), job.settings)
+    return sum(count * math.prod(size) for count, size in zip(counts, sizes, strict=True))
 
 
 def _measure_in_all_workers(job: BatchJob, engine: Engine) -> list[TimeMeasured]:

@@ -62,16 +62,9 @@ class _Worker:
     def lost_orders(self, why: str) -> list[PictureLost]:
         """Its orders, as messages, after its death. One that it decoded is to blame if any was."""
         now = time.monotonic()
+        lost = {order: now - began for order, began in self.began.items()}
         blamed = self.decoding or self.began.keys()
-        return [
-            PictureLost(
-                order,
-                why,
-                now - self.began[order] if order in self.began else None,
-                order in blamed,
-            )
-            for order in self.orders
-        ]
+        return [PictureLost(order, why, lost.get(order), order in blamed) for order in self.orders]
 
 
 class LocalEngine:
@@ -82,6 +75,9 @@ class LocalEngine:
         compute: what each computes with; ``threads`` are those of one worker.
         fixed: whether the number was asked for and holds on a graphics device too.
         networks: files of networks that each loads before it begins; None is the embedded one.
+
+    Attributes:
+        workers: how many pictures are painted at a time.
 
     Raises:
         ImpastoError: (from `receive`) the workers cannot work at all.
@@ -97,16 +93,11 @@ class LocalEngine:
         fixed: bool = False,
         networks: Sequence[str | None] = (None,),
     ) -> None:
-        self._wanted, self._fixed = workers, fixed
+        self.workers, self._fixed = workers, fixed
         self._start_message = WorkerStart(compute, tuple(networks))
         self._failures: int | None = None
         self._workers: dict[Child, _Worker] = {}
         self._inbox = Inbox()
-
-    @property
-    def workers(self) -> int:
-        """How many pictures are painted at a time."""
-        return self._wanted
 
     def __enter__(self) -> LocalEngine:
         self._start_worker()
@@ -171,8 +162,8 @@ class LocalEngine:
         """Gives a worker that has started its place, and starts those that are still wanted."""
         worker.ready, self._failures = True, 0
         if message.device != "cpu" and not self._fixed:
-            self._wanted = 1  # pictures at the same time would share the one device
-        while len(self._workers) < self._wanted:
+            self.workers = 1  # pictures at the same time would share the one device
+        while len(self._workers) < self.workers:
             self._start_worker()
 
     def _replace(self, child: Child, ended: ChildEnded) -> Sequence[WorkerMessage]:

@@ -10,8 +10,7 @@ from typing import Any
 from impasto.batch.batch_job import BatchJob, BatchResult, sorted_by_style
 from impasto.batch.batch_run import BatchRun
 from impasto.batch.choose_engine import EngineName, choose_engine
-from impasto.batch.dispatch import dispatch_orders
-from impasto.batch.engine import Engine
+from impasto.batch.engine import Engine, dispatch_orders
 from impasto.batch.naming import DEFAULT_TEMPLATE
 from impasto.batch.pairing import make_jobs
 from impasto.batch.rows import row_from_mapping

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from impasto.batch.batch_job import BatchJob
 
@@ -29,37 +28,43 @@ class WorkOrder:
 
 
 @dataclass(frozen=True)
-class PaintingBegun:
-    """A worker has begun with an order.
+class WorkerMessage:
+    """What an engine passes on to the driver.
 
     Attributes:
-        number: of the order.
-        worker: the number of its process, or ``ray``.
+        number: of the order that it tells of.
     """
 
     number: int
+
+
+@dataclass(frozen=True)
+class PaintingBegun(WorkerMessage):
+    """A worker has begun with an order.
+
+    Attributes:
+        worker: the number of its process, or ``ray``.
+    """
+
     worker: str
 
 
 @dataclass(frozen=True)
-class PaintingProgress:
+class PaintingProgress(WorkerMessage):
     """How far an order is.
 
     Attributes:
-        number: of the order.
         progress: share of its work that is done, 0..1.
     """
 
-    number: int
     progress: float
 
 
 @dataclass(frozen=True)
-class PicturePainted:
+class PicturePainted(WorkerMessage):
     """A finished picture.
 
     Attributes:
-        number: of the order.
         data: the file; empty where the worker has put it in its place.
         size: the length of the file in bytes.
         recipe: as JSON.
@@ -67,7 +72,6 @@ class PicturePainted:
         steps: of them, spent on targets and steps of the optimiser.
     """
 
-    number: int
     data: bytes = field(repr=False)
     size: int
     recipe: str
@@ -76,56 +80,44 @@ class PicturePainted:
 
 
 @dataclass(frozen=True)
-class PictureFailed:
+class PictureFailed(WorkerMessage):
     """An order that cannot be painted.
 
     Attributes:
-        number: of the order.
         error: why, in one line.
         storage: whether the picture is fine and there is no place for it.
     """
 
-    number: int
     error: str
     storage: bool = False
 
 
 @dataclass(frozen=True)
-class PictureLost:
+class PictureLost(WorkerMessage):
     """An order whose worker is gone.
 
     Attributes:
-        number: of the order.
         why: what became of the worker.
         seconds: of painting that are lost; None if it had not begun.
         blamed: whether it may be what the worker died of.
     """
 
-    number: int
     why: str
     seconds: float | None
     blamed: bool
 
 
 @dataclass(frozen=True)
-class TimeMeasured:
+class TimeMeasured(WorkerMessage):
     """How long a picture would take: the answer to a trial.
 
     Attributes:
-        number: of the order.
         seconds: for the whole picture.
         machine: what it was measured with.
     """
 
-    number: int
     seconds: float
     machine: str
-
-
-WorkerMessage: TypeAlias = (
-    PaintingBegun | PaintingProgress | PicturePainted | PictureFailed | PictureLost | TimeMeasured
-)
-"""What an engine passes on to the driver. Each names an order by its number."""
 
 
 @dataclass(frozen=True)
