@@ -37,6 +37,7 @@ def served(folder: Path) -> Iterator[str]:
             yield studio.stdout.readline().split()[-1]
         finally:
             studio.send_signal(signal.SIGINT)
+            studio.communicate()  # it says that it has ended
 
 
 def opened(browser: Browser, url: str, *, phone: bool = False, dark: bool = False) -> Page:
