@@ -77,6 +77,22 @@ def replacing(target: Path) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def reporting_failure(
+    name: str, errors: tuple[type[Exception], ...] = (OSError,)
+) -> Iterator[None]:
+    """Turn what goes wrong while a file is written into an OutputError of one line.
+
+    Args:
+        name: what the message calls the file.
+        errors: those that mean that it could not be written.
+    """
+    try:
+        yield
+    except errors as error:
+        raise OutputError(f"{name}: cannot be written ({reason_of(error)})") from error
+
+
 def settle(folder: Path) -> None:
     """Make the names in a folder outlast a power cut, where the system can."""
     if os.name == "posix":

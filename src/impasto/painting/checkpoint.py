@@ -15,13 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, device
 
-from impasto.errors import CheckpointError, OutputError, SettingsError
-from impasto.files import reason_of, replacing
+from impasto.errors import CheckpointError, SettingsError
+from impasto.files import reason_of, replacing, reporting_failure
 from impasto.losses.features import seeks_neighbors
 from impasto.painting.checkpoint_facts import FORMAT, CheckpointFacts
 from impasto.painting.run import Run, RunState, Step
@@ -49,11 +48,7 @@ class Checkpoint:
     settings: Settings
 
     def settle(
-        self,
-        command: str,
-        given: Settings | None = None,
-        overrides: Mapping[str, Any] | None = None,
-        **fixed: float,
+        self, command: str, given: Settings | None, overrides: Mapping[str, Any], **fixed: float
     ) -> Settings:
         """The run's settings, which a caller may repeat, and not change.
 
@@ -73,7 +68,7 @@ class Checkpoint:
                 f"{command} cannot resume it"
             )
         base = (given or self.settings).model_dump()
-        wanted = Settings(**{**base, **(overrides or {}), **fixed})
+        wanted = Settings(**{**base, **overrides, **fixed})
         for name in Settings.model_fields:
             own, other = getattr(self.settings, name), getattr(wanted, name)
             if name == "color_from" and (own is None) == (other is None):
@@ -83,16 +78,14 @@ class Checkpoint:
                     f"{name} = {typed_text(other)}: the run of {self.path} has {typed_text(own)}; "
                     "leave it out to resume that run, or begin a new one without it"
                 )
-        self._check_palette(given is not None or "color_from" in (overrides or {}))
-        return self.settings.replace(color_from=wanted.color_from)
-
-    def _check_palette(self, given: bool) -> None:
-        """A checkpoint may come from anyone; which files are read is for the user to say."""
-        if self.settings.color_from is not None and not given:
+        # A checkpoint may come from anyone; which files are read is for the user to say.
+        asked = given is not None or "color_from" in overrides
+        if self.settings.color_from is not None and not asked:
             raise SettingsError(
                 f"{self.path}: the run takes its colours from a picture of its own "
                 f"({self.settings.color_from!r}): give it with --color-from (color_from in Python)"
             )
+        return self.settings.replace(color_from=wanted.color_from)
 
     def check(self, task: Task) -> None:
         """Checks that a task is the one of this run.
@@ -127,14 +120,7 @@ class Checkpoint:
             CheckpointError: the file cannot be read any more, lacks something, or does not fit the
                 run's levels.
         """
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                tensors = {
-                    name: _copy_to(file.get_tensor(name), run.machine.device)
-                    for name in file.keys()  # noqa: SIM118 - it is no mapping
-                }
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(_damage_text(self.path, error)) from error
+        tensors = self._read_tensors(run.machine.device)
         pixels = tensors.pop("pixels", None)
         if pixels is None or tuple(pixels.shape) != (1, 3, *run.sizes[self.facts.level]):
             raise self._levels_error()
@@ -166,9 +152,15 @@ class Checkpoint:
         """
         if self.settings.keep is None:
             return None
+        return self._read_tensors(device("cpu"), _KEPT)[_KEPT]
+
+    def _read_tensors(self, place: device, *names: str) -> dict[str, Tensor]:
+        """Copies of the file's tensors on a device: those of these names, or all."""
         try:
             with safe_open(self.path, framework="pt") as file:
-                return _copy_to(file.get_tensor(_KEPT), device("cpu"))
+                return {
+                    name: _copy_to(file.get_tensor(name), place) for name in names or file.keys()
+                }
         except (SafetensorError, OSError) as error:
             raise CheckpointError(_damage_text(self.path, error)) from error
 
@@ -210,11 +202,11 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
         tensors[_KEPT] = step.run.task.kept
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {_KEY: json.dumps(CheckpointFacts.of(step, state).model_dump(mode="json"))}
-    try:
-        with replacing(Path(os.path.realpath(path))) as temporary:
-            save_file(tensors, temporary, metadata)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise OutputError(f"checkpoint {path}: cannot be written ({reason_of(error)})") from error
+    with (
+        reporting_failure(f"checkpoint {path}", (OSError, SafetensorError, ValueError)),
+        replacing(Path(os.path.realpath(path))) as temporary,
+    ):
+        save_file(tensors, temporary, metadata)
     return Path(path)
 
 
@@ -259,20 +251,15 @@ def _read_facts(path: Path) -> CheckpointFacts:
         raise CheckpointError(_foreign_text(path))
     try:
         facts = json.loads(text)
-        if isinstance(facts, dict) and isinstance(facts.get("format"), int):
-            _check_format(path, facts)
+        number = facts.get("format") if isinstance(facts, dict) else None
+        if isinstance(number, int) and number != FORMAT:
+            raise CheckpointError(
+                f"{path}: has the checkpoint format {number} of impasto {facts.get('impasto')}, "
+                f"and impasto {__version__} reads format {FORMAT}; resume it with that version"
+            )
         return CheckpointFacts.model_validate(facts)
-    except (ValueError, ValidationError) as error:
+    except ValueError as error:  # pydantic's is one
         raise CheckpointError(_damage_text(path, error)) from error
-
-
-def _check_format(path: Path, facts: Mapping[str, Any]) -> None:
-    if facts["format"] != FORMAT:
-        raise CheckpointError(
-            f"{path}: has the checkpoint format {facts['format']} of impasto "
-            f"{facts.get('impasto')}, and impasto {__version__} reads format {FORMAT}; "
-            "resume it with that version"
-        )
 
 
 def _tensors_under(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

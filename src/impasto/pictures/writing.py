@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import OutputError
-from impasto.files import STANDARD_STREAM, check_folder, reason_of, replacing
+from impasto.files import STANDARD_STREAM, check_folder, replacing, reporting_failure
 from impasto.pictures.encoding import check_extension, encode_picture
 from impasto.pictures.profiles import Samples
 
@@ -36,13 +36,11 @@ def check_output(
     if name == STANDARD_STREAM:
         return None
     check_extension(name)
-    try:
+    with reporting_failure(name, (OSError, ValueError)):  # a name with a null byte is a ValueError
         target = Path(os.path.realpath(name))
         if target.exists():
             _check_existing(target, name, inputs, overwrite)
         check_folder(target.parent, name)
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        raise OutputError(f"{name}: cannot be written ({reason_of(error)})") from error
     return target
 
 
@@ -74,15 +72,25 @@ def write_picture(
     name = os.fspath(path)
     target = check_output(path, overwrite=overwrite)
     data = encode_picture(name, samples, recipe, extension=".png" if target is None else None)
-    try:
+    with reporting_failure(name):
         if target is None:
             _write_standard_output(data)
         else:
             with replacing(target) as temporary:
                 temporary.write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"{name}: cannot be written ({reason_of(error)})") from error
     return Path(path)
+
+
+def is_same_file(target: Path, source: object) -> bool:
+    """Whether ``source`` is the path of ``target``, be there a file yet or not."""
+    if not isinstance(source, (str, os.PathLike)):
+        return False
+    try:
+        return target.samefile(source)
+    except OSError:
+        return os.path.realpath(target) == os.path.realpath(source)
+    except ValueError:  # a name with a null byte
+        return False
 
 
 def _check_existing(target: Path, name: str, inputs: Iterable[object], overwrite: bool) -> None:
@@ -91,7 +99,7 @@ def _check_existing(target: Path, name: str, inputs: Iterable[object], overwrite
     if not target.is_file():
         raise OutputError(f"{name}: is no regular file and cannot be replaced by a picture")
     if not overwrite:
-        if any(_is_same_file(target, source) for source in inputs):
+        if any(is_same_file(target, source) for source in inputs):
             raise OutputError(
                 f"{name}: is one of the input pictures; choose another name, or replace it with "
                 "--overwrite (overwrite=True in Python)"
@@ -104,15 +112,6 @@ def _check_existing(target: Path, name: str, inputs: Iterable[object], overwrite
         target.open("ab").close()  # Appending nothing changes nothing, not even the time.
     except PermissionError as error:
         raise OutputError(f"{name}: is read-only; choose another name") from error
-
-
-def _is_same_file(target: Path, source: object) -> bool:
-    if not isinstance(source, (str, os.PathLike)):
-        return False
-    try:
-        return target.samefile(source)
-    except (OSError, ValueError):
-        return False  # An input that cannot be read is reported where it is opened.
 
 
 def _write_standard_output(data: bytes) -> None:

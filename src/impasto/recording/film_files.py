@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image as PillowImage
 
 from impasto.errors import MissingExtraError, OutputError
-from impasto.files import check_file, reason_of, replacing
+from impasto.files import check_file, replacing, reporting_failure
 
 FRAME_MILLISECONDS = 80
 LAST_FRAME_MILLISECONDS = 1520
@@ -61,11 +61,8 @@ def write_film(path: str | os.PathLike[str], pictures: Sequence[bytes]) -> Path:
     width, height = (max(step, side - side % step) for side in _from_jpeg(pictures[-1]).size)
     frames = map(_from_jpeg, pictures)
     film = (frame.resize((width, height), PillowImage.Resampling.LANCZOS) for frame in frames)
-    try:
-        with replacing(path) as temporary:
-            write(temporary, film)
-    except OSError as error:
-        raise OutputError(f"film {path}: cannot be written ({reason_of(error)})") from error
+    with reporting_failure(f"film {path}"), replacing(path) as temporary:
+        write(temporary, film)
     return path
 
 

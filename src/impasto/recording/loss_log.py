@@ -16,8 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from impasto.errors import OutputError
-from impasto.files import check_file, reason_of
+from impasto.files import check_file, reporting_failure
 
 
 class LoggedStep(Protocol):
@@ -78,15 +77,13 @@ class LossLog:
             "losses": {name: _finite_or_none(value) for name, value in step.losses.items()},
         }
         line = json.dumps(facts, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-        try:
+        with reporting_failure(f"log {self.path}"):
             if self._file is None:
                 self._file = self.path.open("wb", buffering=0)
             whole = self._file.tell()
             if self._file.write(line) != len(line):
                 self._file.truncate(whole)
                 raise OSError("the disk is full")
-        except OSError as error:
-            raise OutputError(f"log {self.path}: cannot be written ({reason_of(error)})") from error
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""

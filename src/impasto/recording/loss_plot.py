@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import MissingExtraError, OutputError
-from impasto.files import check_file, reason_of, replacing
+from impasto.files import check_file, replacing, reporting_failure
 from impasto.recording.loss_log import LoggedStep
 
 if TYPE_CHECKING:
@@ -108,11 +108,8 @@ def _check_plot(path: Path) -> None:
 
 def _write_plot(path: Path, levels: list[_Level]) -> None:
     figure = _draw(levels)
-    try:
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format=path.suffix.lower()[1:])
-    except OSError as error:
-        raise OutputError(f"plot {path}: cannot be written ({reason_of(error)})") from error
+    with reporting_failure(f"plot {path}"), replacing(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.lower()[1:])
 
 
 def _draw(levels: list[_Level]) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from impasto.network.weights import Weights
 from impasto.painting.run import Step
 from impasto.pictures.image import Image, ImageSource
 from impasto.pictures.resizing import fit
-from impasto.pictures.writing import check_output
+from impasto.pictures.writing import check_output, is_same_file
 from impasto.settings.model import Settings
 from impasto.sheets.plate import Cell, compose
 from impasto.version import __version__
@@ -107,7 +106,7 @@ class SheetPlan:
             keep: files, among other things, that no picture may replace.
         """
         for file in self.files:
-            if any(_same_file(file, kept) for kept in keep):
+            if any(is_same_file(file, kept) for kept in keep):
                 raise OutputError(
                     f"{file}: would replace a picture that this sheet is made of, or the sheet; "
                     "choose another folder for the cells"
@@ -160,13 +159,3 @@ def finish_sheet(steps: SheetSteps) -> Image:
     except StopIteration as end:
         image: Image = end.value
         return image
-
-
-def _same_file(file: Path, other: ImageSource) -> bool:
-    """Whether both are the same place on disk, be there a file yet or not."""
-    if not isinstance(other, str | os.PathLike):
-        return False
-    try:
-        return file.samefile(other)
-    except OSError:
-        return os.path.realpath(file) == os.path.realpath(other)
