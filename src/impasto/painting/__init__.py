@@ -10,5 +10,4 @@ memory_plan         how each level is worked on so that it fits into memory
 checkpoint          a run's state in a file: saving, loading, and what may be resumed
 checkpoint_facts    what that file says of its run, and how it differs from another
 checkpoint_writer   when the file is written during a run, and what it may replace
-fingerprints        by which the pictures of a run are known again
 """

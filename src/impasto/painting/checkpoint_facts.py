@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
+from torch import Tensor
 
 from impasto.machine.compute import Machine
 from impasto.messages import counted
-from impasto.painting.fingerprints import (
-    NO_FINGERPRINT,
-    fingerprint,
-    fingerprint_of_maps,
-    fingerprint_of_regions,
-    fingerprint_of_styles,
-)
 from impasto.painting.memory_plan import MemoryPlan
 from impasto.painting.run import RunState, Step
+from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size
 from impasto.settings.model import Settings
 from impasto.settings.wording import typed_text
@@ -25,6 +24,9 @@ from impasto.version import __version__
 
 FORMAT = 2
 """Goes up when an older impasto cannot read what this one writes, or this one what that wrote."""
+
+_NOTHING = hashlib.sha256().hexdigest()  # the fingerprint of no regions, and of no maps
+_known_fingerprints: WeakKeyDictionary[Image, str] = WeakKeyDictionary()
 
 
 class CheckpointFacts(BaseModel):
@@ -89,11 +91,7 @@ class CheckpointFacts(BaseModel):
             command=task.command,
             settings=task.settings.model_dump(mode="json"),
             shape=task.shape,
-            content=fingerprint(task.content),
-            style=fingerprint_of_styles(task),
-            regions=fingerprint_of_regions(task),
-            maps=fingerprint_of_maps(task),
-            palette=fingerprint(task.palette),
+            **_fingerprints(task),
             weights=task.weights,
             device=str(machine.device),
             precision=machine.precision,
@@ -111,19 +109,13 @@ class CheckpointFacts(BaseModel):
         """What is another in ``task`` than in this run, in words; None if it is the same run."""
         if task.command != self.command:
             return f"it is of impasto {self.command}, not {task.command}"
-        for name, part, known in (
-            ("regions", fingerprint_of_regions(task), self.regions),
-            ("maps", fingerprint_of_maps(task), self.maps),
-        ):
-            if known not in (None, part):
-                return _difference_text(name, part, known)
-        for name, seen, known in (
-            ("content", fingerprint(task.content), self.content),
-            ("style", fingerprint_of_styles(task), self.style),
-            ("color_from", fingerprint(task.palette), self.palette),
-        ):
-            if seen != known:
-                return f"its {name} picture is another one"
+        seen = _fingerprints(task)
+        for name, known in (("regions", self.regions), ("maps", self.maps)):
+            if known not in (None, seen[name]):
+                return _difference_text(name, seen[name], known)
+        for name, shown in (("content", "content"), ("style", "style"), ("palette", "color_from")):
+            if seen[name] != getattr(self, name):
+                return f"its {shown} picture is another one"
         # A setting that is younger than the checkpoint had its default. The same picture may lie
         # elsewhere now.
         own = Settings(**self.settings).model_dump()
@@ -141,12 +133,69 @@ class CheckpointFacts(BaseModel):
         return None if was == now else was
 
 
-def _difference_text(name: str, seen: str, known: str) -> str:
+def _fingerprints(task: Task) -> dict[str, str | None]:
+    """By what the pictures of a run are known again: SHA-256 of each of these `CheckpointFacts`.
+
+    ``style`` is that of the only style's only picture, or of all styles, regions and maps.
+    """
+    styles = [[_fingerprint(picture) for picture in style.pictures] for style in task.styles]
+    regions, maps = list(_bytes_of_regions(task)), list(_bytes_of_maps(task))
+    single = not (regions or maps) and len(styles) <= 1 and sum(map(len, styles)) <= 1
+    every = _hashed([repr(styles).encode(), *regions, *maps])
+    return {
+        "content": _fingerprint(task.content),
+        "style": _fingerprint(task.style) if single else every,
+        "regions": _hashed(regions),
+        "maps": _hashed(maps),
+        "palette": _fingerprint(task.palette),
+    }
+
+
+def _fingerprint(picture: Image | None) -> str | None:
+    """SHA-256 of a picture's shape, pixels and alpha; None where there is no picture."""
+    if picture is None:
+        return None
+    if picture not in _known_fingerprints:
+        parts: list[bytes | memoryview] = []
+        for tensor in (picture.pixels, picture.alpha):
+            parts.append(repr(None if tensor is None else tuple(tensor.shape)).encode())
+            if tensor is not None:
+                parts.append(_bytes_of(tensor))
+        _known_fingerprints[picture] = _hashed(parts)
+    return _known_fingerprints[picture]
+
+
+def _bytes_of_regions(task: Task) -> Iterator[bytes | memoryview]:
+    """The masks and styles of all regions in order."""
+    for region in task.regions:
+        pictures = () if region.style is None else region.style.pictures
+        yield _bytes_of(region.mask)
+        yield repr([_fingerprint(picture) for picture in pictures]).encode()
+
+
+def _bytes_of_maps(task: Task) -> Iterator[bytes | memoryview]:
+    """The parts that colour-coded maps make of content and styles."""
+    for part in task.maps:
+        yield repr((tuple(part.mask.shape), *part.styles)).encode()
+        yield from map(_bytes_of, (part.mask, *(mask for _, mask in part.styles.values())))
+
+
+def _bytes_of(tensor: Tensor) -> memoryview:
+    return np.ascontiguousarray(tensor.detach().numpy()).data
+
+
+def _hashed(parts: Iterable[bytes | memoryview]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _difference_text(name: str, seen: str | None, known: str | None) -> str:
     """How regions or maps with these fingerprints differ from those of the run."""
-    nothing = NO_FINGERPRINT
-    if nothing in (seen, known):
-        return f"it has no {name}" if known == nothing else f"it has {name}, and none are given"
-    return f"its {name} are others"
+    if known == _NOTHING:
+        return f"it has no {name}"
+    return f"it has {name}, and none are given" if seen == _NOTHING else f"its {name} are others"
 
 
 def _machine_text(device: str, precision: str, threads: int) -> str:

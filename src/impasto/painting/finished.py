@@ -30,11 +30,12 @@ def finished(
 
     @functools.wraps(iterate)
     def finish(*args: P.args, **kwargs: P.kwargs) -> Image:
+        inspect.getcallargs(finish, *args, **kwargs)  # an error names this call, not `iterate`
         return paint_all(iterate(*args, **kwargs))
 
     finish.__name__ = finish.__qualname__ = name
     finish.__doc__ = doc
-    finish.__annotations__ = {**iterate.__annotations__, "return": "Image"}
+    finish.__annotations__ = {**iterate.__annotations__, "return": Image}
     signature = inspect.signature(iterate).replace(return_annotation="Image")
     finish.__signature__ = signature  # type: ignore[attr-defined]
     return finish

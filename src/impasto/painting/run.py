@@ -320,10 +320,7 @@ class Run:
     def _step(self, state: RunState, optimizer: PixelOptimizer) -> Step:
         """The step to which an evaluation has led."""
         assert optimizer.accepted is not None
-        work = [
-            count * height * width
-            for count, (height, width) in zip(self.counts, self.sizes, strict=True)
-        ]
+        work = [count * h * w for count, (h, w) in zip(self.counts, self.sizes, strict=True)]
         if state.level_done:  # the next level begins with a picture alone
             state = replace(state, pixels=optimizer.accepted, guide=None)
         level, count = state.level, self.counts[state.level]

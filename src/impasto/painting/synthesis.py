@@ -305,9 +305,10 @@ def begin(
         task = replace(task, palette=picture_opener(compute)(task.settings.color_from))
     machine, network = compute.machine(), load_network(weights)
     task = _check(task, network, compute, saved)
-    writer = _open_writer(checkpoint)
-    if writer is not None:
-        writer.check(task, resumed=saved is not None)
+    if isinstance(checkpoint, str | os.PathLike):
+        checkpoint = CheckpointWriter(checkpoint)
+    if checkpoint is not None:
+        checkpoint.check(task, resumed=saved is not None)
     run = Run.of(task, network, machine)
     if saved is None:
         state = RunState(
@@ -316,7 +317,7 @@ def begin(
     else:
         run, state = saved.restore_plans(run), saved.read_state(run)
     steps = run.climb(state)
-    return steps if writer is None else writer.watch(steps)
+    return steps if checkpoint is None else checkpoint.watch(steps)
 
 
 def _check(task: Task, network: Weights, compute: Compute, saved: Checkpoint | None) -> Task:
@@ -331,12 +332,4 @@ def _check(task: Task, network: Weights, compute: Compute, saved: Checkpoint | N
 
 
 def _load_saved(source: CheckpointSource) -> Checkpoint | None:
-    if source is None or isinstance(source, Checkpoint):
-        return source
-    return load_checkpoint(source)
-
-
-def _open_writer(target: CheckpointTarget) -> CheckpointWriter | None:
-    if target is None or isinstance(target, CheckpointWriter):
-        return target
-    return CheckpointWriter(target)
+    return load_checkpoint(source) if isinstance(source, str | os.PathLike) else source
