@@ -1,8 +1,9 @@
-"""Files on disk: checks before a long run, and writing that is whole or not at all."""
+"""Files: checks before a long run, writing that is whole or not at all, and files in memory."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,6 +13,19 @@ from impasto.errors import OutputError
 
 STANDARD_STREAM = "-"
 """What stands in place of a file's name for standard input or output."""
+
+
+class NamedBytes(io.BytesIO):
+    """A file's bytes from elsewhere (a URL, an upload), which messages call by the file's name.
+
+    Args:
+        data: the bytes.
+        name: what messages call them.
+    """
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
 
 
 def reason_of(error: Exception) -> str:

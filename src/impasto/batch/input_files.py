@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from impasto.errors import MissingExtraError, PictureError
-from impasto.files import reason_of
-from impasto.pictures.reading import NamedBytes
+from impasto.files import NamedBytes, reason_of
 from impasto.settings.model import STARTS
 
 

@@ -4,8 +4,7 @@
 
 From a file to samples:
 
-- `reading` opens a file, on disk or in memory (`NamedBytes`), and chooses the decoder; `formats`
-  recognises it by its first bytes.
+- `reading` opens the file and chooses the decoder; `formats` recognises it by its first bytes.
 - `decoding` (Pillow, 16-bit PNG) and `tiff_decoding` give samples as the file holds them.
 - `profiles`: their colours into sRGB.
 - `metadata`: recipe (JSON, XMP) and orientation (EXIF), into files and out of them.

@@ -26,19 +26,6 @@ from impasto.pictures.tiff_decoding import decode_tiff
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 
-class NamedBytes(io.BytesIO):
-    """A file's bytes from elsewhere (a URL, an upload), which messages call by the file's name.
-
-    Args:
-        data: the bytes.
-        name: what messages call them.
-    """
-
-    def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(data)
-        self.name = name
-
-
 def picture_name(source: str | os.PathLike[str] | IO[bytes]) -> str:
     """How messages name a source: its path, ``standard input`` or ``binary stream``."""
     if not isinstance(source, (str, os.PathLike)):

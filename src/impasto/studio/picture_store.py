@@ -17,9 +17,8 @@ from pathlib import Path
 import PIL.Image
 
 from impasto.errors import ImpastoError, PictureError
-from impasto.files import replacing
+from impasto.files import NamedBytes, replacing
 from impasto.pictures.image import open_image
-from impasto.pictures.reading import NamedBytes
 from impasto.studio.failure_messages import explain_disk_errors
 from impasto.studio.small_pictures import PREVIEW_SIDE, THUMBNAIL_SIDE, small_copy, write_small
 

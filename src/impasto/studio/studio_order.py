@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.errors import PictureError, SettingsError
+from impasto.files import NamedBytes
 from impasto.pictures.image import open_image
-from impasto.pictures.reading import NamedBytes
 from impasto.settings.model import STARTS, Settings
 from impasto.settings.recipes import Inputs
 from impasto.settings.wording import schemas, setting_value
