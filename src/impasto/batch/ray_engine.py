@@ -72,10 +72,8 @@ class RayEngine:
         """How many pictures are painted at a time, as large as the cluster is at the moment."""
         if self._asked is not None:
             return self._asked
-        there = self._ray.cluster_resources()
-        share = "GPU" if self._on_gpus else "CPU"
-        each = 1 if self._on_gpus else self._threads
-        return max(1, int(there.get(share, 1) // each))
+        share, each = ("GPU", 1) if self._on_gpus else ("CPU", self._threads)
+        return max(1, int(self._ray.cluster_resources().get(share, 1) // each))
 
     def __enter__(self) -> RayEngine:
         address = self._address or os.environ.get("RAY_ADDRESS")
@@ -159,20 +157,14 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-@functools.cache
-def _painter(compute: Compute) -> OrderPainter:
-    """That of this process, which Ray keeps from task to task."""
-    return OrderPainter(compute)
+_painter_for = functools.cache(OrderPainter)
+"""The painter of this process, which Ray keeps from task to task."""
 
 
 def _paint(order: WorkOrder, compute: Compute) -> WorkerMessage:
     """The task: one picture. Runs in a process of a node."""
-    painter = _painter(compute)
-    try:
-        return painter.paint(order, painter.open_pictures(order), _say_nothing)()
+    painter = _painter_for(compute)
+    try:  # nobody hears of its progress before it is done
+        return painter.paint(order, painter.open_pictures(order), lambda _: None)()
     except Exception as error:  # one bad picture must not stop the rest
         return describe_failure(order, error)
-
-
-def _say_nothing(_: WorkerMessage) -> None:
-    """What hears of the progress of a task: nobody does before it is done."""
