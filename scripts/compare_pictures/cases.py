@@ -118,6 +118,7 @@ KINDS: Mapping[str, dict[str, dict[str, Any]]] = tomllib.loads("""
 """What else differs from `BASE`. The pictures of ``tiled`` are worked on in tiles, in the least
 memory that may be asked for, and with shallow layers so that they are soon done."""
 
+KINDS["stylize"].update({f"{key} {x}": {key: x} for key, some in ALONE.items() for x in some})
 
 TILED: Mapping[str, Any] = {
     "size": 448, "levels": 1, "iterations": 2, "memory": "800MB",

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from impasto.errors import SettingsError
+from impasto.messages import nearest
 
 BLOCKS = (2, 2, 4, 4, 4)
 """Convolutions in each of the five blocks (Simonyan and Zisserman 2015, table 1, column E)."""
@@ -89,6 +90,19 @@ def block_of(name: str) -> int:
     if digits is None:
         raise SettingsError(f"{name!r} is no layer; layers are named like conv4_2 and relu4_1")
     return int(digits[1])
+
+
+def check_names(convolutions: Iterable[str], layers: Iterable[str]) -> None:
+    """Checks that a network with these convolutions has the layers.
+
+    Raises:
+        SettingsError: it lacks one of them.
+    """
+    known = [name for name in convolutions if name.startswith("conv")]
+    for layer in sorted(layers):
+        if convolution_of(layer) not in known:
+            names = [*known, *map(relu_of, known)]
+            raise SettingsError(f"unknown layer {layer!r}; {nearest(layer, names)}")
 
 
 def stride(layer: str) -> int:

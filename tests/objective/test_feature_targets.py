@@ -114,7 +114,7 @@ def test_a_style_ends_at_its_edges_where_the_picture_repeats(
             regions=[LevelRegion.of(style)],
             guide=guide,
         )
-        ((_, loss),) = objective.styles[0].features["conv2_1"]
+        ((_, loss),) = objective.styles[0].feature_losses["conv2_1"]
         assert isinstance(loss, SlicedLoss | NeighborLoss)
         sizes.append(loss.size)
     assert torch.equal(*sizes)
@@ -259,7 +259,7 @@ def test_a_style_that_one_layer_cannot_see_is_left_out_of_that_layer_alone(
         objective = make_objective(
             Encoder(tiny), settings, content=None, regions=[target], guide=random_picture
         )
-        keys.append(list(objective.styles[0].features))
+        keys.append(list(objective.styles[0].feature_losses))
     everything = ["relu1_1", "conv1_2", "conv2_1"]
     assert keys == [everything, everything[:2], everything]
 

@@ -1,4 +1,4 @@
-"""Where and how the computation runs: the only module that names devices.
+"""Where and how the computation runs: the only module that chooses a device.
 
 Nothing in here changes what a picture means, so none of it is part of the recipe.
 """
@@ -14,13 +14,17 @@ from typing import Literal, get_args
 import torch
 
 from impasto.errors import SettingsError
-from impasto.machine.memory import free_memory, keep_freed_memory, parse_memory
+from impasto.machine.memory import (
+    DEFAULT_SHARE,
+    MOST_SHARE,
+    free_memory,
+    keep_freed_memory,
+    parse_memory,
+)
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """How exactly the network computes. Statistics, losses and optimisers are always float32."""
-
-_SHARE, _MOST = 1 / 3, 0.8
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class Compute:
         if memory is not None:
             most = memory
         elif free is not None:
-            memory, most = int(free * _SHARE), int(free * _MOST)
+            memory, most = int(free * DEFAULT_SHARE), int(free * MOST_SHARE)
         else:  # the system does not say: be modest, refuse nothing
             memory, most = 4 * 1000**3, 1000**4
         threads = self.threads or torch.get_num_threads()

@@ -11,6 +11,10 @@ import torch
 from impasto.errors import SettingsError
 from impasto.settings.parsing import parse_bytes
 
+DEFAULT_SHARE, MOST_SHARE = 1 / 3, 0.8
+"""Of the free memory, where the user says nothing: what a run stays under if it can, and what it
+must not exceed."""
+
 
 def parse_memory(value: int | str | None) -> int | None:
     """Bytes, from a number of bytes or from words such as ``2GB``, ``800 MB`` or ``1.5GiB``.

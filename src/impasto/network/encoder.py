@@ -17,9 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.errors import SettingsError
-from impasto.layers import block_of, convolution_of, relu_of, stride
-from impasto.messages import nearest
+from impasto.layers import block_of, check_names, convolution_of, relu_of, stride
 from impasto.network.convolution import Border, Convolution
 from impasto.network.pooling import Winners, max_pooled
 from impasto.network.weights import Weights
@@ -218,7 +216,7 @@ class Encoder:
     def _depth_of(self, wanted: set[str]) -> int:
         """How many stages it takes to reach every wanted layer."""
         depths = {name: depth for depth, name in enumerate(self._stages, start=1)}
-        _check_names(depths, wanted)
+        check_names(depths, wanted)
         return max((depths[convolution_of(layer)] for layer in wanted), default=0)
 
     def _convolution(self, name: str) -> Convolution:
@@ -260,15 +258,7 @@ class Encoder:
 
 def check_layers(weights: Weights, layers: Iterable[str]) -> None:
     """Raises SettingsError where a layer is none of a network's."""
-    _check_names(weights.kernels, layers)
-
-
-def _check_names(convolutions: Iterable[str], layers: Iterable[str]) -> None:
-    known = [name for name in convolutions if name.startswith("conv")]
-    for layer in sorted(layers):
-        if convolution_of(layer) not in known:
-            names = [*known, *(name.replace("conv", "relu") for name in known)]
-            raise SettingsError(f"unknown layer {layer!r}; {nearest(layer, names)}")
+    check_names(weights.kernels, layers)
 
 
 def _kernel(weights: Weights, name: str, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -58,7 +58,8 @@ class ContentTarget:
     ) -> tuple[ContentTarget, list[float]]:
         """The target of a picture, and the share of each masked region in it.
 
-        With its style loss multiplied by its share, a region is balanced as if it were alone.
+        A region's style loss is to be multiplied by its share: it is then as strong against the
+        content as if the region were the whole picture.
 
         Args:
             describer: describes the picture.

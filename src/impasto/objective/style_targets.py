@@ -119,12 +119,12 @@ class StyleTarget:
 
     Attributes:
         losses: style loss and weight by layer, of those that see sums.
-        features: style losses and weights by layer, of those that see features.
+        feature_losses: style losses and weights by layer, of those that see features.
         mask: see `LevelRegion`.
     """
 
     losses: Mapping[str, tuple[float, StyleLossFunction]]
-    features: Mapping[str, Sequence[tuple[float, FeatureLoss]]] = field(default_factory=dict)
+    feature_losses: Mapping[str, Sequence[tuple[float, FeatureLoss]]] = field(default_factory=dict)
     mask: Tensor | None = None
 
     def differentiate(self, sums: Sums) -> tuple[dict[str, Tensor], Slopes]:

@@ -41,7 +41,7 @@ def make_objective(
         side: of the part of a picture that is worked on at a time; see `Describer`.
         keep_content: whether to keep the content's feature maps.
         guide: the picture that the level begins with, as large as the content; what of it
-            counts says `mixed`.
+            counts, `mixed` says.
     """
     describer = Describer.of(encoder, settings, side)
     regions = list(regions) if settings.weights.style else []

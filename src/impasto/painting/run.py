@@ -212,7 +212,7 @@ class Run:
         A run that is resumed first yields the step at which it was left.
         """
         standing = [state]
-        del state  # whose tensors would else stay for as long as its level lasts
+        del state  # or this frame would keep the tensors of the level before in memory
         try:
             while standing[0].level < len(self.sizes):
                 standing.append((yield from self._paint_level(standing.pop())))

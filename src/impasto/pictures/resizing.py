@@ -1,4 +1,4 @@
-"""Sizes of the pyramid's levels, and resizing."""
+"""Sizes: fitting, rounding, resizing."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class LoggedStep(Protocol):
 
     @property
     def iteration(self) -> int:
-        """Iteration within the level; 0 is the picture that the level starts from."""
+        """Iteration within the level, from 1: that of the picture that it starts from."""
 
     @property
     def size(self) -> tuple[int, int]:
