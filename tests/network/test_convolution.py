@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.losses.statistics import pull_back
+from impasto.losses.statistics import gradient_from_sums
 from impasto.machine import onednn
 from impasto.network.convolution import Border, Convolution
 
@@ -57,4 +57,4 @@ def test_a_gradient_is_added_onto_another(onto_gap: bool) -> None:
     both = (d_product + d_product.t()).to(HALF).double()
     expected = torch.einsum("nchw,cd->ndhw", features.double(), both)
     expected = expected + d_sum.to(HALF).double()[:, None, None] + onto.double()
-    assert off_by(pull_back(features, d_sum, d_product, onto=onto), expected) < 0.006
+    assert off_by(gradient_from_sums(features, d_sum, d_product, onto=onto), expected) < 0.006

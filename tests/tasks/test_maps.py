@@ -128,7 +128,7 @@ def test_several_styles_and_regions_on_top(
     assert [[weight for weight, _ in area.styles] for area in areas] == [[1.0], [1.0, 2.0]]
     first, second = (next(iter(area.styles[0][1]))[0] for area in areas)
     assert first is second  # so that it need be described but once
-    kept = step.run.task.unpainted
+    kept = step.run.task.left_as_it_is
     assert kept is not None
     masks = [area.mask for area in areas if area.mask is not None]
     torch.testing.assert_close(masks[0] + masks[1] + kept, torch.ones(1, 1, 72, 96))

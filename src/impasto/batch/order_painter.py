@@ -25,7 +25,7 @@ from impasto.errors import ImpastoError, OutputError
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights, load_weights
 from impasto.painting.run import Step
-from impasto.painting.synthesis import begin
+from impasto.painting.synthesis import start_run
 from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import Image, open_image
 from impasto.settings.model import Settings
@@ -87,7 +87,7 @@ class OrderPainter:
             ImpastoError: it cannot be painted as it is asked for.
         """
         began = last = time.perf_counter()
-        steps = begin(task, self.load_network(order.job.weights), self.compute)
+        steps = start_run(task, self.load_network(order.job.weights), self.compute)
         ready = time.perf_counter()
         step: Step | None = None
         for step in steps:
@@ -110,7 +110,7 @@ class OrderPainter:
         before = began = time.perf_counter()
         spent: dict[int, list[float]] = {}
         step: Step | None = None
-        for step in begin(few, self.load_network(order.job.weights), self.compute):
+        for step in start_run(few, self.load_network(order.job.weights), self.compute):
             now = time.perf_counter()
             spent.setdefault(step.level, []).append(now - before)
             before = now

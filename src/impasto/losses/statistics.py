@@ -121,7 +121,7 @@ def as_matrix(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
-def pull_back(
+def gradient_from_sums(
     features: Tensor,
     d_sum: Tensor,
     d_product: Tensor,

@@ -34,7 +34,7 @@ class ContentTarget:
         features: weight and loss by layer; empty without ``features``.
         similarity: weight and loss by layer; empty without ``self-similarity``.
         places: which features each tile hands in for ``similarity``, by layer.
-        picture: (1, 3, H, W); None where there is no content.
+        content: (1, 3, H, W); None where there is none.
         maps: what each tile owns of the picture's feature maps, by layer; empty to compute them
             anew for every evaluation, which takes a quarter longer and less memory.
     """
@@ -42,7 +42,7 @@ class ContentTarget:
     features: Mapping[str, tuple[float, ContentLoss]] = field(default_factory=dict)
     similarity: Mapping[str, tuple[float, SelfSimilarityLoss]] = field(default_factory=dict)
     places: Sequence[Mapping[str, Places]] = ()
-    picture: Tensor | None = None
+    content: Tensor | None = None
     maps: Sequence[Mapping[str, Tensor]] = ()
 
     @classmethod
@@ -120,8 +120,8 @@ class ContentTarget:
         maps: Mapping[str, Tensor] = {}
         if self.maps:
             maps = self.maps[number]
-        elif self.picture is not None and self.features:
-            maps = describer.owned(self.picture, tile, self.features)
+        elif self.content is not None and self.features:
+            maps = describer.owned(self.content, tile, self.features)
         places = self.places[number] if by_samples else {}
         own = {layer: (places[layer], parts[number]) for layer, parts in by_samples.items()}
         return ContentAtTile(self.features, maps, own)

@@ -38,7 +38,7 @@ def make_objective(
         content: (1, 3, H, W), sRGB 0..1, of the size that the result will have; None for a
             texture.
         regions: those that have a style; none for a reconstruction.
-        side: of the part of a picture that is worked on at a time; see `Describer`.
+        side: about how long tiles are, in pixels; `LARGEST_SIDE` for the whole picture at once.
         keep_content: whether to keep the content's feature maps.
         guide: the picture that the level begins with, as large as the content; what of it
             counts, `mixed` says.

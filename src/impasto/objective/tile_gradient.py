@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.layers import stride
-from impasto.losses.statistics import pull_back
+from impasto.losses.statistics import gradient_from_sums
 from impasto.network.encoder import Encoder, Features
 from impasto.objective.content_targets import ContentAtTile
 from impasto.objective.style_targets import Slopes, StyleTarget
@@ -67,7 +67,7 @@ class TileGradient:
         )
 
     def _add(self, layer: str, from_above: Tensor | None) -> Tensor:
-        """Adds a layer's own gradient to that from above; see `Contribution`."""
+        """Adds a layer's own gradient to that from above; see `network.encoder.Contribution`."""
         seen, pixels = self.features[layer], stride(layer)
         total = self._add_by_sums(layer, seen, from_above)
         own = self.tile.owned(seen, pixels)
@@ -108,7 +108,7 @@ class TileGradient:
         total = from_above
         for mask, by_sums in slopes:
             counts = self.tile.counts_in_window(mask, pixels)
-            total = pull_back(seen, *by_sums, counts, onto=total)
+            total = gradient_from_sums(seen, *by_sums, counts, onto=total)
         for place, values in zip(beside, kept, strict=True):
             assert total is not None  # there are slopes
             total[place] = values

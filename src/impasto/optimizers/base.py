@@ -30,7 +30,9 @@ class PixelOptimizer(Protocol):
     """What the loop needs of an optimiser."""
 
     accepted: Tensor | None
-    """(1, 3, H, W): the last picture whose loss was taken, None before the first step."""
+    """(1, 3, H, W): the last picture whose loss was taken; the very tensor that `step` was given.
+
+    None before the first step."""
 
     converged: bool
     """Whether nothing better was found however far the last step was taken back."""

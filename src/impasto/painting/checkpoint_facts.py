@@ -144,7 +144,7 @@ def _fingerprints(task: Task) -> dict[str, str | None]:
     every = _hashed([repr(styles).encode(), *regions, *maps])
     return {
         "content": _fingerprint(task.content),
-        "style": _fingerprint(task.style) if single else every,
+        "style": _fingerprint(task.first_style_picture) if single else every,
         "regions": _hashed(regions),
         "maps": _hashed(maps),
         "palette": _fingerprint(task.palette),

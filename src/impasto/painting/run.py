@@ -79,7 +79,7 @@ class Step:
     @property
     def latest(self) -> bool:
         """Whether the run still stands here: its optimiser has not moved on since."""
-        return self._moves == self.run.clock.moves
+        return self._moves == self.run.moved.times
 
     @cached_property
     def losses(self) -> dict[str, float]:
@@ -145,10 +145,10 @@ class RunState:
 
 
 @dataclass
-class Clock:
-    """How often a run's optimiser was moved: tells the latest step from those before."""
+class MoveCount:
+    """How often a run's optimiser was moved: it tells the latest step from those before."""
 
-    moves: int = 0
+    times: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Run:
         sizes: height and width of each level, coarse to fine.
         counts: iterations of each level.
         plans: how each level fits into memory.
-        clock: counts the run's steps.
+        moved: how often its optimiser was moved.
     """
 
     task: Task
@@ -171,7 +171,7 @@ class Run:
     sizes: Sequence[Size]
     counts: Sequence[int]
     plans: Sequence[MemoryPlan]
-    clock: Clock = field(default_factory=Clock)
+    moved: MoveCount = field(default_factory=MoveCount)
 
     @classmethod
     def of(cls, task: Task, network: Weights, machine: Machine) -> Run:
@@ -190,7 +190,7 @@ class Run:
         )
         sizes = task.level_sizes
         counts = level_iterations(len(sizes), settings)
-        styled = task.style is not None and settings.weights.style
+        styled = task.first_style_picture is not None and settings.weights.style
         plans = [
             plan_memory(
                 size,
@@ -291,7 +291,7 @@ class Run:
         with self.machine.active():
             evaluation = objective(pixels)
             loss = float(evaluation.loss)
-            self.clock.moves += 1  # from here to its step, the latest one cannot be saved
+            self.moved.times += 1  # from here to its step, the latest one cannot be saved
             proposal = optimizer.step(pixels, loss, evaluation.gradient)
         taken = optimizer.accepted is pixels
         terms = evaluation.terms if taken else state.terms
@@ -338,5 +338,5 @@ class Run:
             run=self,
             _state=state,
             _optimizer=None if state.level_done else optimizer,
-            _moves=self.clock.moves,
+            _moves=self.moved.times,
         )

@@ -1,8 +1,9 @@
 """The main path: from pictures to a picture, one step at a time.
 
 `iterate`, `iterate_texture` and `iterate_reconstruct` settle the settings, open the pictures and
-make a `Task` of them. `begin` checks the task, plans its `Run` and returns the run's steps; closing
-them cancels the work. `stylize`, `texture` and `reconstruct` take all steps and return the `Image`.
+make a `Task` of them. `start_run` checks the task, plans its `Run` and returns the run's steps;
+closing them cancels the work. `stylize`, `texture` and `reconstruct` take all steps and return the
+`Image`.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def iterate(
         maps=open_maps(maps, styles, open_one),
         inputs=Inputs.of(content, style, regions, maps),
     )
-    return begin(task, weights, compute, checkpoint, saved)
+    return start_run(task, weights, compute, checkpoint, saved)
 
 
 def _paint_all(steps: Steps) -> Image:
@@ -165,7 +166,7 @@ def iterate_texture(
     chosen = settle("texture", settings, overrides, saved, content_weight=0.0)
     styles = open_styles(style, picture_opener(compute))
     task = Task("texture", chosen, None, styles, shape=shape, inputs=Inputs.of(None, style))
-    return begin(task, weights, compute, checkpoint, saved)
+    return start_run(task, weights, compute, checkpoint, saved)
 
 
 def _height_and_width(size: Sequence[int]) -> Size:
@@ -221,7 +222,7 @@ def iterate_reconstruct(
     chosen = settle("reconstruct", settings, overrides, saved, style_weight=0.0)
     picture = picture_opener(compute)(content)
     task = Task("reconstruct", chosen, picture, inputs=Inputs.of(content))
-    return begin(task, weights, compute, checkpoint, saved)
+    return start_run(task, weights, compute, checkpoint, saved)
 
 
 reconstruct = finished(
@@ -281,7 +282,7 @@ def load_network(weights: WeightsSource) -> Weights:
     return weights if isinstance(weights, Weights) else load_weights(weights)
 
 
-def begin(
+def start_run(
     task: Task,
     weights: WeightsSource = None,
     compute: Compute | None = None,

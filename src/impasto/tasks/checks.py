@@ -24,7 +24,7 @@ def check(task: Task) -> None:
     _check_color(task)
     if task.settings.expand and task.command != "texture":
         raise SettingsError("expand = True: only a texture grows; leave it out")
-    if task.regions and not task.painted:
+    if task.regions and not task.all_styles:
         raise SettingsError("every region is left as it is; give a style for the rest")
     if not task.layers:
         raise SettingsError(
@@ -70,10 +70,10 @@ def _check_numbers(task: Task) -> None:
             f"style_blend has {len(task.settings.style_blend)} weights for "
             f"{len(task.styles)} styles; give one for each"
         )
-    if len(task.settings.style_scale) > max(1, len(task.painted)):
+    if len(task.settings.style_scale) > max(1, len(task.all_styles)):
         raise SettingsError(
             f"style_scale has {len(task.settings.style_scale)} numbers for "
-            f"{len(task.painted)} styles; give one for each"
+            f"{len(task.all_styles)} styles; give one for each"
         )
 
 
@@ -120,7 +120,7 @@ def _check_color(task: Task) -> None:
     color = task.settings.color
     if color == "style":
         return
-    if task.style is None:
+    if task.first_style_picture is None:
         raise SettingsError(f"color = {color!r}: there is no style here; leave it at style")
     if task.content is None and task.palette is None:
         raise SettingsError(

@@ -43,7 +43,7 @@ class RegionStyle(NamedTuple):
     """A style in a region.
 
     Attributes:
-        number: of the style in `Task.painted`.
+        number: of the style in `Task.all_styles`.
         weight: in the region's blend.
         mask: (1, 1, h, w), 0..1, of any size: what of its picture counts; None for all of it.
     """

@@ -21,15 +21,15 @@ def show(task: Task, pixels: Tensor) -> Tensor:
     size, amount = (picture.shape[2], picture.shape[3]), task.settings.color_amount
     chroma = task.settings.color == "content" and amount
     content = None
-    if chroma or task.unpainted is not None or task.kept is not None:
+    if chroma or task.left_as_it_is is not None or task.kept is not None:
         content = task.content_at(size)
     if content is None:
         return picture
     content = content.clamp(0, 1)
     if chroma:
         picture = keep_chroma(picture, content, amount)
-    if task.unpainted is not None:
-        picture = picture.lerp(content, resize(task.unpainted, size).clamp(0, 1))
+    if task.left_as_it_is is not None:
+        picture = picture.lerp(content, resize(task.left_as_it_is, size).clamp(0, 1))
     if task.kept is not None:
         picture = blend(content, picture, resize(task.kept, size).clamp(0, 1))
     return picture.clamp(0, 1)

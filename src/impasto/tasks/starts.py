@@ -33,9 +33,9 @@ def start_picture(task: Task, mean_color: Color, max_pixels: int = DEFAULT_MAX_P
     if settings.start == "noise":
         return white_noise(settings.noise, size, settings.seed, mean_color)
     if settings.start == "style":
-        if task.style is None:
+        if task.first_style_picture is None:
             raise SettingsError("start = 'style': there is no style here; use noise or content")
-        return _cover(task.viewer.whole(task.style), size)
+        return _cover(task.viewer.at_own_size(task.first_style_picture), size)
     content = task.content_at(size)
     if content is None:
         raise SettingsError(f"start = {settings.start!r}: there is no content here; use noise")

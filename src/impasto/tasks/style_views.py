@@ -101,7 +101,7 @@ class StyleViewer:
         """A style's picture at a size, (1, 3, *used): the part and the colours asked for."""
         return self._color(picture, resize(self._crop(picture.pixels), used))
 
-    def whole(self, picture: Image) -> Tensor:
+    def at_own_size(self, picture: Image) -> Tensor:
         """A style's picture, (1, 3, h, w): the part and the colours that are asked for."""
         return self._color(picture, self._crop(picture.pixels))
 

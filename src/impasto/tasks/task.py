@@ -55,12 +55,12 @@ class Task:
     inputs: Inputs = field(default_factory=Inputs)
 
     @property
-    def style(self) -> Image | None:
+    def first_style_picture(self) -> Image | None:
         """The first picture of the first style."""
-        return next((picture for style in self.painted for picture in style.pictures), None)
+        return next((picture for style in self.all_styles for picture in style.pictures), None)
 
     @property
-    def painted(self) -> list[Style]:
+    def all_styles(self) -> list[Style]:
         """All styles, those of regions last."""
         own = [region.style for region in self.regions if region.style is not None]
         return [*self.styles, *own]
@@ -68,7 +68,7 @@ class Task:
     @property
     def source(self) -> Image:
         """The picture that gives the result its shape and its depth."""
-        source = self.content or self.style
+        source = self.content or self.first_style_picture
         assert source is not None  # every command has one of them
         return source
 
@@ -103,7 +103,7 @@ class Task:
     @property
     def layers(self) -> set[str]:
         """The layers in use."""
-        used = self.painted and self.settings.weights.style
+        used = self.all_styles and self.settings.weights.style
         style = with_weight(self.settings.style_layers) if used else set()
         return self.content_layers | style
 
@@ -117,7 +117,7 @@ class Task:
     def viewer(self) -> StyleViewer:
         """How its styles are looked at."""
         colors = self.palette or self.content
-        return StyleViewer(self.settings, self.painted, self.final_size, colors)
+        return StyleViewer(self.settings, self.all_styles, self.final_size, colors)
 
     def style_size(self, size: Size) -> Size | None:
         """Height and width at which the largest style is looked at for a result of ``size``."""
@@ -146,7 +146,7 @@ class Task:
             yield LevelRegion(blend, None if mask is None else mask.to(device))
 
     @cached_property
-    def unpainted(self) -> Tensor | None:
+    def left_as_it_is(self) -> Tensor | None:
         """How much each pixel stays as it is, (1, 1, H, W) of the content; None for not at all."""
         kept = [
             region.share
