@@ -40,7 +40,7 @@ __all__ = ["__version__", *sorted(_HOMES)]
 
 def __getattr__(name: str) -> Any:
     if name == "bench":  # a module, whose `bench` measures
-        value: Any = import_module("impasto.diagnostics.bench")
+        value: Any = import_module("impasto.bench")
     elif name in _HOMES:
         value = getattr(import_module(f"impasto.{_HOMES[name]}"), name)
     else:

@@ -1,7 +1,7 @@
 """The public names with their types, for type checkers and editors."""
 
+from impasto import bench as bench
 from impasto.batch.stylize_many import stylize_many as stylize_many
-from impasto.diagnostics import bench as bench
 from impasto.diagnostics.doctor import examine as examine
 from impasto.errors import (
     CheckpointError as CheckpointError,

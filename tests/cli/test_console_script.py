@@ -40,6 +40,14 @@ def test_nothing_quick_imports_torch(tmp_path: Path) -> None:
     assert result.stderr.decode().splitlines() == ["impasto: no.png: no such file"]
 
 
+def test_reading_and_writing_files_needs_no_torch(tmp_path: Path) -> None:
+    program = (
+        "import sys, impasto.pictures.reading, impasto.pictures.writing, impasto.batch.gallery; "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, cwd=tmp_path, check=True)
+
+
 def test_version(tmp_path: Path) -> None:
     result = run("--version", folder=tmp_path)
     assert result.stdout.decode() == f"impasto {impasto.__version__}\n"

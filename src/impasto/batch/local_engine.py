@@ -7,7 +7,7 @@ import queue
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import impasto.errors
 from impasto.batch.worker_messages import (
@@ -23,8 +23,10 @@ from impasto.batch.worker_messages import (
 )
 from impasto.batch.worker_process import WorkerStart, paint_orders
 from impasto.errors import ImpastoError
-from impasto.machine.compute import Compute
 from impasto.machine.processes import Child, ChildEnded, Inbox
+
+if TYPE_CHECKING:
+    from impasto.machine.compute import Compute
 
 _AHEAD = 1
 """Orders that a worker has beside the one in work: it decodes them meanwhile."""

@@ -12,6 +12,7 @@ from impasto.batch.batch_job import BatchJob
 from impasto.batch.rows import BatchRow
 from impasto.errors import OutputError
 from impasto.messages import nearest
+from impasto.pictures.encoding import check_extension
 from impasto.settings.model import Settings
 
 DEFAULT_TEMPLATE = "{folder}/{content}_{style}.png"
@@ -82,8 +83,6 @@ def _text(value: Any) -> str:
 
 
 def _check_name(name: str) -> None:
-    from impasto.pictures.encoding import check_extension  # here: help pages must not load torch
-
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
         raise OutputError(f"the name {name!r}: should be a file below the output folder")

@@ -103,7 +103,7 @@ def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
         path: A safetensors file or a PyTorch state dict (.pth, .pt, .bin) with torchvision's,
             timm's or impasto's tensor names; the embedded network if None. A safetensors file
             may state its input in the metadata: ``convention``, a name of
-            `conventions.CONVENTIONS` or the fields of `InputConvention` as JSON. A pickle is
+            `input_conventions.CONVENTIONS` or the fields of `InputConvention` as JSON. A pickle is
             never trusted with more than tensors.
 
     Returns:

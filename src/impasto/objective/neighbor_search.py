@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from impasto.layers import stride
 from impasto.losses.features import NeighborLoss
+from impasto.losses.normalization import TINY
 from impasto.losses.statistics import as_matrix
 from impasto.pictures.resizing import Size
 
@@ -18,7 +19,6 @@ GRID = 4
 """Neighbours are sought for every so many pixels (Kolkin et al. 2022: a quarter of the side)."""
 
 _CHUNK = 1024
-_TINY = 1e-12
 
 
 class NeighborSearch:
@@ -70,7 +70,7 @@ class NeighborSearch:
             own = _column(rows, layer)
             if layer not in self._found:
                 squares = _column(rows.square(), layer).sum(1).mean()
-                self._squares[layer] = squares.clamp_min(_TINY)
+                self._squares[layer] = squares.clamp_min(TINY)
                 self._found[layer] = rows.new_zeros(len(self._wanted), rows.shape[1])
             columns.append(self._balanced(own, layer, _mean_and_size(own)))
         cosines, matches = nearest(self._wanted, torch.cat(columns, 1))
@@ -156,11 +156,11 @@ def _column(rows: Tensor, layer: str) -> Tensor:
 
 def _mean_and_size(rows: Tensor, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean (C,) of rows (N, C), and root of the mean square less it, weighed by ``counts`` (N,)."""
-    shares = None if counts is None else (counts / counts.sum().clamp_min(_TINY)).to(rows)
+    shares = None if counts is None else (counts / counts.sum().clamp_min(TINY)).to(rows)
     mean = rows.mean(0) if shares is None else shares @ rows
     squares = (rows - mean).square().sum(1)
     size = squares.mean() if shares is None else shares @ squares
-    return mean, size.clamp_min(_TINY).sqrt()
+    return mean, size.clamp_min(TINY).sqrt()
 
 
 def _touched(mask: Tensor, pixels: int, size: Size) -> Tensor:

@@ -25,6 +25,12 @@ from impasto.optimizers.lbfgs_history import dot
 MOST_RETREATS = 20
 """How often in a row a step is taken back before the optimiser gives up."""
 
+DIVERGED = (
+    "the loss became NaN or infinite and stayed so after every step back; "
+    "use a smaller --step-size, smaller weights, or the preset default"
+)
+"""What a `DivergenceError` says."""
+
 
 class PixelOptimizer(Protocol):
     """What the loop needs of an optimiser."""
@@ -51,12 +57,6 @@ class PixelOptimizer(Protocol):
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Takes up where the optimiser left off whose `state` this is."""
-
-
-DIVERGED = (
-    "the loss became NaN or infinite and stayed so after every step back; "
-    "use a smaller --step-size, smaller weights, or the preset default"
-)
 
 
 def pack_state(

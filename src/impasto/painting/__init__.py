@@ -1,8 +1,8 @@
 """Painting: from pictures and settings to a picture, step by step.
 
 Read `synthesis` first, which is the main path: `iterate` and its siblings settle the settings, open
-the pictures, make a `Task` of them, and `start_run` checks it, plans its `Run` and returns its steps.
-Then read `run`, the loop over the levels and their steps.
+the pictures and make a `Task` of them; `start_run` checks it, plans its `Run` and returns its
+steps. Then read `run`, the loop over the levels and their steps.
 
 finished            makes `stylize` of `iterate`, and every other call that returns a picture
 run                 `Run`, its loop, and the `Step` that it yields

@@ -57,7 +57,7 @@ class CheckpointFacts(BaseModel):
         finished: whether nothing was left to do.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, title="Facts")
 
     format: int
     impasto: str

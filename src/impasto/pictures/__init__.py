@@ -8,7 +8,7 @@ From a file to samples:
 - `decoding` (Pillow, 16-bit PNG) and `tiff_decoding` give samples as the file holds them.
 - `profiles`: their colours into sRGB.
 - `metadata`: recipe (JSON, XMP) and orientation (EXIF), into files and out of them.
-- `transparency`: what alpha hides.
+- `transparency`: samples with alpha. `hidden_colors`: what wholly transparent pixels hide.
 
 From an image to a file: `encoding` makes the bytes, `writing` checks and replaces the file.
 

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from impasto.errors import OutputError, PictureError
 from impasto.pictures.decoding import DecodedPicture, check_size, decode_pillow
 from impasto.pictures.encoding import encode_png
+from impasto.pictures.hidden_colors import fill_hidden_colors
 from impasto.pictures.metadata import upright
 from impasto.pictures.profiles import Samples, to_srgb
 from impasto.pictures.reading import read_picture, reporting_damage
-from impasto.pictures.transparency import fill_hidden_colors
 from impasto.pictures.writing import write_picture
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 

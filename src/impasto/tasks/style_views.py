@@ -155,7 +155,7 @@ class LevelViews:
     viewer: StyleViewer
     size: Size
     device: torch.device
-    _made: dict[tuple[Image, Size], Tensor] = field(default_factory=dict)
+    _made: dict[tuple[Image, Size], Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def of(self, number: int, part: Tensor | None = None) -> StyleViews:
         """A style's views, made one by one when they are asked for.
