@@ -33,10 +33,7 @@ Sizes = Annotated[
 
 
 def bench(
-    *,
-    sizes: Sizes = None,
-    json: AsJson = False,
-    machine: ComputeFlags = ComputeFlags(),
+    *, sizes: Sizes = None, json: AsJson = False, machine: ComputeFlags = ComputeFlags()
 ) -> None:
     """Behind ``impasto bench``; see `COMMANDS`."""
     chosen = None if sizes is None else _numbers(sizes)

@@ -110,7 +110,7 @@ COMMANDS = {
     "Tell": (
         Command(
             "show",
-            "impasto.cli.show_command:show",
+            "impasto.cli.fact_commands:show",
             "OUT [--json]",
             "Print the recipe inside a picture, and the command that makes it again.",
         ),

@@ -33,13 +33,21 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
         print(("".join(cells) + row[-1]).rstrip())
 
 
-def flat_rows(facts: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
+def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """Prints nested facts as JSON, or as a table of two columns."""
+    if as_json:
+        print_json(facts)
+    else:
+        print_table(_flat_rows(facts))
+
+
+def _flat_rows(facts: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
     """Nested facts as rows of a table, such as ``memory free`` and its value."""
     rows: list[tuple[str, str]] = []
     for name, value in facts.items():
         label = f"{path} {name}".strip().replace("_", " ")
         if isinstance(value, Mapping):
-            rows += flat_rows(value, label)
+            rows += _flat_rows(value, label)
         elif isinstance(value, (list, tuple)):
             rows.append((label, ", ".join(map(str, value)) or "none"))
         else:

@@ -110,7 +110,7 @@ def _follow(
     """Takes all steps. If something stops them early, ``outcome`` says what it was."""
 
     def between_steps() -> bool:
-        """Whether the next step is half done, and no picture can be saved. Never for long."""
+        """Whether the next step is half done, and no checkpoint can be saved. Never for long."""
         return outcome.last is not None and not run.progress(outcome.last).step.latest
 
     try:
@@ -183,15 +183,10 @@ def _report(
 
 
 def _facts(
-    run: WatchedRun[S],
-    outcome: _Outcome[S],
-    progress: RunProgress,
-    picture: Image,
-    seconds: float,
+    run: WatchedRun[S], outcome: _Outcome[S], progress: RunProgress, picture: Image, seconds: float
 ) -> dict[str, object]:
     """What ``--json`` prints."""
     recipe = dict(picture.recipe or {})
-    losses = progress.step.losses
     return {
         "output": str(Path(run.target)),
         "width": picture.width,
@@ -203,7 +198,7 @@ def _facts(
         "taken_back": progress.step.taken_back,
         "warnings": outcome.warnings,
         "loss": _number(progress.step.loss),
-        "losses": {name: _number(value) for name, value in losses.items()},
+        "losses": {name: _number(value) for name, value in progress.step.losses.items()},
         **run.files(),
         "settings": recipe.get("settings"),
     }
