@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ import torch
 from impasto.errors import ImpastoError
 from impasto.machine.compute import Compute
 from impasto.machine.memory import free_memory
-from impasto.machine.processors import usable_processors
+from impasto.machine.processors import processor_name, usable_processors
 from impasto.network.weights import EMBEDDED_SHA256, describe_weights
 from impasto.version import __version__
 
@@ -46,7 +45,7 @@ def examine(device: str = "auto") -> dict[str, Any]:
         "extras": {name: _extra(name) for name in EXTRAS},
         "device": _device(device, problems),
         "processor": {
-            "name": _processor_name(),
+            "name": processor_name(),
             "kernels": torch.backends.cpu.get_cpu_capability(),
         },
         "memory": {"total": _total_memory(), "free": free_memory()},
@@ -100,19 +99,6 @@ def _device(name: str, problems: list[str]) -> dict[str, Any]:
             facts["name"] = properties.name
             facts["memory_bytes"] = properties.total_memory
     return facts
-
-
-def _processor_name() -> str:
-    """The processor's model, where the system tells; else its architecture."""
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                name, _, value = line.partition(":")
-                if name.strip() == "model name":
-                    return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _total_memory() -> int | None:

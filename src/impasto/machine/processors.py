@@ -1,8 +1,10 @@
-"""How many processors there are to compute with."""
+"""The processors: their name, and how many there are to compute with."""
 
 from __future__ import annotations
 
 import os
+import platform
+from pathlib import Path
 
 
 def usable_processors() -> int:
@@ -10,3 +12,16 @@ def usable_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def processor_name() -> str:
+    """The processor's model, where the system tells; else its architecture."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                name, _, value = line.partition(":")
+                if name.strip() == "model name":
+                    return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
