@@ -1,4 +1,4 @@
-"""The comparison of presets in ``benchmarks``: its judge, its bookkeeping, a whole small run."""
+"""The comparison of presets in ``benchmarks.quality``: its bookkeeping, a whole small run."""
 
 import json
 import subprocess
@@ -6,33 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image as PillowImage
-from torch import Tensor
 
+from benchmarks.program import ROOT, exit_code_of
+from benchmarks.quality import commands
+from benchmarks.quality.frontier import families
+from benchmarks.quality.methods import choose_methods, read_methods
+from benchmarks.quality.metrics import Distances
+from benchmarks.quality.pairs import PAIRS, SOURCES, find_pairs, pair_name
+from benchmarks.quality.records import Record, Records
+from benchmarks.quality.report import rows_of, table
 from impasto.errors import SettingsError
-from impasto.network.encoder import Encoder
-from impasto.network.weights import Weights
-from impasto.pictures.image import Image
-from impasto.pictures.resizing import resize
 from support.command_line import ENVIRONMENT
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.append(str(BENCHMARKS))
-
-import quality  # noqa: E402
-import quality_metrics as metrics  # noqa: E402
-from arguments import exit_code_of  # noqa: E402
-from quality_methods import choose_methods, families, read_methods  # noqa: E402
-from quality_metrics import Distances, Judge  # noqa: E402
-from quality_pairs import PAIRS, SOURCES, find_pairs, pair_name  # noqa: E402
-from quality_records import Record, Records  # noqa: E402
-from quality_report import rows_of, table  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def judge(vgg: Weights, photograph: Image, painting: Image) -> Judge:
-    return Judge(Encoder(vgg), photograph.pixels, painting.pixels)
 
 
 def distances(**values: float) -> Distances:
@@ -43,101 +28,6 @@ def record(pair: str, method: str, size: int = 64, **values: float) -> Record:
     return Record(
         pair, method, size, 1.0, {"style_weight": 3.0}, 2.0, 300.0, distances(**values), {}
     )
-
-
-def test_every_distance_of_a_picture_from_itself_is_0(vgg: Weights, photograph: Image) -> None:
-    same = photograph.pixels
-    for name, value in vars(Judge(Encoder(vgg), same, same)(same)).items():
-        assert value == pytest.approx(0, abs=1e-6), name
-
-
-def test_photograph_and_painting_lie_at_the_two_ends(judge: Judge) -> None:
-    content = judge(judge.content)
-    style = judge(resize(judge.style, (72, 96)).clamp(0, 1))
-    assert content.structure == 0
-    assert content.edges == pytest.approx(0, abs=1e-12)
-    assert style.structure > 0.1
-    assert style.edges > 0.1
-    assert style.style < 0.4 * content.style
-    assert style.palette < 0.2 * content.palette
-
-
-def test_picture_of_another_size_is_refused(judge: Judge) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        judge(torch.zeros(1, 3, 72, 95))
-
-
-def test_clouds_of_different_size_with_one_distribution_are_near() -> None:
-    cloud = torch.randn(500, 4, generator=torch.Generator().manual_seed(1))
-    assert metrics.sliced_wasserstein(cloud.repeat(3, 1), cloud) < 0.01
-    assert metrics.sliced_wasserstein(2 * cloud, cloud) > 0.5
-
-
-def test_channels_count_alike_whatever_their_scale() -> None:
-    generator = torch.Generator().manual_seed(2)
-    features, target = torch.rand(2, 1, 3, 9, 9, generator=generator)
-    scale = torch.tensor([1.0, 1e3, 1e-3]).view(1, 3, 1, 1)
-    # The floor for silent channels is relative to the mean: a common scale changes nothing.
-    plain = metrics.feature_distance(features, target)
-    assert metrics.feature_distance(50 * features, 50 * target) == pytest.approx(plain, rel=1e-4)
-    loud = metrics.feature_distance(scale * features, scale * target)
-    assert loud < 3 * plain
-
-
-@pytest.mark.parametrize(
-    ("color", "expected"),
-    [((1, 1, 1), (100, 0, 0)), ((1, 0, 0), (53.24, 80.09, 67.2)), ((0, 0, 0), (0, 0, 0))],
-)
-def test_lab_has_the_known_values(color: tuple[float, ...], expected: tuple[float, ...]) -> None:
-    pixel = metrics.lab(torch.tensor(color, dtype=torch.float32).view(1, 3, 1, 1))
-    assert pixel.flatten().tolist() == pytest.approx(expected, abs=0.05)
-
-
-def test_palette_shifted_by_one_unit_is_about_1_away() -> None:
-    darker, lighter = (torch.full((1, 3, 8, 8), value) for value in (0.4663, 0.5673))  # L 50, 60
-    assert metrics.palette_distance(darker, lighter) == pytest.approx(10, rel=0.15)
-
-
-def test_self_similarity_sees_places_and_not_strength(random_picture: Tensor) -> None:
-    assert metrics.self_similarity_distance(3 * random_picture, random_picture) < 1e-4
-    moved = random_picture.flip(3)
-    assert metrics.self_similarity_distance(moved, random_picture) > 0.1
-
-
-def test_edges_survive_colours_and_strokes_but_not_a_move(photograph: Image) -> None:
-    pixels = photograph.pixels
-    strokes = 0.03 * (torch.arange(96) % 2 * 2 - 1)
-    assert metrics.edge_distance(0.6 * pixels + 0.2, pixels) < 0.01
-    near = metrics.edge_distance(pixels + strokes, pixels)
-    far = metrics.edge_distance(pixels.roll(30, 3), pixels)
-    assert near < 0.1 < far
-    flat = torch.full_like(pixels, 0.5)
-    assert metrics.edge_distance(flat, pixels) == 1
-    assert metrics.edge_distance(flat, flat) == 0
-
-
-@pytest.mark.parametrize("tint", [(1, 1, 1), (1, -0.3, 0)])
-def test_grain_is_checks_of_one_pixel_and_not_strokes(
-    photograph: Image, tint: tuple[float, ...]
-) -> None:
-    smooth = resize(resize(photograph.pixels, (9, 12)), (72, 96)).clamp(0, 1)
-    rows, columns = torch.arange(72)[:, None], torch.arange(96)
-    colour = 0.05 * torch.tensor(tint).view(1, 3, 1, 1)
-
-    def grain(width: int) -> float:
-        checks = ((rows // width + columns // width) % 2 * 2 - 1) * colour
-        return metrics.grain_excess(smooth + checks, smooth, smooth)
-
-    assert grain(1) > 0.5
-    assert max(grain(2), grain(8)) < 0.25
-
-
-def test_clipping_counts_what_the_sources_do_not_have() -> None:
-    grey = torch.full((1, 3, 6, 6), 0.5)
-    burnt = grey.clone()
-    burnt[:, 0, :2] = 1
-    assert metrics.clipped_excess(burnt, grey, grey) == pytest.approx(1 / 3)
-    assert metrics.clipped_excess(burnt, grey, burnt) == 0
 
 
 def test_records_survive_a_line_that_was_broken_off(tmp_path: Path) -> None:
@@ -242,11 +132,16 @@ def test_report_compares_pair_by_pair() -> None:
 def test_a_run_goes_on_where_it_was_and_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    program, output = str(BENCHMARKS / "quality.py"), ["--output", str(tmp_path)]
-    run = [program, "run", "--pairs", "china-flow", "--methods", "default", "--size", "48"]
+    output = ["--output", str(tmp_path)]
+    run = ["run", "--pairs", "china-flow", "--methods", "default", "--size", "48"]
     run += ["--iterations-share", "0.02", *output]
     done = subprocess.run(
-        [sys.executable, *run], capture_output=True, text=True, env=ENVIRONMENT, timeout=300
+        [sys.executable, "-m", "benchmarks.quality", *run],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     lines = (tmp_path / "results.jsonl").read_text().splitlines()
@@ -257,14 +152,14 @@ def test_a_run_goes_on_where_it_was_and_is_reported(
     assert by_method["default"]["peak_mib"] > 50
 
     (tmp_path / "results.jsonl").write_text("\n".join([*lines[1:], '{"pair": "chi']))
-    monkeypatch.setattr(sys, "argv", run)
-    quality.work()
+    monkeypatch.setattr(sys, "argv", ["quality", *run])
+    commands.main()
     assert capsys.readouterr().out.count("done before") == 2
     again = (tmp_path / "results.jsonl").read_text().splitlines()
     assert json.loads(again[-1])["distances"] == by_method["content"]["distances"]
 
-    monkeypatch.setattr(sys, "argv", [program, "report", *output])
-    quality.work()
+    monkeypatch.setattr(sys, "argv", ["quality", "report", *output])
+    commands.main()
     assert "| default | 1 |" in capsys.readouterr().out
     for name in ("frontier.png", "sheet.png"):
         with PillowImage.open(tmp_path / name) as picture:
@@ -280,7 +175,7 @@ def test_a_run_goes_on_where_it_was_and_is_reported(
             ["run", "--size", "48", "--pairs", "china-flow", "--methods", "content"],
             "cannot be made",
         ),
-        (["report"], "no results; begin with: quality.py run"),
+        (["report"], "no results; begin with: python -m benchmarks.quality run"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(
@@ -291,10 +186,10 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     words: str,
 ) -> None:
     (tmp_path / "file").touch()
-    argv = ["quality.py", *arguments, "--output", str(tmp_path / "file" / "folder")]
+    argv = ["quality", *arguments, "--output", str(tmp_path / "file" / "folder")]
     monkeypatch.setattr(sys, "argv", argv)
     try:
-        code: object = exit_code_of("quality.py", quality.work)
+        code: object = exit_code_of("quality", commands.main)
     except SystemExit as stop:  # how argparse leaves
         code = stop.code
     lines = capsys.readouterr().err.splitlines()

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from impasto.errors import OutputError, SettingsError
-from impasto.files import replacing
+from benchmarks.program import write_json
+from impasto.errors import SettingsError
 
 # Seconds of one machine say nothing about another's.
 _MUST_AGREE = ("cpu", "cores", "threads", "torch")
@@ -69,20 +69,6 @@ def compare(slow: Curve, fast: Curve, iterations: int) -> Comparison:
 def as_json(curve: Curve) -> list[dict[str, Any]]:
     """The points as dictionaries; ``own`` only where it is known."""
     return [{k: v for k, v in asdict(point).items() if v is not None} for point in curve]
-
-
-def write_json(path: Path, content: object) -> None:
-    """Writes ``content`` to a file, whole or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    try:
-        with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def save_curve(path: Path, curve: Curve, machine: dict[str, Any], task: dict[str, Any]) -> None:

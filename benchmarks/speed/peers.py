@@ -3,7 +3,7 @@
 Each peer runs in a process of its own, in turns: A B C A B C... The objective is five style layers
 and relu4_2 at one size for all of them, the optimiser L-BFGS, one evaluation a step::
 
-    python benchmarks/peers.py --size 512 --steps 6 --rounds 3
+    python -m benchmarks.speed.peers --size 512 --steps 6 --rounds 3
 
 The first use installs pastiche into an environment of its own.
 """
@@ -11,49 +11,45 @@ The first use installs pastiche into an environment of its own.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from arguments import (
-    PRESET,
-    Pair,
-    Parser,
-    add_common_options,
-    check_outputs,
-    compute_with,
-    exit_code_of,
-    whole_number,
-)
-from drive import Order, Peer, Report, drive_in_own_process
-from environment import pastiche_python
-from impasto import iterate
-from impasto.files import replacing
-from measuring import describe_machine, machine_line
+from benchmarks.measuring import describe_machine, machine_line
+from benchmarks.program import Parser, check_outputs, exit_code_of, whole_number, write_json
+from benchmarks.speed.pair import PRESET, Pair, add_pair_options, add_peer_options
+from benchmarks.speed.pastiche import pastiche_python
+from benchmarks.speed.peer_run import Peer, PeerReport, PeerRun, measure_in_own_process
+from impasto import Compute, iterate
 
-Rounds = Mapping[Peer, Sequence[Report]]
+Rounds = Mapping[Peer, Sequence[PeerReport]]
 
 
-def main() -> int:
-    """Measures, prints the table; the exit code."""
+def main() -> None:
+    """Reads the command line, measures, prints the table."""
     arguments = _parser().parse_args()
-    return exit_code_of("peers", lambda: _work(arguments))
+    check_outputs(arguments.json)
+    pair = Pair.read(arguments.content, arguments.style, arguments.size)
+    with tempfile.TemporaryDirectory() as folder:
+        rounds = _measure(pair, Path(folder), arguments)
+    _show(rounds, pair, arguments)
+    if arguments.json:
+        write_json(arguments.json, _record(rounds, pair, arguments))
 
 
 def _parser() -> Parser:
     parser = Parser(prog="peers", description=(__doc__ or "").partition("\n")[0])
-    add_common_options(parser)
+    add_pair_options(parser)
+    add_peer_options(parser)
     parser.add_argument(
         "--peers",
         nargs="+",
         choices=get_args(Peer),
         default=["pastiche", "impasto", "plain"],
-        help="who runs, in this order; plain is benchmarks/plain.py (default: all)",
+        help="who runs, in this order; plain is benchmarks/speed/plain.py (default: all)",
     )
     parser.add_argument(
         "--steps", type=whole_number(1), default=6, help="measured steps in each run (default: 6)"
@@ -70,56 +66,32 @@ def _parser() -> Parser:
     return parser
 
 
-def _work(arguments: argparse.Namespace) -> None:
-    check_outputs(arguments.json)
-    pair = Pair.read(arguments.content, arguments.style, arguments.size)
-    peers: list[Peer] = list(dict.fromkeys(arguments.peers))
-    python = sys.executable
-    with tempfile.TemporaryDirectory() as folder:
-        content, style = pair.save(Path(folder))
-        # Only its checks run here: pictures too small, an unknown precision.
-        iterate(content, style, compute=compute_with(arguments.precision), preset=PRESET)
-        if "pastiche" in peers:
-            python = str(pastiche_python(arguments.environment))
-        orders = {
-            peer: Order(
-                peer,
-                str(content),
-                str(style),
-                arguments.size,
-                arguments.warm_up + arguments.steps,
-                arguments.precision,
-            )
-            for peer in peers
-        }
-        rounds = _alternate(orders, python, arguments.rounds, arguments.warm_up)
-    _show(rounds, pair, arguments)
-    if arguments.json:
-        text = json.dumps(_record(rounds, pair, arguments), indent=2, allow_nan=False)
-        with replacing(arguments.json) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def _alternate(
-    orders: Mapping[Peer, Order], pastiche: str, count: int, warm_up: int
-) -> dict[Peer, list[Report]]:
+def _measure(
+    pair: Pair, folder: Path, arguments: argparse.Namespace
+) -> dict[Peer, list[PeerReport]]:
     """Runs all peers in turns; their reports without the warm-up."""
-    rounds: dict[Peer, list[Report]] = {peer: [] for peer in orders}
-    for number in range(1, count + 1):
-        for peer, order in orders.items():
-            python = pastiche if peer == "pastiche" else sys.executable
-            report = drive_in_own_process(order, python)
-            report = Report(report.seconds[warm_up:], report.peak_mib, report.torch, report.threads)
+    content, style = pair.save(folder)
+    # Only its checks run here: pictures too small, an unknown precision.
+    iterate(content, style, compute=Compute("cpu", arguments.precision), preset=PRESET)
+    peers: list[Peer] = list(dict.fromkeys(arguments.peers))
+    python = pastiche_python(arguments.environment) if "pastiche" in peers else None
+    steps = arguments.warm_up + arguments.steps
+    rounds: dict[Peer, list[PeerReport]] = {peer: [] for peer in peers}
+    for number in range(1, arguments.rounds + 1):
+        for peer in peers:
+            run = PeerRun(peer, content, style, arguments.size, steps, arguments.precision)
+            whole = measure_in_own_process(run, python)
+            report = replace(whole, seconds=whole.seconds[arguments.warm_up :])
             rounds[peer].append(report)
             print(
-                f"round {number}/{count}  {peer:<9} {statistics.median(report.seconds):8.4f} s/step"
-                f"  {report.peak_mib:7.0f} MiB",
+                f"round {number}/{arguments.rounds}  {peer:<9} "
+                f"{statistics.median(report.seconds):8.4f} s/step  {report.peak_mib:7.0f} MiB",
                 flush=True,
             )
     return rounds
 
 
-def _step_seconds(reports: Sequence[Report]) -> float:
+def _step_seconds(reports: Sequence[PeerReport]) -> float:
     """Median over all measured steps of all rounds."""
     return statistics.median(second for report in reports for second in report.seconds)
 
@@ -153,7 +125,7 @@ def _show(rounds: Rounds, pair: Pair, arguments: argparse.Namespace) -> None:
     print("\ns/step: median of all measured steps; MiB: median of the processes' peaks, resident")
 
 
-def _peak(reports: Sequence[Report]) -> float:
+def _peak(reports: Sequence[PeerReport]) -> float:
     return statistics.median(report.peak_mib for report in reports)
 
 
@@ -179,4 +151,4 @@ def _record(rounds: Rounds, pair: Pair, arguments: argparse.Namespace) -> dict[s
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(exit_code_of("peers", main))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from arguments import ROOT
+from benchmarks.program import EXAMPLES
 from impasto.errors import SettingsError
 from impasto.messages import nearest
 
@@ -37,7 +37,7 @@ class Source:
             shared: folder of the pictures that neither we nor a package ship.
         """
         if self.place in ("examples", "shared"):
-            path = (ROOT / "examples" if self.place == "examples" else shared) / self.path
+            path = (EXAMPLES if self.place == "examples" else shared) / self.path
         else:
             try:  # without importing the package
                 path = Path(str(distribution(self.place).locate_file(self.path)))

@@ -20,6 +20,7 @@ from statistics import median
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.program import BenchmarkError, Parser, exit_code_of
 from impasto.studio.server import open_studio
 from impasto.studio.studio_options import StudioOptions
 
@@ -30,22 +31,22 @@ WAITED = "() => performance.now() - window.clicked"
 
 
 @contextmanager
-def served() -> Iterator[str]:
+def serve_studio() -> Iterator[str]:
     """A studio with an empty history."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        open_studio(StudioOptions(port=0, folder=Path(folder))) as (made, app),
+        open_studio(StudioOptions(port=0, folder=Path(folder))) as (studio, app),
     ):
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
         threading.Thread(target=server.run, daemon=True).start()
         while not server.started:
             time.sleep(0.05)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        made.closing = True
+        studio.closing = True
         server.should_exit = True
 
 
-def one(page: Page, seconds: float) -> tuple[float, float]:
+def time_one_picture(page: Page, seconds: float) -> tuple[float, float]:
     """Milliseconds until the first preview, and until Stop is done ``seconds`` later."""
     page.evaluate(
         """() => { window.first = null; const image = document.getElementById('picture');
@@ -63,7 +64,7 @@ def one(page: Page, seconds: float) -> tuple[float, float]:
     return first, page.evaluate(WAITED)
 
 
-def summary(values: Sequence[float]) -> dict[str, int]:
+def summarize(values: Sequence[float]) -> dict[str, int]:
     """Median and range."""
     return {
         "median": round(median(values)),
@@ -74,8 +75,11 @@ def summary(values: Sequence[float]) -> dict[str, int]:
 
 def main() -> None:
     """Measures and prints."""
-    chromium = shutil.which("chromium") or sys.exit("no chromium here")
-    with served() as url, sync_playwright() as playwright:
+    Parser(prog="studio_latency", description=__doc__).parse_args()
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise BenchmarkError("no chromium here")
+    with serve_studio() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(url)
@@ -83,16 +87,16 @@ def main() -> None:
         page.get_by_role("button", name="Sample: china").click()
         page.get_by_role("button", name="Sample: flow").click()
         page.wait_for_function("document.getElementById('command').textContent.includes('flow')")
-        one(page, 0)  # until the worker and the browser are warm
+        time_one_picture(page, 0)  # until the worker and the browser are warm
         times = []
         for number in range(TIMES):
-            times.append(one(page, 0.2 + 0.25 * number))
+            times.append(time_one_picture(page, 0.2 + 0.25 * number))
             print(*map(round, times[-1]), file=sys.stderr, flush=True)
         browser.close()
     firsts, stops = zip(*times, strict=True)
-    report = {"first_preview_ms": summary(firsts), "stop_ms": summary(stops), "times": TIMES}
+    report = {"first_preview_ms": summarize(firsts), "stop_ms": summarize(stops), "times": TIMES}
     print(json.dumps(report))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code_of("studio_latency", main))

@@ -1,6 +1,6 @@
 """Throughput: `impasto batch` beside a shell loop over `impasto stylize`, and a loop in Python.
 
-    python benchmarks/batch.py --contents 24 --styles 4 --sample 12
+    python -m benchmarks.speed.batch --contents 24 --styles 4 --sample 12
 
 Wall-clock seconds and core-seconds (user and system time of all processes) for each picture,
 process starts included. `impasto batch` paints every content in every style, the loops a sample of
@@ -10,12 +10,10 @@ Contents are parts of the sample photographs and of those in `--pictures`. Nothi
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import random
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,26 +21,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+import PIL.Image
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+import impasto
+from benchmarks.own_process import call_in_own_process, run_process
+from benchmarks.program import EXAMPLES, BenchmarkError, Parser, exit_code_of, write_json
+
 IMPASTO = [sys.executable, "-m", "impasto"]
 SHAPES = ((400, 300), (300, 400), (360, 360))
-
-LOOP = """
-import sys, time, impasto
-impasto.load_weights()
-print(time.process_time(), flush=True)
-size, preset, out, *pairs = sys.argv[1:]
-for number, (content, style) in enumerate(zip(pairs[::2], pairs[1::2])):
-    impasto.stylize(content, style, size=int(size), preset=preset).save(f"{out}/{number}.png")
-"""
 
 Pairs = Sequence[tuple[Path, Path]]
 """Contents with their styles."""
 
 
-class Look(NamedTuple):
+class PictureSettings(NamedTuple):
     """The settings of all pictures."""
 
     size: int
@@ -75,14 +67,14 @@ class Cost(NamedTuple):
         return self.wall / self.pictures + spread, self.cores / self.pictures + spread
 
 
-def contents(folder: Path, count: int, pictures: Path | None) -> list[Path]:
+def cut_contents(folder: Path, count: int, pictures: Path | None) -> list[Path]:
     """``count`` parts of photographs, 300 to 400 pixels wide and high."""
     sources = sorted((EXAMPLES / "photographs").glob("*.jpg"))
     sources += sorted(pictures.glob("*.jpg")) if pictures else []
     made = []
     for number, source in zip(range(count), itertools.cycle(sources), strict=False):
         width, height = SHAPES[number // len(sources) % len(SHAPES)]
-        with Image.open(source) as opened:
+        with PIL.Image.open(source) as opened:
             whole = opened.convert("RGB")
         left = number * 37 % max(1, whole.width - width)
         top = number * 23 % max(1, whole.height - height)
@@ -91,65 +83,96 @@ def contents(folder: Path, count: int, pictures: Path | None) -> list[Path]:
     return made
 
 
-def shell(pairs: Pairs, look: Look, out: Path) -> float:
+def paint_in_shell(pairs: Pairs, settings: PictureSettings, out: Path) -> float:
     """One process after the other."""
     for number, pair in enumerate(pairs):
-        target = out / f"{number}.png"
-        command = [*IMPASTO, "stylize", *map(str, pair), "-o", str(target), *look.flags]
-        subprocess.run([*command, "--quiet"], check=True)
+        command = [*IMPASTO, "stylize", *map(str, pair), "-o", str(out / f"{number}.png")]
+        run_process([*command, *settings.flags, "--quiet"], "stylize")
     return 0.0
 
 
-def python(pairs: Pairs, look: Look, out: Path) -> float:
+def paint_in_python(pairs: Pairs, settings: PictureSettings, out: Path) -> float:
     """One picture after the other in one process. Returns the seconds of its start."""
-    names = [str(name) for pair in pairs for name in pair]
-    given = [str(look.size), look.preset, str(out), *names]
-    done = subprocess.run([sys.executable, "-c", LOOP, *given], check=True, stdout=subprocess.PIPE)
-    return float(done.stdout)
+    return call_in_own_process(paint_here, pairs, *settings, out, name="python")
 
 
-def batch(pairs: Pairs, look: Look, out: Path, *flags: str) -> float:
+def paint_here(pairs: Pairs, size: int, preset: str, out: Path) -> float:
+    """One picture after the other in this process. Returns the seconds until the first."""
+    impasto.load_weights()
+    start = time.process_time()
+    for number, (content, style) in enumerate(pairs):
+        impasto.stylize(content, style, size=size, preset=preset).save(out / f"{number}.png")
+    return start
+
+
+def paint_as_batch(pairs: Pairs, settings: PictureSettings, out: Path, *flags: str) -> float:
     """`impasto batch`; prints what of the workers' time was no step and no target."""
     rows = [json.dumps({"content": str(one), "style": str(two)}) for one, two in pairs]
-    (out.parent / "list.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    command = [*IMPASTO, "batch", str(out.parent / "list.jsonl"), "-o", str(out), "--json"]
-    done = subprocess.run([*command, *look.flags, *flags], check=True, stdout=subprocess.PIPE)
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    rows_file = out.parent / "list.jsonl"
+    rows_file.write_text("\n".join(rows), encoding="utf-8")
+    command = [*IMPASTO, "batch", str(rows_file), "-o", str(out), "--json", *settings.flags]
+    events = [json.loads(line) for line in run_process([*command, *flags], "batch").splitlines()]
     jobs = [event for event in events if event["event"] == "done"]
     whole, steps = (sum(job[name] for job in jobs) for name in ("seconds", "steps"))
     print(f"  {whole:.1f} s of workers, {1 - steps / whole:.2%} of them beside the steps")
     return 0.0
 
 
-def one_worker(pairs: Pairs, look: Look, out: Path) -> float:
+def paint_with_one_worker(pairs: Pairs, settings: PictureSettings, out: Path) -> float:
     """`impasto batch` with one worker that has all threads."""
-    return batch(pairs, look, out, "--workers", "1")
+    return paint_as_batch(pairs, settings, out, "--workers", "1")
 
 
-WAYS: dict[str, Callable[[Pairs, Look, Path], float]] = {
-    "shell": shell,
-    "python": python,
-    "batch": batch,
-    "one-worker": one_worker,
+WAYS: dict[str, Callable[[Pairs, PictureSettings, Path], float]] = {
+    "shell": paint_in_shell,
+    "python": paint_in_python,
+    "batch": paint_as_batch,
+    "one-worker": paint_with_one_worker,
 }
 
 
-def measured(way: str, pairs: Pairs, look: Look, out: Path) -> Cost:
-    """Paints the pairs that way."""
+def measure(way: str, pairs: Pairs, settings: PictureSettings, out: Path) -> Cost:
+    """Paints the pairs that way.
+
+    Raises:
+        BenchmarkError: a picture is missing.
+    """
     out.mkdir()
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = WAYS[way](pairs, look, out)
+    start = WAYS[way](pairs, settings, out)
     wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     there = len(list(out.glob("*.png")))
     if there != len(pairs):
-        raise SystemExit(f"{way}: {there} of {len(pairs)} pictures are there")
+        raise BenchmarkError(f"{way}: {there} of {len(pairs)} pictures are there")
     return Cost(there, wall, cores, start)
 
 
 def main() -> None:
     """Measures the ways that are asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    asked = _parser().parse_args()
+    settings, figures = PictureSettings(asked.size, asked.preset), {}
+    with tempfile.TemporaryDirectory() as name:
+        styles = sorted((EXAMPLES / "styles").glob("*.jpg"))[: asked.styles]
+        contents = cut_contents(Path(name), asked.contents, asked.pictures)
+        pairs = [(content, style) for style in styles for content in contents]
+        few = random.Random(0).sample(pairs, min(asked.sample or len(pairs), len(pairs)))
+        for way in asked.way:
+            own = few if way in ("shell", "python") else pairs
+            cost = measure(way, own, settings, Path(name) / way)
+            wall, cores = cost.each(len(pairs))
+            figures[way] = {**cost._asdict(), "seconds_each": wall, "core_seconds_each": cores}
+            words = f"{cost.pictures} pictures, {wall:.2f} s and {cores:.2f} core-s each"
+            print(f"{way}: {words}", flush=True)
+    for way in [way for way in figures if way in ("shell", "python") and "batch" in figures]:
+        ratio = figures[way]["core_seconds_each"] / figures["batch"]["core_seconds_each"]
+        print(f"batch: {ratio:.2f} times as many pictures for each core-second as {way}")
+    if asked.json:
+        write_json(asked.json, figures)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="batch", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--contents", type=int, default=24)
     parser.add_argument("--styles", type=int, default=4)
     parser.add_argument("--sample", type=int, default=12, help="pictures of each loop; 0 is all")
@@ -158,26 +181,8 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="a folder with more photographs, *.jpg")
     parser.add_argument("--way", nargs="+", choices=WAYS, default=["shell", "python", "batch"])
     parser.add_argument("--json", type=Path, help="a file for the figures")
-    asked = parser.parse_args()
-    look, figures = Look(asked.size, asked.preset), {}
-    with tempfile.TemporaryDirectory() as name:
-        styles = sorted((EXAMPLES / "styles").glob("*.jpg"))[: asked.styles]
-        parts = contents(Path(name), asked.contents, asked.pictures)
-        pairs = [(content, style) for style in styles for content in parts]
-        few = random.Random(0).sample(pairs, min(asked.sample or len(pairs), len(pairs)))
-        for way in asked.way:
-            own = few if way in ("shell", "python") else pairs
-            cost = measured(way, own, look, Path(name) / way)
-            wall, cores = cost.each(len(pairs))
-            figures[way] = {**cost._asdict(), "seconds_each": wall, "core_seconds_each": cores}
-            print(f"{way}: {cost.pictures} pictures, {wall:.2f} s and {cores:.2f} core-s each",
-                  flush=True)  # fmt: skip
-    for way in [way for way in figures if way in ("shell", "python") and "batch" in figures]:
-        ratio = figures[way]["core_seconds_each"] / figures["batch"]["core_seconds_each"]
-        print(f"batch: {ratio:.2f} times as many pictures for each core-second as {way}")
-    if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(exit_code_of("batch", main))

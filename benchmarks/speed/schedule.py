@@ -1,8 +1,8 @@
 """How fast each pyramid level converges, by the exponent of L-BFGS's smoothing.
 
-What the default preset's iterations and `impasto.optimizers.SMOOTHING` were chosen by. Every level
-starts from the same picture, whatever the exponent: the end of the level before with the first
-exponent of that level's list.
+The default preset's iterations and `impasto.optimizers.lbfgs.SMOOTHING` were chosen by this. Every
+level starts from the same picture, whatever the exponent: the end of the level before with the
+first exponent of that level's list.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from arguments import ROOT, Parser, exit_code_of
+from benchmarks.measuring import describe_machine
+from benchmarks.program import EXAMPLES, Parser, exit_code_of, write_file
 from impasto import Compute, Settings, load_weights, open_image
 from impasto.network.encoder import Encoder
 from impasto.objective.objective import Objective
@@ -29,7 +30,6 @@ from impasto.tasks.levels import level_sizes
 from impasto.tasks.starts import start_picture
 from impasto.tasks.styles import open_styles
 from impasto.tasks.task import Task
-from measuring import describe_machine
 
 PAIRS = {"china-flow": ("china.jpg", "flow.jpg"), "astronaut-waves": ("astronaut.jpg", "waves.jpg")}
 EXPONENTS = ((0.75, 0.5, 1.0, 0.0), (0.5, 0.75, 1.0, 0.0), (0.0, 0.5), (0.0,))
@@ -58,7 +58,7 @@ class Curve:
         )
 
 
-def climb(
+def minimize(
     objective: Objective, start: Tensor, exponent: float, history: int, count: int
 ) -> tuple[Tensor, list[float]]:
     """Minimises for ``count`` evaluations; the best picture, and the loss at each evaluation."""
@@ -76,9 +76,8 @@ def measure(pair: str, encoder: Encoder, options: argparse.Namespace) -> list[Cu
     """All levels of one pair."""
     content, style = PAIRS[pair]
     settings = Settings(size=options.size)
-    examples = ROOT / "examples"
-    styles = open_styles(examples / "styles" / style)
-    task = Task("stylize", settings, open_image(examples / "photographs" / content), styles)
+    styles = open_styles(EXAMPLES / "styles" / style)
+    task = Task("stylize", settings, open_image(EXAMPLES / "photographs" / content), styles)
     pixels, curves = start_picture(task, (0.5, 0.5, 0.5)), []
     for level, size in enumerate(level_sizes(task.final_size, settings)):
         start = resize(pixels, size)
@@ -91,7 +90,7 @@ def measure(pair: str, encoder: Encoder, options: argparse.Namespace) -> list[Cu
         exponents = EXPONENTS[min(level, len(EXPONENTS) - 1)]
         count = ITERATIONS[min(level, len(ITERATIONS) - 1)]
         for position, exponent in enumerate(exponents):
-            end, losses = climb(objective, start, exponent, options.history, count)
+            end, losses = minimize(objective, start, exponent, options.history, count)
             if position == 0:
                 pixels = end
             curves.append(Curve(pair, level, size, exponent, options.history, losses))
@@ -108,9 +107,9 @@ def as_json(machine: Mapping[str, Any], curves: list[Curve]) -> str:
     return json.dumps({"machine": dict(machine), "curves": rows}) + "\n"
 
 
-def work() -> None:
-    """Reads the command line and does it."""
-    parser = Parser(prog="schedule.py", description=__doc__)
+def main() -> None:
+    """Reads the command line, measures and prints."""
+    parser = Parser(prog="schedule", description=__doc__)
     parser.add_argument("--size", type=int, default=512, help="long side of the last level")
     parser.add_argument("--history", type=int, default=10, help="pairs that L-BFGS remembers")
     parser.add_argument("--pair", choices=sorted(PAIRS), action="append", help="default: all")
@@ -123,8 +122,8 @@ def work() -> None:
             curve for pair in options.pair or PAIRS for curve in measure(pair, encoder, options)
         ]
     if options.json:
-        options.json.write_text(as_json(describe_machine(), curves), encoding="utf-8")
+        write_file(options.json, as_json(describe_machine(), curves).encode())
 
 
 if __name__ == "__main__":
-    raise SystemExit(exit_code_of("schedule.py", work))
+    raise SystemExit(exit_code_of("schedule", main))

