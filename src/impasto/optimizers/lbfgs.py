@@ -121,7 +121,7 @@ class Smoothing:
     """Divides every frequency f of a picture (1, 3, H, W) by f^exponent; a copy unless that is 0.
 
     A linear map, symmetric and positive. Frequencies are in periods per pixel, the mean has that
-    of one period per long side. ``benchmarks/schedule.py`` compares exponents.
+    of one period per long side. ``benchmarks/speed/schedule.py`` compares exponents.
     """
 
     def __init__(self, exponent: float) -> None:

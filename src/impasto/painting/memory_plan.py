@@ -1,7 +1,8 @@
 """How much memory a level of the pyramid takes, and how to work so that it fits.
 
 The model is linear: a fixed part, pictures (float32, 12 bytes a pixel), the content's feature maps,
-and the feature maps of one window at a time. `benchmarks/memory.py` measures what it predicts.
+and the feature maps of one window at a time. `benchmarks/speed/memory.py` measures what
+it predicts.
 """
 
 from __future__ import annotations
