@@ -128,6 +128,28 @@ def road(random: np.random.Generator, sheet: Sheet, top: Field) -> None:
         sheet.stroke(rut + random.normal(0, 0.0008, 2), LINE * random.uniform(0.6, 1.3), full=0.5)
 
 
+def limb(
+    random: np.random.Generator, sheet: Sheet, path: Points, girth: float, *, trunk: bool
+) -> None:
+    """Draw a limb of an oak: dark bark, and scratched lights on its left."""
+    share = np.linspace(0, 1, len(path))
+    tangent = np.gradient(path, axis=0)
+    side = np.stack([-tangent[:, 1], tangent[:, 0]], -1)
+    side /= np.maximum(np.hypot(side[:, 0], side[:, 1]), 1e-9)[:, None]
+    side = side * (girth / 2 * (1 - 0.42 * share))[:, None]
+    if trunk:
+        side *= (1 + 1.1 * np.exp(-share / 0.10))[:, None]
+    sheet.area(np.concatenate([path + side, (path - side)[::-1]]), 255)
+    # Scratched lights on the left of the limb: bark between dark lines.
+    for track in np.arange(-0.86, 0.55, max(0.11, 2.4 * LINE / girth)):
+        for begin in range(0, 10, 3):
+            if random.random() < 0.25 + 0.4 * (track + 0.86):
+                continue
+            part = slice(begin, begin + 5)
+            light = path[part] - side[part] * -track + random.normal(0, LINE * 0.3, 2)
+            sheet.stroke(light, LINE * 1.0, ink=0, full=0.5)
+
+
 def oak(random: np.random.Generator, sheet: Sheet, foot: Points, size: float) -> None:
     """Draw a great oak: limbs that fork, hatched bark, and clumps of leaves about the twigs."""
     limbs: list[tuple[Points, float]] = []
@@ -167,23 +189,8 @@ def oak(random: np.random.Generator, sheet: Sheet, foot: Points, size: float) ->
             clump(random, sheet, float(place[0]), float(place[1]), radius, LINE, float(dark))
 
     leaves(behind, 0.25)
-    for path, girth in limbs:
-        share = np.linspace(0, 1, len(path))
-        tangent = np.gradient(path, axis=0)
-        side = np.stack([-tangent[:, 1], tangent[:, 0]], -1)
-        side /= np.maximum(np.hypot(side[:, 0], side[:, 1]), 1e-9)[:, None]
-        side = side * (girth / 2 * (1 - 0.42 * share))[:, None]
-        if len(limbs) and path is limbs[0][0]:
-            side *= (1 + 1.1 * np.exp(-share / 0.10))[:, None]
-        sheet.area(np.concatenate([path + side, (path - side)[::-1]]), 255)
-        # Scratched lights on the left of the limb: bark between dark lines.
-        for track in np.arange(-0.86, 0.55, max(0.11, 2.4 * LINE / girth)):
-            for begin in range(0, 10, 3):
-                if random.random() < 0.25 + 0.4 * (track + 0.86):
-                    continue
-                part = slice(begin, begin + 5)
-                light = path[part] - side[part] * -track + random.normal(0, LINE * 0.3, 2)
-                sheet.stroke(light, LINE * 1.0, ink=0, full=0.5)
+    for number, (path, girth) in enumerate(limbs):
+        limb(random, sheet, path, girth, trunk=number == 0)
     leaves(before, 0.0)
 
 
