@@ -17,7 +17,7 @@ _MODULES = {
     "batch.stylize_many": "stylize_many",
     "diagnostics.doctor": "examine",
     "errors": "CheckpointError DivergenceError ImpastoError MissingExtraError OutputError "
-    "PictureError RegionWarning SettingsError WeightsError",
+    "PictureError PictureWarning RegionWarning SettingsError WeightsError",
     "layers": "layer_facts",
     "machine.compute": "Compute",
     "network.weights": "describe_weights load_weights",

@@ -10,6 +10,7 @@ from impasto.errors import (
     MissingExtraError as MissingExtraError,
     OutputError as OutputError,
     PictureError as PictureError,
+    PictureWarning as PictureWarning,
     RegionWarning as RegionWarning,
     SettingsError as SettingsError,
     WeightsError as WeightsError,

@@ -12,6 +12,7 @@
     └── DivergenceError    an optimisation that became NaN or infinite and could not be saved
 
     UserWarning
+    ├── PictureWarning     a picture with something that cannot be used, which is read without it
     └── RegionWarning      a region that some layers hardly see, while others do, or that a recipe
                            has and the run has not
 
@@ -57,6 +58,10 @@ class DivergenceError(ImpastoError):
     """An optimisation that became NaN or infinite and could not be saved."""
 
     exit_code = 1
+
+
+class PictureWarning(UserWarning):
+    """A picture with something that cannot be used, or without its end; it is read nevertheless."""
 
 
 class RegionWarning(UserWarning):

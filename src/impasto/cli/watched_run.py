@@ -20,7 +20,7 @@ from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.interruption import INTERRUPTED, Interrupted, interruption
 from impasto.cli.progress import Display, RunProgress, choose_display, duration
 from impasto.cli.run_flags import OutputFlags, TraceFlags
-from impasto.errors import DivergenceError, OutputError, RegionWarning
+from impasto.errors import DivergenceError, OutputError, PictureWarning, RegionWarning
 from impasto.files import STANDARD_STREAM
 from impasto.messages import counted
 
@@ -131,7 +131,8 @@ def _begin(run: WatchedRun[S], outcome: _Outcome[S]) -> Generator[S, None, objec
     """Begins the run. Adds to ``outcome`` what is doubtful about it; returns the steps."""
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("ignore")
-        warnings.simplefilter("always", RegionWarning)
+        for category in (PictureWarning, RegionWarning):
+            warnings.simplefilter("always", category)
         steps = run.begin()
     outcome.warnings += [str(warning.message) for warning in found]
     return steps

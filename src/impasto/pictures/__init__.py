@@ -6,7 +6,8 @@ From a file to samples:
 
 - `reading` opens the file and chooses the decoder; `formats` recognises it by its first bytes.
 - `decoding` (Pillow, 16-bit PNG) and `tiff_decoding` give samples as the file holds them.
-- `profiles`: their colours into sRGB.
+- `color_tags`: what a file says of its colours beside an ICC profile (`nclx`: in an AVIF), and
+  `colorimetry`: the profile that is made of it. `profiles`: all colours into sRGB.
 - `metadata`: recipe (JSON, XMP) and orientation (EXIF), into files and out of them.
 - `transparency`: samples with alpha. `hidden_colors`: what wholly transparent pixels hide.
 

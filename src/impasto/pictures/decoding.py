@@ -16,6 +16,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from impasto.errors import PictureError
+from impasto.pictures.color_tags import profile_of
 from impasto.pictures.metadata import orientation_of, recipe_of
 from impasto.pictures.profiles import ColorSpace, Samples
 
@@ -27,7 +28,7 @@ class DecodedPicture:
     samples: Samples  # (H, W, C), without alpha
     space: ColorSpace
     alpha: Samples | None  # (H, W), of the type of the samples
-    profile: bytes | None  # ICC
+    profile: bytes | None  # ICC, embedded or made of what else the file says
     orientation: int  # EXIF: 1 to 8; other values mean 1
     recipe: dict[str, Any] | None
 
@@ -97,43 +98,54 @@ def decode_pillow(picture: PIL.Image.Image, name: str) -> DecodedPicture:
     Raises:
         PictureError: values of ``I`` or ``F`` beyond every scale, NaN included.
     """
+    # The file is at hand only until the picture is loaded.
+    profile = profile_of(picture, name)
     picture.load()
+    return _from_pillow(picture, *_samples_of(picture, name), profile)
+
+
+def _samples_of(picture: PIL.Image.Image, name: str) -> tuple[NDArray[Any], ColorSpace]:
+    """The samples of a loaded picture, and what they are."""
     mode = picture.mode
     if mode.startswith("I;16"):
-        return _from_pillow(picture, np.asarray(picture).astype(np.uint16), "gray")
+        return np.asarray(picture).astype(np.uint16), "gray"
     if mode in ("I", "F"):
         array = scaled_to_16_bits(np.asarray(picture), name, integers=mode == "I")
-        return _from_pillow(picture, array, "gray")
+        return array, "gray"
     if mode == "LAB":
         # Pillow hands out a and b as signed bytes; ICC shifts them by 128.
-        return _from_pillow(picture, np.asarray(picture) ^ np.array([0, 128, 128], "u1"), "lab")
+        return np.asarray(picture) ^ np.array([0, 128, 128], "u1"), "lab"
     if mode == "CMYK":
-        return _from_pillow(picture, np.asarray(picture), "cmyk")
+        return np.asarray(picture), "cmyk"
     gray = mode in ("1", "L", "LA", "La")
     target = "L" if gray else "RGB"
     if picture.has_transparency_data:
         target += "A"
-    return _from_pillow(picture, np.asarray(picture.convert(target)), "gray" if gray else "rgb")
+    return np.asarray(picture.convert(target)), "gray" if gray else "rgb"
 
 
-def decode_deep_png(picture: PIL.Image.Image, stream: IO[bytes]) -> DecodedPicture | None:
+def decode_deep_png(
+    picture: PIL.Image.Image, stream: IO[bytes], name: str
+) -> DecodedPicture | None:
     """Decode a PNG of 16 bits per channel; None if it has fewer.
 
     Args:
         picture: the same PNG opened by Pillow, which knows the metadata.
         stream: the file.
+        name: how messages name it.
     """
     stream.seek(0)
     # The signature (8 bytes), then the IHDR chunk: length, name, width, height (16), bit depth.
     if stream.read(25)[24:] != b"\x10":
         return None
+    profile = profile_of(picture, name, bits=16)
     stream.seek(0)
     array = np.atleast_3d(imagecodecs.png_decode(stream.read()))
-    return _from_pillow(picture, array, "gray" if array.shape[2] < 3 else "rgb")
+    return _from_pillow(picture, array, "gray" if array.shape[2] < 3 else "rgb", profile)
 
 
 def _from_pillow(
-    picture: PIL.Image.Image, array: NDArray[Any], space: ColorSpace
+    picture: PIL.Image.Image, array: NDArray[Any], space: ColorSpace, profile: bytes | None
 ) -> DecodedPicture:
     """Join samples, which may end in an alpha channel, with the metadata that Pillow read."""
     array = np.atleast_3d(array)  # a single channel may come as (H, W)
@@ -142,7 +154,7 @@ def _from_pillow(
         samples=array[..., :-1] if has_alpha else array,
         space=space,
         alpha=array[..., -1] if has_alpha else None,
-        profile=picture.info.get("icc_profile"),
+        profile=profile,
         orientation=orientation_of(picture),
         recipe=recipe_of(picture),
     )

@@ -12,6 +12,8 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto.errors import PictureWarning
+
 ColorSpace = Literal["gray", "rgb", "cmyk", "lab"]
 Samples = NDArray[np.uint8 | np.uint16]
 
@@ -56,7 +58,8 @@ def to_srgb(samples: Samples, space: ColorSpace, profile: bytes | None = None) -
             reason = f"is for {profile[16:20].decode('ascii', 'replace').strip()!r} samples"
         except imagecodecs.CmsError as error:
             reason = f"cannot be used: {error}"
-        warnings.warn(f"the ICC profile of a {space} picture {reason}; ignored", stacklevel=2)
+        message = f"the ICC profile of a {space} picture {reason}; ignored"
+        warnings.warn(message, PictureWarning, stacklevel=2)
     if space == "cmyk":
         return _inks_to_rgb(samples)
     return _gray_to_rgb(samples) if space == "gray" else samples

@@ -58,7 +58,7 @@ def read_picture(source: str | os.PathLike[str] | IO[bytes], max_pixels: int) ->
                 picture = _open_lazily(stream, file_format, name)
                 check_size(picture.size, name, max_pixels)
                 if file_format == "PNG":
-                    decoded = decode_deep_png(picture, stream)
+                    decoded = decode_deep_png(picture, stream, name)
             return decoded or decode_pillow(picture, name)
 
 

@@ -15,6 +15,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from impasto.errors import PictureError
+from impasto.pictures.color_tags import profile_of_tiff_tags
 from impasto.pictures.decoding import DecodedPicture, check_size, scaled_to_16_bits
 from impasto.pictures.metadata import ORIENTATION_TAG, XMP_TAG, recipe_from_xmp
 from impasto.pictures.profiles import ColorSpace, Samples
@@ -42,6 +43,7 @@ _SPACES: dict[int, ColorSpace] = {
     tifffile.PHOTOMETRIC.CIELAB: "lab",
     tifffile.PHOTOMETRIC.ICCLAB: "lab",
 }
+_COLOR_TAGS = (318, 319, 301)  # WhitePoint, PrimaryChromaticities, TransferFunction
 
 # tifffile logs what it finds wrong; without any handler Python would print that on stderr.
 _SILENT_HANDLER = logging.NullHandler()
@@ -76,10 +78,18 @@ def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture
             samples=color,
             space=space,
             alpha=alpha,
-            profile=page.iccprofile,
+            profile=page.iccprofile or _profile_of_tags(page, space, name),
             orientation=int(page.tags.valueof(ORIENTATION_TAG, 1)),
             recipe=recipe_from_xmp(xmp) if isinstance(xmp, (bytes, str)) else None,
         )
+
+
+def _profile_of_tags(page: tifffile.TiffPage, space: ColorSpace, name: str) -> bytes | None:
+    """The ICC profile that the tags of white, primaries and transfer make, if they are there."""
+    if space not in ("gray", "rgb"):
+        return None
+    white, primaries, transfer = (page.tags.valueof(tag) for tag in _COLOR_TAGS)
+    return profile_of_tiff_tags(white, primaries, transfer, name)
 
 
 def _check_size_in_memory(page: tifffile.TiffPage, name: str, max_pixels: int) -> None:
