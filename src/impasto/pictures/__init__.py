@@ -5,6 +5,8 @@
 From a file to samples:
 
 - `reading` opens the file and chooses the decoder; `formats` recognises it by its first bytes.
+- `png_chunks` and `jpeg_end`: what may be missing in a PNG and a JPEG. `host_settings`: what the
+  host set in Pillow, NumPy and warnings does not count.
 - `decoding` (Pillow, 16-bit PNG) and `tiff_decoding` give samples as the file holds them.
 - `color_tags`: what a file says of its colours beside an ICC profile (`nclx`: in an AVIF), and
   `colorimetry`: the profile that is made of it. `profiles`: all colours into sRGB.

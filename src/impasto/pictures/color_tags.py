@@ -232,6 +232,8 @@ def _of_exif(picture: PIL.Image.Image, name: str) -> bytes | None:
 def _exif_value(picture: PIL.Image.Image, directory: int, tag: int) -> Any:
     try:
         return picture.getexif().get_ifd(directory).get(tag)
+    except Warning:  # the host turns warnings into errors, which says nothing of the EXIF
+        raise
     # Broken EXIF in good pictures is common, and what Pillow raises on it open-ended.
     except Exception:
         return None

@@ -21,6 +21,7 @@ from impasto.errors import OutputError, PictureError
 from impasto.pictures.decoding import DecodedPicture, check_size, decode_pillow
 from impasto.pictures.encoding import encode_png
 from impasto.pictures.hidden_colors import fill_hidden_colors
+from impasto.pictures.host_settings import by_own_rules
 from impasto.pictures.metadata import upright
 from impasto.pictures.profiles import Samples, to_srgb
 from impasto.pictures.reading import read_picture, reporting_damage
@@ -175,7 +176,8 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
         name = str(getattr(source, "filename", "")) or "Pillow picture"
         check_size(source.size, name, max_pixels)
         with reporting_damage(name, source.format or f"mode {source.mode}"):
-            return _from_decoded(decode_pillow(source, name))
+            decoded = by_own_rules(lambda: decode_pillow(source, name), max_pixels)
+            return _from_decoded(decoded)
     if isinstance(source, (str, os.PathLike)) or hasattr(source, "read"):
         return _from_decoded(read_picture(source, max_pixels))
     raise PictureError(

@@ -102,6 +102,8 @@ def orientation_of(picture: PIL.Image.Image) -> int:
     """The EXIF orientation of a picture: 1 to 8; other values mean 1."""
     try:
         return int(picture.getexif().get(ORIENTATION_TAG, 1))
+    except Warning:  # the host turns warnings into errors, which says nothing of the EXIF
+        raise
     # Broken EXIF in good pictures is common, and what Pillow raises on it open-ended.
     except Exception:
         return 1

@@ -11,17 +11,21 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import PIL.Image
 
-from impasto.errors import ImpastoError, MissingExtraError, PictureError
+from impasto.errors import ImpastoError, MissingExtraError, PictureError, PictureWarning
 from impasto.files import STANDARD_STREAM, reason_of
 from impasto.pictures.decoding import DecodedPicture, check_size, decode_deep_png, decode_pillow
 from impasto.pictures.formats import READABLE, format_of
+from impasto.pictures.host_settings import by_own_rules
+from impasto.pictures.jpeg_end import with_end_mark
 from impasto.pictures.metadata import recipe_of
+from impasto.pictures.png_chunks import checked_png
 from impasto.pictures.tiff_decoding import decode_tiff
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
@@ -50,16 +54,52 @@ def read_picture(source: str | os.PathLike[str] | IO[bytes], max_pixels: int) ->
     with _opened(source, name) as stream:
         file_format = _recognise(stream, name)
         with reporting_damage(name, file_format):
-            decoded = None
-            if file_format == "TIFF":
-                decoded = decode_tiff(stream, name, max_pixels)
-                stream.seek(0)
-            if decoded is None:
-                picture = _open_lazily(stream, file_format, name)
-                check_size(picture.size, name, max_pixels)
-                if file_format == "PNG":
-                    decoded = decode_deep_png(picture, stream, name)
-            return decoded or decode_pillow(picture, name)
+            return by_own_rules(lambda: _decode(stream, file_format, name, max_pixels), max_pixels)
+
+
+def _decode(stream: IO[bytes], file_format: str, name: str, max_pixels: int) -> DecodedPicture:
+    stream.seek(0)
+    if file_format == "PNG":
+        return _decode_png(stream, name, max_pixels)
+    if file_format == "TIFF":
+        decoded = decode_tiff(stream, name, max_pixels)
+        if decoded is not None:
+            return decoded
+        stream.seek(0)
+    picture = _open_lazily(stream, file_format, name)
+    check_size(picture.size, name, max_pixels)
+    if file_format == "JPEG":
+        return _decode_jpeg(picture, stream, name)
+    return decode_pillow(picture, name)
+
+
+def _decode_png(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture:
+    ended = checked_png(stream, name)
+    picture = _open_lazily(ended, "PNG", name)
+    check_size(picture.size, name, max_pixels)
+    decoded = decode_deep_png(picture, ended, name) or decode_pillow(picture, name)
+    if ended is not stream:
+        _warn_of_missing_end(name, "the PNG ends before its last chunk (IEND)")
+    return decoded
+
+
+def _decode_jpeg(picture: PIL.Image.Image, stream: IO[bytes], name: str) -> DecodedPicture:
+    stream.seek(0)
+    data = stream.read()
+    ended = with_end_mark(data)
+    if ended is None:
+        raise PictureError(
+            f"{name}: damaged: the JPEG is cut short, some of its pixels are missing"
+        )
+    if ended is data:
+        return decode_pillow(picture, name)
+    decoded = decode_pillow(_open_lazily(io.BytesIO(ended), "JPEG", name), name)
+    _warn_of_missing_end(name, "the JPEG lacks its end mark")
+    return decoded
+
+
+def _warn_of_missing_end(name: str, problem: str) -> None:
+    warnings.warn(f"{name}: {problem}; its pixels are whole", PictureWarning, stacklevel=2)
 
 
 def read_recipe(
@@ -78,15 +118,25 @@ def read_recipe(
     with _opened(path, name) as stream:
         file_format = _recognise(stream, name)
         with reporting_damage(name, file_format):
-            picture = _open_lazily(stream, file_format, name)
-            recipe = recipe_of(picture)
-            if recipe is None and file_format == "PNG":
-                # Programs that rewrite a PNG may put its texts after the pixels.
-                check_size(picture.size, name, max_pixels)
-                picture.load()
-                recipe = recipe_of(picture)
+            recipe = by_own_rules(
+                lambda: _find_recipe(stream, file_format, name, max_pixels), max_pixels
+            )
     if recipe is None:
         raise PictureError(f"{name}: holds no recipe of impasto; only pictures it wrote do")
+    return recipe
+
+
+def _find_recipe(
+    stream: IO[bytes], file_format: str, name: str, max_pixels: int
+) -> dict[str, Any] | None:
+    stream.seek(0)
+    picture = _open_lazily(stream, file_format, name)
+    recipe = recipe_of(picture)
+    if recipe is None and file_format == "PNG":
+        # Programs that rewrite a PNG may put its texts after the pixels.
+        check_size(picture.size, name, max_pixels)
+        picture.load()
+        recipe = recipe_of(picture)
     return recipe
 
 
@@ -95,7 +145,7 @@ def reporting_damage(name: str, file_format: str) -> Iterator[None]:
     """Turn whatever a decoder raises on damaged data into a PictureError of one line."""
     try:
         yield
-    except ImpastoError:
+    except (ImpastoError, Warning):  # a warning that the host turns into an error stays what it is
         raise
     except MemoryError as error:
         raise PictureError(f"{name}: too large for this machine's memory") from error

@@ -1,0 +1,158 @@
+"""Pictures come in the same whatever the host has set in Pillow, NumPy and warnings."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import PIL.Image
+import pytest
+from PIL import ImageFile
+
+from impasto.errors import PictureError, PictureWarning
+from impasto.pictures.image import open_image
+from impasto.pictures.reading import read_recipe
+from support.picture_files import RGB, png_chunk, sample
+
+NOISE = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+
+
+def encoded(file_format: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    PIL.Image.fromarray(NOISE).save(stream, file_format, **options)
+    return stream.getvalue()
+
+
+WHOLE = {
+    "a.jpg": encoded("JPEG"),
+    "a.png": encoded("PNG"),
+    "a.gif": encoded("GIF"),
+    "a.bmp": encoded("BMP"),
+    "a.webp": encoded("WEBP"),
+    "a.avif": encoded("AVIF"),
+    "jpeg.tif": encoded("TIFF", compression="jpeg"),
+    "deep.png": bytes(imagecodecs.png_encode(NOISE.astype(np.uint16) * 257)),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_pillows_leave_to_load_half_a_file_is_not_taken(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    data, path = WHOLE[name], tmp_path / name
+    path.write_bytes(data)
+    open_image(path)
+    for share in (0.95, 0.5):
+        path.write_bytes(data[: int(len(data) * share)])
+        with pytest.raises(PictureError):
+            open_image(path)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+    if name == "a.jpg":  # broken in the middle, and with its end
+        path.write_bytes(data[:700] + b"\xff\xc4\0\0" * 50 + data[900:])
+        with pytest.raises(PictureError):
+            open_image(path)
+
+
+def test_the_hosts_leave_is_given_back_after_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    accepted: list[object] = []
+
+    def work() -> None:
+        for _ in range(20):
+            try:
+                accepted.append(open_image(io.BytesIO(WHOLE["a.jpg"][:-300])))
+            except PictureError:
+                open_image(io.BytesIO(WHOLE["a.jpg"]))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert accepted == []
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+
+def of_many_warnings() -> dict[str, bytes]:
+    """Good pictures that make Pillow warn."""
+    palette = PIL.Image.fromarray(RGB).quantize(8)
+    stream = io.BytesIO()
+    palette.save(stream, "PNG", transparency=bytes([0, 128] + [255] * 6))
+    exif = PIL.Image.Exif()
+    exif[274] = 6
+    inner = bytearray(exif.tobytes())
+    at = inner.index(b"\x01\x12")  # the tag: then its type, and how many values it has
+    inner[at + 4 : at + 8] = (2).to_bytes(4)
+    turned = io.BytesIO()
+    PIL.Image.fromarray(RGB).save(turned, "JPEG", exif=bytes(inner))
+    return {"palette": stream.getvalue(), "turned": turned.getvalue()}
+
+
+@pytest.mark.parametrize("name", ["palette", "turned"])
+@pytest.mark.filterwarnings("ignore")
+def test_warnings_that_the_host_makes_errors_stop_nothing(name: str) -> None:
+    data = of_many_warnings()[name]
+    expected = open_image(io.BytesIO(data))
+    objects: list[Any] = [io.BytesIO(data), PIL.Image.open(io.BytesIO(data))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for source in objects:
+            image = open_image(source)
+            assert (image.width, image.height) == (expected.width, expected.height)
+            np.testing.assert_array_equal(image.to_numpy(), expected.to_numpy())
+
+
+def test_impastos_own_warnings_are_the_hosts_to_treat() -> None:
+    data = encoded("PNG")
+    absurd = data[:33] + png_chunk(b"gAMA", bytes(4)) + data[33:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(PictureWarning, match="gAMA"):
+            open_image(io.BytesIO(absurd))
+        warnings.simplefilter("ignore", PictureWarning)
+        np.testing.assert_array_equal(open_image(io.BytesIO(absurd)).to_numpy(), NOISE)
+
+
+def test_pillows_limit_of_pixels_counts_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A GIF whose frame is larger than its screen: Pillow checks the limit when it opens one.
+    gif = bytearray(WHOLE["a.gif"])
+    gif[6:10] = bytes([9, 0, 9, 0])
+    expected = open_image(io.BytesIO(bytes(gif))).to_numpy()
+    for limit in (1, 1500, None):
+        monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", limit)
+        for data in (*WHOLE.values(), bytes(gif)):
+            open_image(io.BytesIO(data))
+        np.testing.assert_array_equal(open_image(io.BytesIO(bytes(gif))).to_numpy(), expected)
+        assert limit == PIL.Image.MAX_IMAGE_PIXELS
+        with pytest.raises(PictureError, match="more than the limit of 2303"):
+            open_image(io.BytesIO(bytes(gif)), max_pixels=2303)
+
+
+def test_numpys_errors_stop_nothing() -> None:
+    data = encoded("PNG")
+    signals = [bytes([9, 16, 0, 1]), bytes([9, 18, 0, 1]), bytes([1, 10, 0, 1])]
+    files = [data[:33] + png_chunk(b"cICP", signal) + data[33:] for signal in signals]
+    expected = [open_image(io.BytesIO(file)).to_numpy() for file in (*files, *WHOLE.values())]
+    cmyk = io.BytesIO()
+    PIL.Image.fromarray(NOISE).convert("CMYK").save(cmyk, "TIFF")
+    with np.errstate(all="raise"):
+        for file, right in zip((*files, *WHOLE.values()), expected, strict=True):
+            np.testing.assert_array_equal(open_image(io.BytesIO(file)).to_numpy(), right)
+        open_image(cmyk)
+
+
+def test_a_recipe_is_read_under_the_same_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample(recipe={"size": 9}).save(tmp_path / "a.png")
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_recipe(tmp_path / "a.png") == {"size": 9}
