@@ -50,7 +50,8 @@ for _name, _samples, _photometric in (
     ("gray32", gradient(16, 1)[..., 0].astype(np.uint32) * 65537, "minisblack"),
     ("gray16-inverted", 65535 - gradient(16, 1)[..., 0], "miniswhite"),
     ("gray-float", (gradient(16, 1)[..., 0] / 65535).astype(np.float32), "minisblack"),
-    ("gray-float255", (gradient(16, 1)[..., 0] / 257).astype(np.float32), "minisblack"),
+    ("gray-float-inverted", (1 - gradient(16, 1)[..., 0] / 65535).astype(np.float32), "miniswhite"),
+    ("gray-float64", gradient(16, 1)[..., 0] / 65535, "minisblack"),
 ):
     EXACT[f"{_name}.tif"] = (deep_tiff(_samples, photometric=_photometric), gradient(16, 1) / 65535)
 

@@ -19,6 +19,16 @@ from impasto.errors import PictureError
 from impasto.pictures.color_tags import profile_of
 from impasto.pictures.metadata import orientation_of, recipe_of
 from impasto.pictures.profiles import ColorSpace, Samples
+from impasto.pictures.sample_scales import (
+    as_8_or_16_bits,
+    as_16_bits,
+    sixteen_bits_of_mode_i,
+    unit_floats,
+)
+from impasto.pictures.tiff_pages import NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, is_secondary
+
+# Tags of a TIFF that Pillow opened (TIFF 6.0, section 8).
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
 
 @dataclass(frozen=True)
@@ -59,45 +69,23 @@ def check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
         )
 
 
-def scaled_to_16_bits(array: NDArray[Any], name: str, *, integers: bool) -> NDArray[np.uint16]:
-    """Samples whose type does not tell the scale, as 16 bits; their largest value tells it.
-
-    They are read as 0..1 where no value is above 1 (floats only), as 0..255 (what Pillow's own
-    conversions give) where none is above 255, else as 0..65535.
-
-    Args:
-        array: floats, or integers of 32 bits.
-        name: how the message names the picture.
-        integers: whether the samples are integers.
-
-    Raises:
-        PictureError: values beyond these ranges, NaN included.
-    """
-    lowest, highest = array.min(), array.max()
-    scales = (255, 65535) if integers else (1, 255, 65535)
-    # NaN fails every comparison, and so ends in the error.
-    scale = next((s for s in scales if lowest >= 0 and highest <= s), None)
-    if scale is None:
-        raise PictureError(
-            f"{name}: samples run from {lowest} to {highest}; bring them into 0 to 1 (floats) "
-            "or 0 to 65535 (integers)"
-        )
-    scaled: NDArray[np.uint16] = np.rint(array * (65535.0 / scale)).astype(np.uint16)
-    return scaled
-
-
 def decode_pillow(picture: PIL.Image.Image, name: str) -> DecodedPicture:
-    """Decode a Pillow picture of any mode.
-
-    Modes ``I`` and ``F`` carry no scale; `scaled_to_16_bits` finds it.
+    """Decode a Pillow picture of any mode, by the rule of `sample_scales`.
 
     Args:
         picture: the picture; decoded here if it was only opened.
         name: how messages name it.
 
     Raises:
-        PictureError: values of ``I`` or ``F`` beyond every scale, NaN included.
+        PictureError: a mode of more than 8 bits whose samples have no scale or are outside of it,
+            or a page of a TIFF that is marked as a thumbnail or a mask.
     """
+    tags = getattr(picture, "tag_v2", {})
+    if is_secondary(tags.get(NEW_SUBFILE_TYPE, 0), tags.get(OLD_SUBFILE_TYPE)):
+        raise PictureError(
+            f"{name}: the TIFF marks this page as a thumbnail or a mask; give the file itself, or "
+            "seek the page of the picture"
+        )
     # The file is at hand only until the picture is loaded.
     profile = profile_of(picture, name)
     picture.load()
@@ -107,11 +95,8 @@ def decode_pillow(picture: PIL.Image.Image, name: str) -> DecodedPicture:
 def _samples_of(picture: PIL.Image.Image, name: str) -> tuple[NDArray[Any], ColorSpace]:
     """The samples of a loaded picture, and what they are."""
     mode = picture.mode
-    if mode.startswith("I;16"):
-        return np.asarray(picture).astype(np.uint16), "gray"
-    if mode in ("I", "F"):
-        array = scaled_to_16_bits(np.asarray(picture), name, integers=mode == "I")
-        return array, "gray"
+    if mode[0] in "IF":
+        return _deep_samples(picture, name), "gray"
     if mode == "LAB":
         # Pillow hands out a and b as signed bytes; ICC shifts them by 128.
         return np.asarray(picture) ^ np.array([0, 128, 128], "u1"), "lab"
@@ -124,21 +109,51 @@ def _samples_of(picture: PIL.Image.Image, name: str) -> tuple[NDArray[Any], Colo
     return np.asarray(picture.convert(target)), "gray" if gray else "rgb"
 
 
+def _deep_samples(picture: PIL.Image.Image, name: str) -> NDArray[np.uint16]:
+    """The modes ``I;16``, ``I`` and ``F`` as 16 bits, with alpha where one grey is transparent."""
+    array, tags = np.asarray(picture), getattr(picture, "tag_v2", {})
+    if picture.format == "FITS" or (picture.format == "TIFF" and picture.mode == "I"):
+        raise PictureError(
+            f"{name}: Pillow reads {picture.format} of more than 8 bits without its scale, sign or "
+            "byte order; convert the samples to floats 0..1 with a library for it"
+        )
+    if picture.mode == "F":
+        samples = as_16_bits(unit_floats(array, name))
+    elif picture.mode == "I":
+        samples = sixteen_bits_of_mode_i(array, name, known=picture.format in ("PNG", "PPM"))
+    else:
+        # Pillow leaves 12 bits of a TIFF as they are, and white as 0 (below), too.
+        samples = as_8_or_16_bits(array, tags.get(_BITS_PER_SAMPLE, (16,))[0]).astype(np.uint16)
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        samples = 65535 - samples
+    transparent = picture.info.get("transparency")
+    if isinstance(transparent, int):
+        alpha = np.where(array == transparent, 0, 65535).astype(np.uint16)
+        return np.stack([samples, alpha], -1)
+    return samples
+
+
 def decode_deep_png(
     picture: PIL.Image.Image, stream: IO[bytes], name: str
 ) -> DecodedPicture | None:
-    """Decode a PNG of 16 bits per channel; None if it has fewer.
+    """Decode a PNG that Pillow would change: 16 bits, or 2 or 4 with a transparent grey.
 
     Args:
         picture: the same PNG opened by Pillow, which knows the metadata.
         stream: the file.
         name: how messages name it.
+
+    Returns:
+        None if the PNG is another.
     """
     stream.seek(0)
     # The signature (8 bytes), then the IHDR chunk: length, name, width, height (16), bit depth.
-    if stream.read(25)[24:] != b"\x10":
+    depth = stream.read(25)[24]
+    # Pillow compares the transparent grey of 2 or 4 bits with samples that it made 8 bits of.
+    loses_alpha = depth < 8 and picture.mode == "L" and "transparency" in picture.info
+    if depth != 16 and not loses_alpha:
         return None
-    profile = profile_of(picture, name, bits=16)
+    profile = profile_of(picture, name, bits=16 if depth == 16 else 8)
     stream.seek(0)
     array = np.atleast_3d(imagecodecs.png_decode(stream.read()))
     return _from_pillow(picture, array, "gray" if array.shape[2] < 3 else "rgb", profile)

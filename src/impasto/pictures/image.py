@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from impasto.errors import OutputError, PictureError
+from impasto.pictures.arrays import Depth, channels_of_array, channels_of_tensor
 from impasto.pictures.decoding import DecodedPicture, check_size, decode_pillow
 from impasto.pictures.encoding import encode_png
 from impasto.pictures.hidden_colors import fill_hidden_colors
@@ -25,11 +26,9 @@ from impasto.pictures.host_settings import by_own_rules
 from impasto.pictures.metadata import upright
 from impasto.pictures.profiles import Samples, to_srgb
 from impasto.pictures.reading import read_picture, reporting_damage
+from impasto.pictures.sample_scales import check_range
 from impasto.pictures.writing import write_picture
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
-
-# How far a float may leave 0..1 by rounding elsewhere, and is clamped instead of refused.
-_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,27 +150,35 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
     """Make an :class:`Image` of anything that is a picture.
 
     Files and Pillow pictures are turned upright (EXIF) and converted to sRGB (ICC profile, CMYK,
-    Lab, grey, palette); of animated ones the first frame is taken. 16-bit PNG and TIFF stay 16-bit.
+    Lab, grey, palette); of animated ones the first frame is taken, of TIFF the first page that is
+    no thumbnail or mask. 16-bit PNG and TIFF stay 16-bit.
     The hidden colour of wholly transparent pixels is replaced by that of their visible
     neighbourhood, so that neither a resize nor the network sees it.
 
+    The type of the samples tells their scale, never their values, and the rule is one for files,
+    Pillow pictures, arrays and tensors (`impasto.pictures.sample_scales`): integers fill the range
+    of their bits; floats run from 0 to 1, what is at most 0.15 outside is clamped, and the rest is
+    refused.
+
     Args:
         source: a path; ``-`` for standard input; a binary stream; a Pillow picture; an array
-            (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16 or floats 0..1; a tensor (1 | 3 | 4, H, W)
-            or (1, 1 | 3 | 4, H, W) of uint8 or floats 0..1; or an Image, which is returned as it
-            is. Arrays and tensors are taken as sRGB, floats get 8 bits.
+            (H, W) or (H, W, 1 | 3 | 4), or a tensor (1 | 3 | 4, H, W) or (1, 1 | 3 | 4, H, W), of
+            bool, uint8, uint16 or floats 0..1; or an Image, which is returned as it is. Arrays and
+            tensors are taken as sRGB, floats get 8 bits.
         max_pixels: the most pixels (width times height) to accept from a file or Pillow.
 
     Raises:
-        PictureError: the source cannot be read, is no picture, is damaged or too large.
+        PictureError: the source cannot be read, is no picture, is damaged or too large, or its
+            samples have no scale or are outside of it.
         MissingExtraError: a HEIC picture, and pillow-heif is not installed.
     """
     if isinstance(source, Image):
+        check_range(source.pixels.numpy(force=True), "Image")
         return source
     if isinstance(source, torch.Tensor):
-        return _from_tensor(source)
+        return _from_channels(*channels_of_tensor(source))
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _from_channels(*channels_of_array(source))
     if isinstance(source, PIL.Image.Image):
         name = str(getattr(source, "filename", "")) or "Pillow picture"
         check_size(source.size, name, max_pixels)
@@ -200,55 +207,7 @@ def _to_tensor(samples: NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(planes).div_(float(np.iinfo(samples.dtype).max))
 
 
-def _from_array(array: NDArray[Any]) -> Image:
-    shape = array.shape
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or array.size == 0:
-        raise PictureError(
-            f"an array of shape {shape} is no picture; give (H, W), (H, W, 1), (H, W, 3) or "
-            "(H, W, 4)"
-        )
-    if array.dtype in (np.uint8, np.uint16):
-        channels = _to_tensor(array)
-    elif array.dtype.kind == "f":
-        planes = np.ascontiguousarray(array.transpose(2, 0, 1)[None], dtype=np.float32)
-        channels = _checked_floats(torch.from_numpy(planes), "array")
-    else:
-        raise PictureError(
-            f"an array of {array.dtype} is no picture; give uint8, uint16 or floats 0 to 1"
-        )
-    return _from_channels(channels, bits=16 if array.dtype == np.uint16 else 8)
-
-
-def _from_tensor(tensor: torch.Tensor) -> Image:
-    channels = tensor.detach().cpu()
-    channels = channels[None] if channels.ndim == 3 else channels
-    shape = channels.shape
-    if len(shape) != 4 or shape[0] != 1 or shape[1] not in (1, 3, 4) or 0 in shape:
-        raise PictureError(
-            f"a tensor of shape {tuple(tensor.shape)} is no picture; give (C, H, W) or "
-            "(1, C, H, W) with 1, 3 or 4 channels"
-        )
-    if channels.dtype == torch.uint8:
-        return _from_channels(channels.to(torch.float32).div_(255))
-    if not channels.dtype.is_floating_point:
-        raise PictureError(f"a tensor of {channels.dtype} is no picture; give uint8 or floats 0..1")
-    return _from_channels(_checked_floats(channels.to(torch.float32), "tensor"))
-
-
-def _checked_floats(channels: torch.Tensor, kind: str) -> torch.Tensor:
-    lowest, highest = (float(bound) for bound in torch.aminmax(channels))
-    # NaN fails both comparisons.
-    if not (lowest >= -_ROUNDING and highest <= 1 + _ROUNDING):
-        raise PictureError(
-            f"a float {kind} with values from {lowest:g} to {highest:g} is no picture; floats go "
-            "from 0 to 1 (divide 0..255 by 255)"
-        )
-    return channels.clamp(0, 1)  # a copy, so that the caller's own values stay apart
-
-
-def _from_channels(channels: torch.Tensor, bits: int = 8) -> Image:
+def _from_channels(channels: torch.Tensor, bits: Depth) -> Image:
     """(1, 1 | 3 | 4, H, W) float32 to an Image."""
     count = channels.shape[1]
     color = channels.expand(1, 3, -1, -1) if count == 1 else channels[:, :3]

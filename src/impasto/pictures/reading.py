@@ -27,6 +27,7 @@ from impasto.pictures.jpeg_end import with_end_mark
 from impasto.pictures.metadata import recipe_of
 from impasto.pictures.png_chunks import checked_png
 from impasto.pictures.tiff_decoding import decode_tiff
+from impasto.pictures.tiff_pages import beginning_with_the_picture
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 
@@ -62,6 +63,7 @@ def _decode(stream: IO[bytes], file_format: str, name: str, max_pixels: int) -> 
     if file_format == "PNG":
         return _decode_png(stream, name, max_pixels)
     if file_format == "TIFF":
+        stream = beginning_with_the_picture(stream, name)
         decoded = decode_tiff(stream, name, max_pixels)
         if decoded is not None:
             return decoded
@@ -129,6 +131,8 @@ def read_recipe(
 def _find_recipe(
     stream: IO[bytes], file_format: str, name: str, max_pixels: int
 ) -> dict[str, Any] | None:
+    if file_format == "TIFF":
+        stream = beginning_with_the_picture(stream, name)
     stream.seek(0)
     picture = _open_lazily(stream, file_format, name)
     recipe = recipe_of(picture)

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from impasto.errors import PictureError
 from impasto.pictures.color_tags import profile_of_tiff_tags
-from impasto.pictures.decoding import DecodedPicture, check_size, scaled_to_16_bits
+from impasto.pictures.decoding import DecodedPicture, check_size
 from impasto.pictures.metadata import ORIENTATION_TAG, XMP_TAG, recipe_from_xmp
 from impasto.pictures.profiles import ColorSpace, Samples
+from impasto.pictures.sample_scales import as_8_or_16_bits, as_16_bits, unit_floats
 from impasto.pictures.transparency import unmultiply
 
 _MOST_SAMPLES = 5  # cyan, magenta, yellow, black and alpha
@@ -34,6 +35,8 @@ _BOUNDED_COMPRESSIONS = {
     tifffile.COMPRESSION.LZMA,
     tifffile.COMPRESSION.ZSTD,
 }
+
+_ALPHAS = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 
 _SPACES: dict[int, ColorSpace] = {
     tifffile.PHOTOMETRIC.MINISWHITE: "gray",
@@ -52,8 +55,7 @@ _SILENT_HANDLER = logging.NullHandler()
 def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture | None:
     """Decode the first page of a TIFF of grey, RGB, CMYK or Lab samples; None if it is another.
 
-    Integers and floats of more than 8 bits become 16-bit samples; `scaled_to_16_bits` finds the
-    scale of floats.
+    Integers and floats of more than 8 bits become 16-bit samples, by the rule of `sample_scales`.
 
     Args:
         stream: the file.
@@ -67,7 +69,9 @@ def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture
     with tifffile.TiffFile(stream) as file:
         page = file.pages.first
         space = _SPACES.get(page.photometric)
-        if space is None or page.dtype is None or page.bitspersample < 8:
+        if space is None or page.dtype is None or not isinstance(page.bitspersample, int):
+            return None
+        if page.bitspersample < 8:
             return None
         _check_size_in_memory(page, name, max_pixels)
         if page.compression not in _BOUNDED_COMPRESSIONS:
@@ -127,43 +131,44 @@ def _color_and_alpha(
     array = page.asarray().reshape(page.shaped[0], *page.shaped[2:])
     separate = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
     array = np.concatenate(array, axis=-1) if separate else array[0]
-    samples = _to_8_or_16_bits(array, page.bitspersample, name)
-    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        samples = np.iinfo(samples.dtype).max - samples
     channels = {"gray": 1, "cmyk": 4}.get(space, 3)
+    extras = [int(kind) for kind in page.extrasamples]
+    if space == "gray" and len(extras) > 1 and not set(extras) & set(_ALPHAS):
+        raise PictureError(
+            f"{name}: a TIFF of grey and {len(extras)} more channels of no stated meaning is no "
+            "picture; save the channels that are red, green and blue as RGB"
+        )
+    samples = _scaled(array, page, name)
     color, alpha = samples[..., :channels], None
-    kind = page.extrasamples[0] if page.extrasamples else None
-    if kind in (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA):
-        alpha = samples[..., channels]
-        if kind == tifffile.EXTRASAMPLE.ASSOCALPHA:
+    at = next((at for at, kind in enumerate(extras) if kind in _ALPHAS), None)
+    if at is not None:
+        alpha = samples[..., channels + at]
+        if extras[at] == tifffile.EXTRASAMPLE.ASSOCALPHA:
             color = unmultiply(color, alpha)
+    if samples.dtype == np.float32:
+        color, alpha = as_16_bits(color), None if alpha is None else as_16_bits(alpha)
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        color = np.iinfo(color.dtype).max - color
     if space == "lab":
         color = _lab_of_icc(color, page.photometric)
     return color, alpha
 
 
-def _to_8_or_16_bits(array: NDArray[Any], bits: int, name: str) -> Samples:
-    """Samples as 8 bits where they have 8, else as 16.
-
-    Args:
-        array: unsigned integers, or floats, whose scale `scaled_to_16_bits` finds.
-        bits: bits of a sample; integers run from 0 to 2**bits - 1.
-        name: how the message names the picture.
+def _scaled(array: NDArray[Any], page: tifffile.TiffPage, name: str) -> NDArray[Any]:
+    """Integers as samples of 8 or 16 bits, floats as float32 in 0..1.
 
     Raises:
-        PictureError: a type of samples that is no picture, or floats beyond every scale.
+        PictureError: a type of samples that has no scale, or floats that are outside of it.
     """
-    if array.dtype.kind == "f":
-        return scaled_to_16_bits(array, name, integers=False)
+    if array.dtype.kind == "f" and _SPACES[page.photometric] != "lab":
+        return unit_floats(array, name)
     if array.dtype.kind != "u":
+        kind = tifffile.PHOTOMETRIC(page.photometric).name
         raise PictureError(
-            f"{name}: TIFF samples of type {array.dtype} are no picture; convert them to "
-            "unsigned integers or floats"
+            f"{name}: {kind} samples of type {array.dtype} in a TIFF have no scale; convert them "
+            "to RGB of unsigned integers or floats 0..1"
         )
-    if bits in (8, 16):
-        return array
-    scaled: NDArray[np.uint16] = np.rint(array * (65535.0 / (2**bits - 1))).astype(np.uint16)
-    return scaled
+    return as_8_or_16_bits(array, page.bitspersample)
 
 
 def _lab_of_icc(samples: Samples, photometric: int) -> Samples:

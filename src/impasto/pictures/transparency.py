@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from impasto.pictures.profiles import Samples
 
 
-def unmultiply(color: Samples, alpha: Samples) -> Samples:
+def unmultiply(color: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     """Colours that were stored multiplied by alpha, as they are without it.
 
     Args:
-        color: (H, W, C), uint8 or uint16.
+        color: (H, W, C), uint8, uint16 or float32 in 0..1.
         alpha: (H, W), of the same type.
     """
+    if color.dtype == np.float32:
+        share = alpha[..., None]
+        straight: NDArray[np.float32] = np.minimum(color, share) / np.where(share > 0, share, 1)
+        return straight
     highest = np.iinfo(color.dtype).max
     share = np.maximum(alpha, 1)[..., None] / highest
     result: Samples = np.rint((color / share).clip(0, highest)).astype(color.dtype)
