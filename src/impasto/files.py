@@ -1,15 +1,25 @@
-"""Files: checks before a long run, writing that is whole or not at all, and files in memory."""
+"""Files: what a name leads to, checks before a long run, writing that is whole or not at all.
+
+Every path that a user gives goes through `path_of`, `kind_at` and `real_path`, within
+`reporting_failure`: whatever the system has against a path, from a name that is too long to a loop
+of symbolic links, is then an error of one line. The like of `pathlib.Path.resolve` and ``is_file``
+is not for such paths: which of these errors they raise, hide or turn into others depends on the
+error and on the version of Python.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-from impasto.errors import OutputError
+from impasto.errors import ImpastoError, OutputError, PictureError
 
 STANDARD_STREAM = "-"
 """What stands in place of a file's name for standard input or output."""
@@ -28,6 +38,87 @@ class NamedBytes(io.BytesIO):
         self.name = name
 
 
+Kind = Literal["nothing", "file", "folder", "other"]
+"""What a path can lead to; ``other`` is a device, a pipe or a socket."""
+
+PATH_ERRORS = (OSError, ValueError)
+"""What the system says against a path; a ValueError of a name that no file can have."""
+
+
+def path_of(name: str | os.PathLike[str]) -> Path:
+    """The path that a name stands for."""
+    return Path(name)
+
+
+def kind_at(name: str | os.PathLike[str]) -> Kind:
+    """What a name leads to, symbolic links followed.
+
+    Raises:
+        OSError: the system does not say, as with a loop of links or a folder that is not to be
+            looked into.
+        ValueError: no file can have such a name.
+    """
+    try:
+        mode = path_of(name).stat().st_mode
+    except FileNotFoundError:
+        return "nothing"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else "other"
+
+
+def real_path(name: str | os.PathLike[str]) -> Path:
+    """The absolute path of a name, be there a file or not; symbolic links are followed.
+
+    Raises:
+        OSError: it has none, as in a current folder that was deleted.
+        ValueError: no file can have such a name.
+    """
+    try:
+        return Path(os.path.realpath(path_of(name)))
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "the current folder was deleted") from None
+
+
+def absolute_path(name: str | os.PathLike[str]) -> str:
+    """The absolute path of a name; symbolic links stay as they are.
+
+    Raises:
+        OutputError: it has none, as in a current folder that was deleted.
+    """
+    try:
+        return os.path.abspath(path_of(name))  # noqa: PTH100 - links stay as they are
+    except OSError as error:
+        raise OutputError("the current folder was deleted; go to another one") from error
+
+
+def check_input(name: str | os.PathLike[str]) -> None:
+    """Find out, before a long run, whether there is something to be read.
+
+    Raises:
+        PictureError: nothing is there, or the system says something against the path.
+    """
+    with reporting_failure(os.fspath(name), PATH_ERRORS, as_=PictureError, does="read"):
+        if not os.fspath(name) or kind_at(name) == "nothing":
+            raise PictureError(f"{os.fspath(name) or repr('')}: no such file")
+
+
+def is_file(name: str | os.PathLike[str]) -> bool:
+    """Whether a name leads to a regular file; not where the system does not say."""
+    try:
+        return kind_at(name) == "file"
+    except PATH_ERRORS:
+        return False
+
+
+def is_folder(name: str | os.PathLike[str]) -> bool:
+    """Whether a name leads to a folder; not where the system does not say."""
+    try:
+        return kind_at(name) == "folder"
+    except PATH_ERRORS:
+        return False
+
+
 def reason_of(error: Exception) -> str:
     """Why something failed, in words without path and number."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -44,8 +135,15 @@ def check_folder(folder: Path, name: str) -> None:
     Raises:
         OutputError: the folder does not exist, is no folder or cannot be written to.
     """
-    if not folder.is_dir():
-        problem = "is no folder" if folder.exists() else "does not exist"
+    try:
+        kind = kind_at(folder)
+    except PATH_ERRORS as error:
+        # A file among the folders above it; everything else the system says better.
+        above = isinstance(error, NotADirectoryError)
+        problem = "is no folder; make it first" if above else f"cannot be used ({reason_of(error)})"
+        raise OutputError(f"{name}: the folder {folder} {problem}") from error
+    if kind != "folder":
+        problem = "does not exist" if kind == "nothing" else "is no folder"
         raise OutputError(f"{name}: the folder {folder} {problem}; make it first")
     # To try is the only answer that knows of access lists, network shares and read-only disks.
     trial = _temporary_beside(folder / "trial")
@@ -62,11 +160,20 @@ def check_file(path: Path, name: str) -> None:
     """Find out, before a long run, whether a file can be written or replaced.
 
     Raises:
-        OutputError: it is a folder, or `check_folder` refuses its folder.
+        OutputError: it is a folder, a device or a pipe, the system says something against the
+            path, or `check_folder` refuses its folder.
     """
-    if path.is_dir():
-        raise OutputError(f"{name}: is a folder; give the name of a file in it")
-    check_folder(path.parent, name)
+    with reporting_failure(name, PATH_ERRORS):
+        target = real_path(path)
+        try:
+            kind = kind_at(path)
+        except NotADirectoryError:
+            kind = "nothing"  # what is wrong with its folder follows
+        if kind == "folder":
+            raise OutputError(f"{name}: is a folder; give the name of a file in it")
+        if kind == "other":
+            raise OutputError(f"{name}: is no regular file and cannot be replaced by one")
+        check_folder(target.parent, name)
 
 
 @contextlib.contextmanager
@@ -93,18 +200,26 @@ def replacing(target: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def reporting_failure(
-    name: str, errors: tuple[type[Exception], ...] = (OSError,)
+    name: str,
+    errors: tuple[type[Exception], ...] = (OSError,),
+    *,
+    as_: type[ImpastoError] = OutputError,
+    does: str = "written",
 ) -> Iterator[None]:
-    """Turn what goes wrong while a file is written into an OutputError of one line.
+    """Turn what goes wrong with a file into an error of one line.
 
     Args:
         name: what the message calls the file.
-        errors: those that mean that it could not be written.
+        errors: those that mean that it could not be done.
+        as_: the error to raise.
+        does: what could not be done, ``written`` or ``read``.
     """
     try:
         yield
+    except ImpastoError:  # SettingsError is a ValueError
+        raise
     except errors as error:
-        raise OutputError(f"{name}: cannot be written ({reason_of(error)})") from error
+        raise as_(f"{name}: cannot be {does} ({reason_of(error)})") from error
 
 
 def settle(folder: Path) -> None:

@@ -16,3 +16,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+def printable(text: str) -> str:
+    """``text`` without characters that a terminal obeys, or cannot be told, instead of shows.
+
+    A file's name can hold any: line ends, escape sequences, bytes that are no text.
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )

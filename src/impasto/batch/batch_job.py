@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from impasto.batch.input_files import file_facts, is_url, open_input, renamed_files
+from impasto.files import absolute_path
 from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def errors_once(errors: Iterable[str]) -> list[str]:
 
 
 def _absolute(name: str) -> str:
-    return name if is_url(name) else os.path.abspath(name)  # noqa: PTH100 - links stay as they are
+    return name if is_url(name) else absolute_path(name)
 
 
 def sorted_by_style(jobs: Sequence[BatchJob]) -> list[BatchJob]:

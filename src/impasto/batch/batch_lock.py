@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from impasto.errors import OutputError
+from impasto.files import is_file
 
 LOCK = ".impasto-batch.lock"
 
@@ -39,7 +40,7 @@ def lock_folder(folder: Path, name: str) -> FileLock:
 def at_work(folder: Path) -> bool:
     """Whether a batch is at work in the ledger's folder."""
     path = folder / LOCK
-    if not path.exists():
+    if not is_file(path):
         return False
     try:
         with FileLock(path, timeout=0):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from impasto.batch.batch_job import BatchJob, sorted_by_style
 from impasto.batch.ledger import LedgerEntry
 from impasto.batch.storage import Storage
 from impasto.errors import ImpastoError, OutputError
+from impasto.files import PATH_ERRORS, is_folder, real_path, reporting_failure
 from impasto.pictures.reading import read_recipe
 
 
@@ -112,9 +113,12 @@ def _keys_to_replace(
 
 def _check_no_input(place: str, todo: Iterable[BatchJob]) -> None:
     """Checks that a file to be replaced is none that a job reads. Raises `OutputError`."""
-    target = Path(place).resolve()
+    with reporting_failure(place, PATH_ERRORS):
+        target = real_path(place)
     for job in todo:
         for name in job.files:
-            source = Path(name).resolve()
-            if source == target or (source.is_dir() and source == target.parent):
+            with contextlib.suppress(*PATH_ERRORS):  # what has no path is no file to be replaced
+                source = real_path(name)
+                if source != target and not (is_folder(source) and source == target.parent):
+                    continue
                 raise OutputError(f"{name}: is an input of this batch; choose another folder")

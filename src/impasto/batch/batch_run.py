@@ -18,7 +18,7 @@ from impasto.batch.batch_lock import lock_folder
 from impasto.batch.batch_plan import BatchPlan, plan_batch
 from impasto.batch.engine import Engine, dispatch_orders
 from impasto.batch.ledger import FILE, Ledger, LedgerEntry
-from impasto.batch.storage import LocalFolder, Storage, make_folder, storage_at
+from impasto.batch.storage import LocalFolder, Storage, check_place, make_folder, storage_at
 from impasto.batch.worker_messages import (
     PaintingBegun,
     PictureFailed,
@@ -28,6 +28,7 @@ from impasto.batch.worker_messages import (
     WorkOrder,
 )
 from impasto.errors import OutputError
+from impasto.files import is_file
 
 _ONE_FILE = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR}
 """Of what can go wrong with writing, that which only stops one picture."""
@@ -181,9 +182,10 @@ def plan_dry_run(
 ) -> BatchPlan:
     """The plan that `BatchRun.plan` would make, and its errors; makes, enters and locks nothing."""
     storage = storage_at(output)
+    check_place(storage)
     folder = ledger_folder(storage, ledger)
     known: dict[str, LedgerEntry] = {}
-    if (folder / FILE).is_file():
+    if is_file(folder / FILE):
         with Ledger(folder, reading=True) as found:
             known = found.entries()
     return plan_batch(jobs, known, storage, retry=retry, overwrite=overwrite)

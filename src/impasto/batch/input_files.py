@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import IO, Any
 
 from impasto.errors import MissingExtraError, PictureError
-from impasto.files import NamedBytes, reason_of
+from impasto.files import PATH_ERRORS, NamedBytes, is_file, is_folder, path_of, reason_of
 from impasto.settings.model import STARTS
 
 
@@ -49,11 +48,11 @@ def file_facts(name: str) -> list[tuple[str, int, int]] | None:
     """
     if is_url(name):
         return None
-    path = Path(name)
+    path = path_of(name)
     try:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        files = sorted(path.iterdir()) if is_folder(path) else [path]
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    except OSError:
+    except PATH_ERRORS:
         return None
 
 
@@ -75,11 +74,11 @@ def read_local_files(names: tuple[str, ...]) -> dict[str, bytes]:
     for name in names:
         if is_url(name):
             continue
-        path = Path(name)
+        path = path_of(name)
         try:
-            for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-                if file.is_file():
-                    shipped[str(file) if path.is_dir() else name] = file.read_bytes()
-        except OSError:
+            for file in sorted(path.iterdir()) if is_folder(path) else [path]:
+                if is_file(file):
+                    shipped[str(file) if is_folder(path) else name] = file.read_bytes()
+        except PATH_ERRORS:
             continue
     return shipped

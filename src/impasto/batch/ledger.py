@@ -19,6 +19,7 @@ from typing import Literal
 
 from impasto.batch.batch_job import BatchJob
 from impasto.errors import OutputError
+from impasto.files import PATH_ERRORS, real_path, reason_of
 
 FILE = "impasto-batch.sqlite"
 """Its name in the folder of the results."""
@@ -108,7 +109,7 @@ class Ledger:
             # where nothing can be written.
             mode = "rw" if reading else "rwc"
             self._connection = sqlite3.connect(
-                f"{self.path.resolve().as_uri()}?mode={mode}",
+                f"{real_path(self.path).as_uri()}?mode={mode}",
                 uri=True,
                 timeout=20,
                 isolation_level=None,
@@ -218,6 +219,10 @@ class Ledger:
     def _errors_named(self) -> Iterator[None]:
         try:
             yield
+        except PATH_ERRORS as error:
+            raise OutputError(
+                f"{self.path}: the ledger cannot be used ({reason_of(error)})"
+            ) from error
         except sqlite3.DatabaseError as error:
             raise OutputError(
                 f"{self.path}: the ledger cannot be used ({_reason(error)})"

@@ -14,7 +14,7 @@ from typing import Any
 
 from impasto.batch.input_files import is_url, open_input, renamed_files
 from impasto.errors import PictureError, SettingsError
-from impasto.files import reason_of
+from impasto.files import PATH_ERRORS, is_file, real_path, reason_of
 from impasto.messages import nearest
 from impasto.pictures.formats import PICTURE_EXTENSIONS
 from impasto.settings.model import Settings
@@ -135,14 +135,14 @@ def _below(folder: str, pattern: str) -> str:
 def _in_folder(folder: Path, leave_out: Path | None) -> Iterator[tuple[str, str]]:
     for place, folders, files in os.walk(folder, followlinks=False):
         here = Path(place)
-        if leave_out is not None and here.resolve() == leave_out:
+        if leave_out is not None and real_path(here) == leave_out:
             folders.clear()
             continue
         below = here.relative_to(folder).as_posix()
         below = "" if below == "." else below
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            regular = (here / name).is_file() or (here / name).is_symlink()
+            regular = is_file(here / name) or (here / name).is_symlink()
             if regular and not name.startswith(".") and name.lower() not in _NO_PICTURES:
                 yield str(here / name), below
         for name in folders:
@@ -157,7 +157,7 @@ def _read_list(source: str) -> list[BatchRow]:
         file = open_input(source)
         data = Path(file).read_bytes() if isinstance(file, str) else file.read()
         text = data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except PATH_ERRORS as error:
         raise PictureError(f"{source}: the list cannot be read ({reason_of(error)})") from error
     read = _read_csv if source.lower().endswith(".csv") else _read_json_lines
     rows = [row_from_mapping(given, f"{source}, line {line}") for line, given in read(text, source)]

@@ -11,6 +11,7 @@ from typing import Any
 from impasto.batch.batch_lock import at_work
 from impasto.batch.ledger import FILE, Ledger, LedgerEntry
 from impasto.errors import OutputError
+from impasto.files import PATH_ERRORS, kind_at, reporting_failure
 
 _RECENT = 600.0  # seconds whose pictures tell the pace
 
@@ -63,8 +64,9 @@ def read_status(folder: Path) -> BatchStatus:
     Raises:
         OutputError: there is no ledger, or it cannot be read.
     """
-    if not (folder / FILE).is_file():
-        raise OutputError(f"{folder}: has no ledger of a batch ({FILE})")
+    with reporting_failure(str(folder), PATH_ERRORS, does="read"):
+        if kind_at(folder / FILE) != "file":
+            raise OutputError(f"{folder}: has no ledger of a batch ({FILE})")
     with Ledger(folder, reading=True) as ledger:
         entries = [one for one in ledger.entries().values() if one.state != "replaced"]
     now = time.time()

@@ -11,7 +11,20 @@ from urllib.parse import unquote, urlsplit
 
 from impasto.batch.input_files import is_url
 from impasto.errors import MissingExtraError, OutputError
-from impasto.files import check_folder, leftovers, reason_of, replacing, settle
+from impasto.files import (
+    PATH_ERRORS,
+    check_folder,
+    is_file,
+    is_folder,
+    kind_at,
+    leftovers,
+    path_of,
+    real_path,
+    reason_of,
+    replacing,
+    reporting_failure,
+    settle,
+)
 
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 """Protocols of object stores: what they show under a name is always complete."""
@@ -50,7 +63,7 @@ def storage_at(place: str) -> Storage:
     """The storage at a path or a URL."""
     if place.startswith("file://"):
         return LocalFolder(place, Path(unquote(urlsplit(place).path)), shared=True)
-    return Bucket(place) if is_url(place) else LocalFolder(place, Path(place), shared=False)
+    return Bucket(place) if is_url(place) else LocalFolder(place, path_of(place), shared=False)
 
 
 def make_folder(folder: Path, name: str) -> None:
@@ -64,10 +77,33 @@ def make_folder(folder: Path, name: str) -> None:
         OutputError: it cannot be made, or not be written to.
     """
     try:
+        kind_at(folder)  # what is wrong with the path, in better words than those of mkdir
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except PATH_ERRORS as error:
         raise OutputError(f"{name}: the folder cannot be made ({reason_of(error)})") from error
     check_folder(folder, name)
+
+
+def check_place(storage: Storage) -> None:
+    """Find out whether a folder could be made there; makes nothing.
+
+    Raises:
+        OutputError: a file is there, or the system says something against the path.
+    """
+    if isinstance(storage, LocalFolder):
+        with reporting_failure(storage.place, PATH_ERRORS):
+            if kind_at(storage.folder) not in ("folder", "nothing"):
+                raise OutputError(f"{storage.place}: is no folder; name one for the results")
+
+
+def real_folder(place: str) -> Path:
+    """The absolute path of a folder, be it there or not; symbolic links are followed.
+
+    Raises:
+        OutputError: the system says something against the path.
+    """
+    with reporting_failure(place, PATH_ERRORS):
+        return real_path(place)
 
 
 class LocalFolder:
@@ -85,7 +121,7 @@ class LocalFolder:
     def prepare(self) -> None:
         """See `Storage`."""
         make_folder(self.folder, self.place)
-        folders = [self.folder, *(path for path in self.folder.rglob("*") if path.is_dir())]
+        folders = [self.folder, *(path for path in self.folder.rglob("*") if is_folder(path))]
         for left in [left for folder in folders for left in leftovers(folder)]:
             if left.suffix != ".safetensors":  # a checkpoint that another run is writing
                 left.unlink(missing_ok=True)
@@ -97,7 +133,7 @@ class LocalFolder:
     def size(self, name: str) -> int | None:
         """See `Storage`."""
         path = self.folder / name
-        return path.stat().st_size if path.is_file() else None
+        return path.stat().st_size if is_file(path) else None
 
     def open(self, name: str) -> IO[bytes]:
         """See `Storage`."""
@@ -111,7 +147,7 @@ class LocalFolder:
             with replacing(target) as temporary:
                 temporary.write_bytes(data)
             settle(target.parent)
-        except OSError as error:
+        except PATH_ERRORS as error:
             raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from impasto.batch.batch_job import BatchJob, BatchResult, sorted_by_style
@@ -15,6 +14,7 @@ from impasto.batch.naming import DEFAULT_TEMPLATE
 from impasto.batch.pairing import make_jobs
 from impasto.batch.rows import row_from_mapping
 from impasto.batch.worker_messages import PictureFailed, PicturePainted, WorkOrder
+from impasto.files import path_of
 from impasto.machine.compute import Compute
 
 
@@ -70,7 +70,7 @@ def stylize_many(
     chosen = choose_engine(engine, asked, workers, compute) if isinstance(engine, str) else engine
     if output is None:
         return _hand_over(asked, chosen)
-    run = BatchRun.at(os.fspath(output), None if ledger is None else Path(ledger))
+    run = BatchRun.at(os.fspath(output), None if ledger is None else path_of(ledger))
     try:
         plan = run.plan(asked, retry=retry, overwrite=overwrite)
     except BaseException:

@@ -148,11 +148,12 @@ def _make_jobs(
     from impasto.batch.input_files import is_url
     from impasto.batch.pairing import make_jobs
     from impasto.batch.rows import find_rows, find_styles
+    from impasto.batch.storage import real_folder
 
     if not contents:
         raise SettingsError("CONTENT is missing; name pictures, a folder, or a list")
     Settings(**given)
-    leave_out = None if is_url(output) else Path(output).resolve()
+    leave_out = None if is_url(output) else real_folder(output)
     return make_jobs(
         find_rows(contents, leave_out),
         find_styles(styles),

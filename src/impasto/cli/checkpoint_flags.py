@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from impasto.cli.run_flags import OutputFlags
 from impasto.errors import PictureError
-from impasto.files import STANDARD_STREAM
+from impasto.files import STANDARD_STREAM, is_file
 from impasto.settings.groups import FILES
 from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults
@@ -65,7 +65,7 @@ class CheckpointFlags:
             default: the picture's name where ``-o`` is not given.
         """
         name = output.name(default)
-        if self._saved is None or name == STANDARD_STREAM or not Path(name).is_file():
+        if self._saved is None or name == STANDARD_STREAM or not is_file(name):
             return output
         from impasto.pictures.reading import read_recipe
 
@@ -96,7 +96,7 @@ class CheckpointFlags:
 
     def how_to_go_on(self) -> str:
         """What to tell after an interruption."""
-        kept = self.checkpoint is not None and self.checkpoint.is_file()
+        kept = self.checkpoint is not None and is_file(self.checkpoint)
         return f"; go on with --resume {self.checkpoint}" if kept else ""
 
     def caveat(self, machine: Machine) -> str:

@@ -21,7 +21,8 @@ from impasto.cli.error_words import with_flags
 from impasto.cli.help_pages import requested
 from impasto.cli.interruption import INTERRUPTED, interruption
 from impasto.errors import ImpastoError, SettingsError
-from impasto.messages import nearest
+from impasto.files import absolute_path, reason_of
+from impasto.messages import nearest, printable
 
 FAILED = 1
 BAD_USAGE = 2
@@ -47,7 +48,7 @@ def run_command(arguments: Sequence[str]) -> int:
             message = str(error)
             if isinstance(error, SettingsError):
                 message = with_flags(message, arguments)
-            return _fail(message, type(error).__name__, error.exit_code, as_json)
+            return _fail(printable(message), type(error).__name__, error.exit_code, as_json)
         except Exception as error:  # what is none of these is raised again
             if interruption.requested:  # imports turn a KeyboardInterrupt into other errors
                 return _fail("interrupted", "Interrupted", INTERRUPTED, as_json)
@@ -56,7 +57,10 @@ def run_command(arguments: Sequence[str]) -> int:
                 return _fail(message, "MemoryError", FAILED, as_json)
             if isinstance(error, BrokenPipeError):
                 return 0  # whoever reads has seen enough, as in `impasto show OUT | head`
-            if isinstance(error, OSError) and error.filename is None:
+            if isinstance(error, OSError) and error.filename is not None:
+                message = printable(f"{os.fsdecode(error.filename)}: {reason_of(error)}")
+                return _fail(message, type(error).__name__, BAD_USAGE, as_json)
+            if isinstance(error, OSError):
                 message = f"standard output cannot be written to ({error.strerror})"
                 return _fail(message, "OutputError", FAILED, as_json)
             raise
@@ -69,13 +73,15 @@ def _dispatch(arguments: list[str]) -> int:
     if page is not None:
         print(page, end="")
         return 0
+    # Names have no meaning without it, and some libraries end the process then.
+    absolute_path(".")
     result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     return result if isinstance(result, int) else 0
 
 
 def _fail(message: str, kind: str, code: int, as_json: bool) -> int:
     """One line on standard error. Returns the exit code."""
-    line = " ".join(message.split())
+    line = printable(" ".join(message.split()))
     if as_json:
         print(json.dumps({"error": line, "kind": kind, "exit_code": code}), file=sys.stderr)
     else:

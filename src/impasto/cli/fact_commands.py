@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from impasto.cli.commands import flags_of
-from impasto.cli.tables import AsJson, print_facts, print_json, print_table, printable
+from impasto.cli.tables import AsJson, print_facts, print_json, print_table
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
+from impasto.messages import printable
 from impasto.settings.command_line import command_line_of
 from impasto.settings.model import Settings
 from impasto.settings.presets import PRESETS

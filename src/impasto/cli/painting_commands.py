@@ -16,8 +16,16 @@ from impasto.cli.run_flags import MachineFlags, OutputFlags, TraceFlags, check_i
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.style_arguments import StyleArguments
 from impasto.cli.watched_run import WatchedRun, paint_and_save
-from impasto.errors import OutputError, SettingsError
-from impasto.files import STANDARD_STREAM
+from impasto.errors import OutputError, PictureError, SettingsError
+from impasto.files import (
+    PATH_ERRORS,
+    STANDARD_STREAM,
+    check_file,
+    is_file,
+    path_of,
+    real_path,
+    reporting_failure,
+)
 from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
@@ -43,19 +51,26 @@ class PaintingFlags:
         """Checks that no file beside the picture would replace something by accident.
 
         Raises:
-            OutputError: a file exists already, is an input, or is asked for twice.
+            OutputError: a file cannot be written, exists already, is an input, or is asked for
+                twice.
+            PictureError: an input cannot be told from it.
         """
-        taken = {Path(target).resolve(): "-o"} if target != STANDARD_STREAM else {}
-        sources = {Path(name).resolve() for name in inputs if name != STANDARD_STREAM}
+        taken = {real_path(target): "-o"} if target != STANDARD_STREAM else {}
+        sources = set[Path]()
+        for name in filter(lambda one: one != STANDARD_STREAM, inputs):
+            with reporting_failure(name, PATH_ERRORS, as_=PictureError, does="read"):
+                sources.add(real_path(name))
         for name, path in {**self.traces.files(), **self.checkpoints.files()}.items():
-            flag, place, state = f"--{name}", Path(path).resolve(), name == "checkpoint"
+            flag, state = f"--{name}", name == "checkpoint"
+            check_file(path_of(path), f"{flag} {path}")
+            place = real_path(path)
             if place in taken:
                 raise OutputError(f"{path}: {taken[place]} and {flag} name the same file")
             if place in sources:
                 kind = "input" if state else "input picture"
                 raise OutputError(f"{path}: {flag} would replace an {kind}; choose another")
             # Whether a checkpoint may be replaced is for its writer to say.
-            if place.is_file() and not (state or self.output.overwrite):
+            if is_file(place) and not (state or self.output.overwrite):
                 raise OutputError(
                     f"{path}: exists already; choose another name for {flag}, or say --overwrite"
                 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.errors import OutputError, PictureError, SettingsError
-from impasto.files import STANDARD_STREAM
+from impasto.files import STANDARD_STREAM, check_input
 from impasto.settings.groups import FILES, MACHINE
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
@@ -154,13 +153,14 @@ def check_inputs(inputs: Sequence[str]) -> None:
     """Finds the commonest mistakes at once, before torch is imported.
 
     Raises:
-        PictureError: a file that is not there, or standard input for more than one picture.
+        PictureError: a file that is not there or cannot be told to be, or standard input for more
+            than one picture.
     """
     if inputs.count(STANDARD_STREAM) > 1:
         raise PictureError("standard input (-) holds one picture; give the other one as a file")
     for name in inputs:
-        if name != STANDARD_STREAM and not os.path.lexists(name):
-            raise PictureError(f"{name}: no such file")
+        if name != STANDARD_STREAM:
+            check_input(name)
 
 
 def stem(source: str) -> str:

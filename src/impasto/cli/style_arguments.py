@@ -7,12 +7,11 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from impasto.cli.run_flags import stem
 from impasto.errors import SettingsError
-from impasto.files import STANDARD_STREAM
+from impasto.files import STANDARD_STREAM, is_folder
 from impasto.messages import counted
 from impasto.settings.model import Settings
 
@@ -86,7 +85,7 @@ class StyleArguments:
                 "each style, behind one --map"
             )
         for style in self.styles:
-            if Path(style).is_dir():
+            if is_folder(style):
                 raise SettingsError(
                     f"{style}: is a folder, and with --map each style is a single picture; give "
                     "one of its pictures"

@@ -8,15 +8,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from impasto.messages import printable
+
 AsJson = Annotated[bool, Parameter(help="Print JSON, for programs.")]
-
-
-def printable(text: str) -> str:
-    """``text`` without characters that a terminal obeys instead of showing them."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def print_json(value: Any) -> None:

@@ -23,6 +23,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from impasto.errors import WeightsError
+from impasto.files import PATH_ERRORS, kind_at, path_of, reason_of
 from impasto.layers import convolution_shapes
 from impasto.network.input_conventions import InputConvention, read_convention, recognise
 
@@ -114,7 +115,7 @@ def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
             finite, or its input convention cannot be told.
     """
     with torch.inference_mode(False):  # the tensors outlive a caller's inference mode
-        return _load_embedded() if path is None else _read(Path(path))
+        return _load_embedded() if path is None else _read(path_of(path))
 
 
 def describe_weights(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def describe_weights(path: str | os.PathLike[str] | None = None) -> dict[str, An
     """
     weights = load_weights(path)
     with resources.as_file(_embedded_resource()) as embedded:
-        file = embedded if path is None else Path(path)
+        file = embedded if path is None else path_of(path)
         size = file.stat().st_size
     tensors = (*weights.kernels.values(), *weights.biases.values())
     return {
@@ -182,12 +183,14 @@ def _read(path: Path, expected_sha256: str | None = None) -> Weights:
 
 def _checksum(path: Path) -> str:
     try:
+        if kind_at(path) == "other":
+            raise WeightsError(f"the weights file {path} is no regular file")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise WeightsError(f"the weights file {path} does not exist") from None
-    except OSError as error:
-        raise WeightsError(f"the weights file {path} cannot be read: {error.strerror}") from None
+    except PATH_ERRORS as error:
+        raise WeightsError(f"the weights file {path} cannot be read: {reason_of(error)}") from None
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -20,7 +20,15 @@ from safetensors.torch import save_file
 from torch import Tensor, device
 
 from impasto.errors import CheckpointError, SettingsError
-from impasto.files import reason_of, replacing, reporting_failure
+from impasto.files import (
+    PATH_ERRORS,
+    kind_at,
+    path_of,
+    real_path,
+    reason_of,
+    replacing,
+    reporting_failure,
+)
 from impasto.losses.features import seeks_neighbors
 from impasto.painting.checkpoint_facts import FORMAT, CheckpointFacts
 from impasto.painting.run import Run, RunState, Step
@@ -203,11 +211,11 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {_KEY: json.dumps(CheckpointFacts.of(step, state).model_dump(mode="json"))}
     with (
-        reporting_failure(f"checkpoint {path}", (OSError, SafetensorError, ValueError)),
-        replacing(Path(os.path.realpath(path))) as temporary,
+        reporting_failure(f"checkpoint {path}", (*PATH_ERRORS, SafetensorError)),
+        replacing(real_path(path)) as temporary,
     ):
         save_file(tensors, temporary, metadata)
-    return Path(path)
+    return path_of(path)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -216,7 +224,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, damaged, no checkpoint, or of another format.
     """
-    path = Path(path)
+    path = path_of(path)
     facts = _read_facts(path)
     try:
         settings = Settings(**facts.settings)
@@ -232,6 +240,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 def _read_facts(path: Path) -> CheckpointFacts:
     try:
+        if kind_at(path) == "other":  # its beginning could be read but once
+            raise CheckpointError(f"{path}: is no regular file, as a checkpoint has to be")
         with path.open("rb") as file:
             start = file.read(9)
         with safe_open(path, framework="pt") as opened:
@@ -240,7 +250,7 @@ def _read_facts(path: Path) -> CheckpointFacts:
         raise CheckpointError(
             f"{path}: no such checkpoint; begin the run without resuming one"
         ) from None
-    except OSError as error:
+    except PATH_ERRORS as error:
         raise CheckpointError(f"{path}: cannot be read ({reason_of(error)})") from error
     except SafetensorError as error:
         # Eight bytes of length, then JSON: whatever else the file is, it is none of ours.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Iterator
-from pathlib import Path
 
 from impasto.errors import CheckpointError, OutputError
-from impasto.files import check_file
+from impasto.files import check_file, path_of
 from impasto.painting.checkpoint import load_checkpoint, save_checkpoint
 from impasto.painting.run import Step
 from impasto.tasks.task import Task
@@ -35,9 +34,9 @@ class CheckpointWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         self._overwrite = overwrite
-        check_file(Path(os.path.realpath(path)), f"checkpoint {path}")
+        check_file(self.path, f"checkpoint {path}")
 
     def check(self, task: Task, *, resumed: bool) -> None:
         """Checks before the work whether a file that exists may be replaced.

@@ -13,13 +13,12 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import IO, Any
 
 import PIL.Image
 
 from impasto.errors import ImpastoError, MissingExtraError, PictureError, PictureWarning
-from impasto.files import STANDARD_STREAM, reason_of
+from impasto.files import PATH_ERRORS, STANDARD_STREAM, kind_at, path_of, reason_of
 from impasto.pictures.decoding import DecodedPicture, check_size, decode_deep_png, decode_pillow
 from impasto.pictures.formats import READABLE, format_of
 from impasto.pictures.host_settings import by_own_rules
@@ -169,16 +168,15 @@ def _opened(source: str | os.PathLike[str] | IO[bytes], name: str) -> Iterator[I
         elif os.fspath(source) == STANDARD_STREAM:
             yield io.BytesIO(_standard_input().read())
         else:
-            path = Path(source)
-            if path.is_dir():
+            if kind_at(source) == "folder":
                 raise PictureError(f"{name}: is a folder, not a picture")
-            with path.open("rb") as file:
+            with path_of(source).open("rb") as file:
                 yield file if file.seekable() else io.BytesIO(file.read())
     except FileNotFoundError as error:
         raise PictureError(f"{name}: no such file") from error
     except PermissionError as error:
         raise PictureError(f"{name}: no permission to read it") from error
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte, a closed stream
+    except PATH_ERRORS as error:  # ValueError: also a closed stream
         raise PictureError(f"{name}: cannot be read ({reason_of(error)})") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -10,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import OutputError
-from impasto.files import STANDARD_STREAM, check_folder, replacing, reporting_failure
+from impasto.files import (
+    PATH_ERRORS,
+    STANDARD_STREAM,
+    check_file,
+    kind_at,
+    path_of,
+    real_path,
+    replacing,
+    reporting_failure,
+)
 from impasto.pictures.encoding import check_extension, encode_picture
 from impasto.pictures.profiles import Samples
 
@@ -36,11 +46,11 @@ def check_output(
     if name == STANDARD_STREAM:
         return None
     check_extension(name)
-    with reporting_failure(name, (OSError, ValueError)):  # a name with a null byte is a ValueError
-        target = Path(os.path.realpath(name))
-        if target.exists():
+    with reporting_failure(name, PATH_ERRORS):
+        target = real_path(name)
+        check_file(path_of(name), name)
+        if kind_at(name) != "nothing":
             _check_existing(target, name, inputs, overwrite)
-        check_folder(target.parent, name)
     return target
 
 
@@ -85,19 +95,14 @@ def is_same_file(target: Path, source: object) -> bool:
     """Whether ``source`` is the path of ``target``, be there a file yet or not."""
     if not isinstance(source, (str, os.PathLike)):
         return False
-    try:
-        return target.samefile(source)
-    except OSError:
-        return os.path.realpath(target) == os.path.realpath(source)
-    except ValueError:  # a name with a null byte
-        return False
+    with contextlib.suppress(*PATH_ERRORS):
+        return target.samefile(path_of(source))
+    with contextlib.suppress(*PATH_ERRORS):
+        return real_path(target) == real_path(source)
+    return False
 
 
 def _check_existing(target: Path, name: str, inputs: Iterable[object], overwrite: bool) -> None:
-    if target.is_dir():
-        raise OutputError(f"{name}: is a folder; give the name of a file in it")
-    if not target.is_file():
-        raise OutputError(f"{name}: is no regular file and cannot be replaced by a picture")
     if not overwrite:
         if any(is_same_file(target, source) for source in inputs):
             raise OutputError(

@@ -20,6 +20,7 @@ import torch
 from PIL import Image as PillowImage
 
 from impasto.errors import OutputError, SettingsError
+from impasto.files import path_of
 from impasto.pictures.resizing import fit
 from impasto.recording.film_files import check_film, write_film
 
@@ -65,7 +66,7 @@ class FilmRecorder:
     def __init__(
         self, path: str | os.PathLike[str], *, frames: int = 60, max_side: int = 512
     ) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         if frames < 2:
             raise SettingsError(f"frames of a film: {frames} is too few; give 2 or more")
         if max_side < 16:

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image as PillowImage
 
 from impasto.errors import MissingExtraError, OutputError
-from impasto.files import check_file, replacing, reporting_failure
+from impasto.files import check_file, path_of, replacing, reporting_failure
 
 FRAME_MILLISECONDS = 80
 LAST_FRAME_MILLISECONDS = 1520
@@ -55,7 +55,7 @@ def write_film(path: str | os.PathLike[str], pictures: Sequence[bytes]) -> Path:
         OutputError: The extension is unknown, or the film cannot be written.
         MissingExtraError: MP4 is asked for and ``impasto[video]`` is not installed.
     """
-    path = Path(path)
+    path = path_of(path)
     write = _writer_for(path)
     step = 2 if write is _write_mp4 else 1
     width, height = (max(step, side - side % step) for side in _from_jpeg(pictures[-1]).size)

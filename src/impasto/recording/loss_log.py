@@ -13,10 +13,9 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from impasto.files import check_file, reporting_failure
+from impasto.files import check_file, path_of, reporting_failure
 
 
 class LoggedStep(Protocol):
@@ -55,7 +54,7 @@ class LossLog:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         check_file(self.path, f"log {self.path}")
         self._file: BinaryIO | None = None
         self._started = time.monotonic()

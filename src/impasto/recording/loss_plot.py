@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import MissingExtraError, OutputError
-from impasto.files import check_file, replacing, reporting_failure
+from impasto.files import check_file, path_of, replacing, reporting_failure
 from impasto.recording.loss_log import LoggedStep
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class LossPlot:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         _check_plot(self.path)
         self._levels: list[_Level] = []
 

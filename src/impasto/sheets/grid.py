@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import SettingsError
+from impasto.files import path_of
 from impasto.machine.compute import Compute
 from impasto.painting.finished import finished
 from impasto.painting.synthesis import WeightsSource, iterate, load_network, picture_opener, settle
@@ -81,7 +82,7 @@ def iterate_sheet(
         top=[None, *map(Cell, opened[1])],
         side=[*map(Cell, opened[0])],
         words={"column_captions": ["", *captions[1]], "row_captions": ["", *captions[0]]},
-        files=[] if cells is None else cell_files(labels, Path(cells)),
+        files=[] if cells is None else cell_files(labels, path_of(cells)),
         overwrite=overwrite,
     )
     plan.check([*contents, *styles, *chosen.files, *protect])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from impasto.errors import OutputError, SettingsError
-from impasto.files import check_folder
+from impasto.files import PATH_ERRORS, check_folder, kind_at, path_of, real_path, reason_of
 from impasto.settings.parsing import parse_bytes
 
 DEFAULT_FOLDER = Path("~/impasto-studio")
@@ -65,11 +65,17 @@ class StudioOptions:
         Raises:
             OutputError: it cannot be made or written to.
         """
-        folder = self.folder.expanduser().resolve()
         try:
+            folder = real_path(self.folder.expanduser())
+        except (*PATH_ERRORS, RuntimeError) as error:  # the last where nobody knows ~
+            raise OutputError(
+                f"the folder {self.folder} cannot be used ({reason_of(error)})"
+            ) from error
+        try:
+            kind_at(folder)
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"the folder {folder} cannot be made ({error.strerror})") from error
+        except PATH_ERRORS as error:
+            raise OutputError(f"the folder {folder} cannot be made ({reason_of(error)})") from error
         check_folder(folder, "the studio's pictures")
         return folder
 
@@ -83,9 +89,13 @@ def parse_accounts(pairs: Sequence[str], file: Path | None = None) -> dict[str, 
     lines = list(pairs)
     if file is not None:
         try:
-            lines += [line for line in file.read_text(encoding="utf-8").splitlines() if line]
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"auth_file = {file}: cannot be read; give another") from error
+            lines += [
+                line for line in path_of(file).read_text(encoding="utf-8").splitlines() if line
+            ]
+        except PATH_ERRORS as error:
+            raise SettingsError(
+                f"auth_file = {file}: cannot be read ({reason_of(error)}); give another"
+            ) from error
     accounts: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         user, colon, password = line.partition(":")

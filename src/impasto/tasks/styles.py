@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from impasto.errors import PictureError
+from impasto.files import is_folder, path_of, reporting_failure
 from impasto.pictures.formats import PICTURE_EXTENSIONS
 from impasto.pictures.image import Image, ImageSource, open_image
 
@@ -52,11 +53,13 @@ def open_style(source: ImageSource | Style, opened: Callable[[Any], Image] = ope
     """A single style; arguments and errors as for `open_styles`."""
     if isinstance(source, Style):
         return source
-    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
-        files = sorted(file for file in Path(source).iterdir() if _is_picture(file))
+    if isinstance(source, str | os.PathLike) and is_folder(source):
+        name = os.fspath(source)
+        with reporting_failure(name, as_=PictureError, does="read"):
+            files = sorted(file for file in path_of(source).iterdir() if _is_picture(file))
         if not files:
             raise PictureError(
-                f"{source}: the folder has no picture; a style is a picture or a folder of pictures"
+                f"{name}: the folder has no picture; a style is a picture or a folder of pictures"
             )
         return Style(tuple(opened(file) for file in files))
     return Style((opened(source),))
