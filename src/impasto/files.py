@@ -156,12 +156,17 @@ def check_folder(folder: Path, name: str) -> None:
         ) from error
 
 
-def check_file(path: Path, name: str) -> None:
+def check_file(path: Path, name: str, *, replaced: bool = True) -> None:
     """Find out, before a long run, whether a file can be written or replaced.
 
+    Args:
+        path: the file.
+        name: what the message calls it.
+        replaced: whether a new file takes its place, as no device or pipe can be.
+
     Raises:
-        OutputError: it is a folder, a device or a pipe, the system says something against the
-            path, or `check_folder` refuses its folder.
+        OutputError: it is a folder, or a device or a pipe if it is to be ``replaced``; the system
+            says something against the path; or `check_folder` refuses its folder.
     """
     with reporting_failure(name, PATH_ERRORS):
         target = real_path(path)
@@ -171,9 +176,10 @@ def check_file(path: Path, name: str) -> None:
             kind = "nothing"  # what is wrong with its folder follows
         if kind == "folder":
             raise OutputError(f"{name}: is a folder; give the name of a file in it")
-        if kind == "other":
+        if kind == "other" and replaced:
             raise OutputError(f"{name}: is no regular file and cannot be replaced by one")
-        check_folder(target.parent, name)
+        if kind != "other":
+            check_folder(target.parent, name)
 
 
 @contextlib.contextmanager

@@ -109,7 +109,6 @@ NO_FILE = "is no regular file"
 PIPES = {
     "output": ["stylize", *PAIR, "-o", "pipe.png", "--overwrite"],
     "checkpoint": ["stylize", *PAIR, "--checkpoint", "pipe.png", "--overwrite"],
-    "log": ["stylize", *PAIR, "--log", "pipe.png"],
     "film": ["stylize", *PAIR, "--record", "pipe.png"],
     "plot": ["stylize", *PAIR, "--plot", "pipe.png", "--overwrite"],
     "resume": ["stylize", *PAIR, "--resume", "pipe.png"],

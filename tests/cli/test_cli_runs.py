@@ -16,7 +16,17 @@ import pytest
 from PIL import Image
 
 from impasto import read_recipe
-from support.command_line import COMMAND, ENVIRONMENT, error_line, picture, pixels, run
+from support.command_line import (
+    COMMAND,
+    ENVIRONMENT,
+    error_line,
+    picture,
+    pixels,
+    read_terminal,
+    run,
+    start,
+    wait_for,
+)
 
 QUICK = ["--size", "40", "--iterations", "2"]
 
@@ -152,19 +162,6 @@ def test_explain(folder: Path) -> None:
     assert shown.splitlines()[-1] == expected
 
 
-def _start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """A run that takes long, and that listens to Ctrl-C even where the tests do not."""
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        env=ENVIRONMENT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-
-
 LONG = ["stylize", "house.png", "waves.png", "--size", "96", "--iterations", "90000"]
 
 
@@ -172,8 +169,8 @@ LONG = ["stylize", "house.png", "waves.png", "--size", "96", "--iterations", "90
 def test_interruption_keeps_the_picture_so_far(folder: Path, number: signal.Signals) -> None:
     log = folder / "run.jsonl"
     flags = ["-o", "out.png", "--log", log.name, "--record", "film.gif", "--plot", "p.png"]
-    process = _start(folder, *LONG, "--levels", "1", *flags)
-    _wait_for(lambda: log.exists() and len(log.read_text().splitlines()) >= 4, process)
+    process = start(folder, *LONG, "--levels", "1", *flags)
+    wait_for(lambda: log.exists() and len(log.read_text().splitlines()) >= 4, process)
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, b"")
@@ -194,13 +191,13 @@ def _wait_for_reading(process: subprocess.Popen[bytes]) -> None:
     call = Path(f"/proc/{process.pid}/syscall")
     reading = ("0 0x0 ", "63 0x0 ")  # read(0, ...) on x86-64 and on 64-bit Arm
     if call.exists():
-        _wait_for(lambda: call.read_text().startswith(reading), process)
+        wait_for(lambda: call.read_text().startswith(reading), process)
     else:
         time.sleep(1.5)
 
 
 def test_interruption_before_there_is_a_picture(folder: Path) -> None:
-    process = _start(folder, "stylize", "-", "waves.png", "-o", "out.png")
+    process = start(folder, "stylize", "-", "waves.png", "-o", "out.png")
     _wait_for_reading(process)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
@@ -214,10 +211,10 @@ def test_an_interrupted_sheet_keeps_what_there_is(folder: Path) -> None:
     cells = folder / "cells"
     cells.mkdir()
     pictures = ["--content", "house.png", "--style", "waves.png", "house.png"]
-    process = _start(
+    process = start(
         folder, "sheet", *pictures, "--size", "40", "--iterations", "40", "--cells", "cells"
     )
-    _wait_for(lambda: any(cells.glob("*.png")), process)
+    wait_for(lambda: any(cells.glob("*.png")), process)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -226,15 +223,6 @@ def test_an_interrupted_sheet_keeps_what_there_is(folder: Path) -> None:
     assert last.endswith("is in sheet.png")
     assert _names(folder) == {"house.png", "waves.png", "cells", "sheet.png"}
     assert read_recipe(folder / "sheet.png")["command"] == "sheet"
-
-
-def _wait_for(condition: object, process: subprocess.Popen[bytes]) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_progress_bar_on_a_terminal(folder: Path) -> None:
@@ -248,7 +236,7 @@ def test_progress_bar_on_a_terminal(folder: Path) -> None:
     )
     os.close(theirs)
     shown = b""
-    while chunk := _read(ours):
+    while chunk := read_terminal(ours):
         shown += chunk
     os.close(ours)
     stdout, _ = process.communicate(timeout=60)
@@ -257,10 +245,3 @@ def test_progress_bar_on_a_terminal(folder: Path) -> None:
         assert part in shown.decode(), shown
     assert b"level 1 of 1" not in shown
     assert stdout.startswith(b"wrote house-in-waves.png")
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # how Linux says that the other side is closed
-        return b""

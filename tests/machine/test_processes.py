@@ -147,11 +147,12 @@ def test_a_program_that_sends_no_messages_has_ended(monkeypatch: pytest.MonkeyPa
 
 
 @on_posix
-def test_ctrl_c_is_not_for_a_child() -> None:
+def test_ctrl_c_and_a_closed_terminal_are_not_for_a_child() -> None:
     inbox = Inbox()
     with Child(compute_for_ever, inbox) as child:
         only_message(inbox)
         os.kill(child.pid, signal.SIGINT)
+        os.kill(child.pid, signal.SIGHUP)
         with pytest.raises(queue.Empty):
             inbox.get(timeout=0.3)
         assert child.alive

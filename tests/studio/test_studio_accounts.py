@@ -93,14 +93,16 @@ def test_bad_flags_are_one_line(tmp_path: Path) -> None:
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_command_serves_and_ends_politely(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_the_command_serves_and_ends_politely(number: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "studio", "--port", "0", "--folder", "pictures"],
         cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     first = process.stdout.readline()
-    threading.Timer(1.0, process.send_signal, [signal.SIGINT]).start()
+    threading.Timer(1.0, process.send_signal, [number]).start()
     out, _ = process.communicate(timeout=60)
     assert first.startswith("impasto studio: http://127.0.0.1:")
     assert out.splitlines()[-1] == "impasto studio: ended"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,6 +60,50 @@ def run_all(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda arguments: run(*arguments, folder=folder), cases.values())
         return dict(zip(cases, results, strict=True))
+
+
+def start(
+    folder: Path, *arguments: str, prepare: Callable[[], None] | None = None, **streams: Any
+) -> subprocess.Popen[bytes]:
+    """A run that takes long, and that listens to Ctrl-C and a hangup even where the tests do not.
+
+    Args:
+        folder: where it runs.
+        *arguments: what stands after ``impasto``.
+        prepare: runs in the new process before ``impasto``.
+        **streams: as for ``Popen``; pipes where one is not given.
+    """
+
+    def begin() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        if prepare is not None:
+            prepare()
+
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        preexec_fn=begin,
+        **{"env": ENVIRONMENT, **pipes, **streams},
+    )
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
+    """Waits until something is true while a process runs."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def read_terminal(terminal: int) -> bytes:
+    """What has come to our side of a terminal; nothing when the other side is closed."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # how Linux says that
+        return b""
 
 
 def picture(width: int = 48, height: int = 32, seed: int = 0) -> Image.Image:

@@ -5,6 +5,7 @@ To see how a command works, read `commands` (what there is), `exit_codes` (how o
 
 - `commands`, `help_pages`: the list of commands, and the pages made from it
 - `exit_codes`, `error_words`, `interruption`: what becomes of errors and of Ctrl-C
+- `standard_error`: what is said survives a terminal that is gone
 - `settings_flags`: flags from the settings model; `run_flags`, `checkpoint_flags`: all other flags
 - `style_arguments`: the styles, regions and maps of a command line
 - `painting_commands`, `sheet_commands`, `batch_command`, `studio_command`: commands that paint
@@ -19,7 +20,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from impasto.cli.interruption import INTERRUPTED, interruption
+from impasto.cli.interruption import interruption
+from impasto.cli.standard_error import steadfast_standard_error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,17 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what stands after ``impasto`` on the command line; ``sys.argv`` if None.
 
     Returns:
-        The exit code: 0 done, 1 the run failed, 2 asked for something impossible, 130 interrupted.
+        The exit code: 0 done, 1 the run failed, 2 asked for something impossible, 129 hung up, 130
+        interrupted.
     """
     # Waiting threads spin for milliseconds; beside another busy process that made a step three
     # times slower. Only counts before torch is imported; see docs/decisions/0006-engine.md.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     # Even the imports below take a moment in which Ctrl-C must not print a traceback.
-    with interruption:
+    with interruption, steadfast_standard_error():
         try:
             from impasto.cli.exit_codes import run_command
 
             return run_command(sys.argv[1:] if arguments is None else arguments)
         except KeyboardInterrupt:
             print("impasto: interrupted; nothing was written", file=sys.stderr)
-            return INTERRUPTED
+            return interruption.exit_code

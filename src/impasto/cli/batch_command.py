@@ -201,6 +201,8 @@ def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
         display.end(time.monotonic() - began, output, gallery, interrupted=interrupted)
     if interrupted:
         raise Interrupted(f"interrupted; {tally.count} done, and the same command goes on")
+    if not tally.errors:
+        display.close()
     return 1 if tally.errors else 0
 
 

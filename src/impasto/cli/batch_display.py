@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration, rich_bar
+from impasto.cli.standard_error import can_redraw
 from impasto.messages import counted
 
 if TYPE_CHECKING:
@@ -125,6 +126,9 @@ class BatchDisplay:
     def show(self) -> None:
         """Shows the tally if it is time; nothing here."""
 
+    def close(self) -> None:
+        """What is left to do when all pictures are there; nothing here."""
+
     def end(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
         """Names what failed, each error once."""
         from impasto.batch.batch_job import errors_once
@@ -205,11 +209,15 @@ class BatchBar(BatchLines):
 
 
 class BatchEvents(BatchDisplay):
-    """Every event as a JSON object on a line of its own, on standard output."""
+    """Every event as a JSON object on a line of its own, on standard output.
+
+    When nobody reads them any more the batch goes on, and fails in `close` if that was an error.
+    """
 
     def __init__(self, tally: BatchTally) -> None:
         super().__init__(tally)
         self._stream = sys.stdout
+        self._unheard: OSError | None = None
 
     def start(self, plan: BatchPlan) -> None:
         """Says what there is to do."""
@@ -254,13 +262,24 @@ class BatchEvents(BatchDisplay):
         )  # fmt: skip
 
     def _say(self, event: str, **facts: Any) -> None:
-        print(json.dumps({"event": event, **facts}), file=self._stream, flush=True)
+        if self._unheard is None:
+            try:
+                print(json.dumps({"event": event, **facts}), file=self._stream, flush=True)
+            except OSError as error:
+                self._unheard = error
+
+    def close(self) -> None:
+        """Raises the error for which events could not be written, if there was one."""
+        if self._unheard is not None:
+            raise self._unheard
 
 
 def choose_batch_display(tally: BatchTally, *, quiet: bool, json: bool) -> BatchDisplay:
-    """A bar on a terminal and lines elsewhere; events if ``json``; errors alone if ``quiet``."""
+    """A bar on a terminal that can draw one, lines elsewhere; events if ``json``; errors alone if
+    ``quiet``.
+    """
     if json:
         return BatchEvents(tally)
     if quiet:
         return BatchDisplay(tally)
-    return BatchBar(tally) if sys.stderr.isatty() else BatchLines(tally)
+    return BatchBar(tally) if can_redraw() else BatchLines(tally)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from impasto.cli.run_flags import ComputeFlags
+from impasto.cli.standard_error import can_redraw
 from impasto.cli.tables import AsJson, print_json, print_table
 from impasto.errors import SettingsError
 
@@ -110,7 +111,7 @@ def _notes(rows: Sequence[BenchmarkRow], expected: Sequence[int]) -> Iterator[st
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Something to say how far it is: one line on a terminal, in the end gone; else nothing."""
-    terminal = sys.stderr.isatty()
+    terminal = can_redraw()
 
     def say(text: str) -> None:
         if terminal:

@@ -19,7 +19,7 @@ from cyclopts.exceptions import (
 from impasto.cli.commands import app
 from impasto.cli.error_words import with_flags
 from impasto.cli.help_pages import requested
-from impasto.cli.interruption import INTERRUPTED, interruption
+from impasto.cli.interruption import interruption
 from impasto.errors import ImpastoError, SettingsError
 from impasto.files import absolute_path, reason_of
 from impasto.messages import nearest, printable
@@ -41,7 +41,8 @@ def run_command(arguments: Sequence[str]) -> int:
             sys.stdout.flush()
             return code
         except KeyboardInterrupt as error:
-            return _fail(str(error) or "interrupted", "Interrupted", INTERRUPTED, as_json)
+            message = str(error) or "interrupted"
+            return _fail(message, "Interrupted", interruption.exit_code, as_json)
         except CycloptsError as error:
             return _fail(_usage_message(error), "UsageError", BAD_USAGE, as_json)
         except ImpastoError as error:
@@ -49,23 +50,33 @@ def run_command(arguments: Sequence[str]) -> int:
             if isinstance(error, SettingsError):
                 message = with_flags(message, arguments)
             return _fail(printable(message), type(error).__name__, error.exit_code, as_json)
-        except Exception as error:  # what is none of these is raised again
-            if interruption.requested:  # imports turn a KeyboardInterrupt into other errors
-                return _fail("interrupted", "Interrupted", INTERRUPTED, as_json)
-            if _is_lack_of_memory(error):
-                message = "not enough memory; use a smaller --size, or fewer and shallower layers"
-                return _fail(message, "MemoryError", FAILED, as_json)
-            if isinstance(error, BrokenPipeError):
-                return 0  # whoever reads has seen enough, as in `impasto show OUT | head`
-            if isinstance(error, OSError) and error.filename is not None:
-                message = printable(f"{os.fsdecode(error.filename)}: {reason_of(error)}")
-                return _fail(message, type(error).__name__, BAD_USAGE, as_json)
-            if isinstance(error, OSError):
-                message = f"standard output cannot be written to ({error.strerror})"
-                return _fail(message, "OutputError", FAILED, as_json)
-            raise
+        except Exception as error:
+            foreseen = _code_of(error, as_json)
+            if foreseen is None:
+                raise
+            return foreseen
         finally:
             _settle_standard_output()
+
+
+def _code_of(error: Exception, as_json: bool) -> int | None:
+    """Says what an error of Python, or of the system, means, and returns the exit code; None if it
+    is none of those that can be foreseen.
+    """
+    if interruption.requested:  # imports turn a KeyboardInterrupt into other errors
+        return _fail("interrupted", "Interrupted", interruption.exit_code, as_json)
+    if _is_lack_of_memory(error):
+        message = "not enough memory; use a smaller --size, or fewer and shallower layers"
+        return _fail(message, "MemoryError", FAILED, as_json)
+    if isinstance(error, BrokenPipeError):
+        return 0  # whoever reads has seen enough, as in `impasto show OUT | head`
+    if isinstance(error, OSError) and error.filename is not None:
+        message = printable(f"{os.fsdecode(error.filename)}: {reason_of(error)}")
+        return _fail(message, type(error).__name__, BAD_USAGE, as_json)
+    if isinstance(error, OSError):
+        message = f"standard output cannot be written to ({error.strerror})"
+        return _fail(message, "OutputError", FAILED, as_json)
+    return None
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -30,7 +30,7 @@ Examples
   impasto stylize photo.jpg painting.jpg -o out.png
 
 impasto COMMAND --help says what a command takes, impasto --version which version this is.
-Exit codes: 0 done, 1 failed, 2 impossible as asked, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 impossible as asked, 129 hung up, 130 interrupted.
 """
 
 

@@ -62,7 +62,7 @@ class PaintingFlags:
                 sources.add(real_path(name))
         for name, path in {**self.traces.files(), **self.checkpoints.files()}.items():
             flag, state = f"--{name}", name == "checkpoint"
-            check_file(path_of(path), f"{flag} {path}")
+            check_file(path_of(path), f"{flag} {path}", replaced=name != "log")
             place = real_path(path)
             if place in taken:
                 raise OutputError(f"{path}: {taken[place]} and {flag} name the same file")

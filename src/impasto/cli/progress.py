@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from impasto.cli.standard_error import can_redraw
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -41,10 +43,10 @@ class RunProgress:
 
 
 def choose_display(*, quiet: bool, json: bool) -> Display:
-    """A bar on a terminal; else lines, or nothing where a program reads what is printed."""
+    """A bar on a terminal that can draw one; else lines, or nothing for a program that reads."""
     if quiet:
         return Display()
-    if sys.stderr.isatty():
+    if can_redraw():
         return Bar()
     return Display() if json else Lines()
 

@@ -68,5 +68,6 @@ def studio(flags: StudioFlags = StudioFlags()) -> int:
 
     with contextlib.suppress(KeyboardInterrupt):
         serve(options, lambda line: print(line, flush=True))
-    print("impasto studio: ended", flush=True)
+    with contextlib.suppress(OSError):  # the terminal may be what has ended
+        print("impasto studio: ended", flush=True)
     return 0

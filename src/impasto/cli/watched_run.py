@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
-from impasto.cli.interruption import INTERRUPTED, Interrupted, interruption
+from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.progress import Display, RunProgress, choose_display, duration
 from impasto.cli.run_flags import OutputFlags, TraceFlags
 from impasto.errors import DivergenceError, OutputError, PictureWarning, RegionWarning
@@ -101,7 +101,7 @@ def paint_and_save(run: WatchedRun[S]) -> int:
         kind = type(outcome.failure)
         raise kind(f"{outcome.failure}; the picture so far is in {run.target}") from outcome.failure
     _report(run, outcome, run.progress(outcome.last), picture)
-    return INTERRUPTED if outcome.interrupted else 0
+    return interruption.exit_code if outcome.interrupted else 0
 
 
 def _follow(

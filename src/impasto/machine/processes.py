@@ -16,7 +16,8 @@ Three rules hold for every child:
 
 - The last message in the inbox is `ChildEnded`, however the child's process came to its end.
 - A child ends when its parent does, even by ``kill -9`` and in the middle of a computation.
-- Ctrl-C is the parent's business: the child ignores it, and the parent ends the child.
+- Ctrl-C and a closed terminal are the parent's business: the child ignores them, and the parent
+  ends the child.
 
 Messages travel by the child's standard input and output, so that it works on every system. What
 libraries print in the child goes to standard error. A new interpreter is started and the process
@@ -212,6 +213,8 @@ class Parent:
 def run_child() -> None:
     """What a child process runs first: its work, named by the first argument as module:function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Not sys.stdin: Python could not end while a thread holds its lock.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

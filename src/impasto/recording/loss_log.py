@@ -47,7 +47,7 @@ class LossLog:
 
     Args:
         path: The JSON Lines file to write. It is whole lines at any moment; an existing file is
-            replaced at the first step.
+            replaced at the first step. A pipe or a device is written to as it is.
 
     Raises:
         OutputError: The folder is missing or not writable.
@@ -55,7 +55,7 @@ class LossLog:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path_of(path)
-        check_file(self.path, f"log {self.path}")
+        check_file(self.path, f"log {self.path}", replaced=False)
         self._file: BinaryIO | None = None
         self._started = time.monotonic()
 
@@ -79,9 +79,10 @@ class LossLog:
         with reporting_failure(f"log {self.path}"):
             if self._file is None:
                 self._file = self.path.open("wb", buffering=0)
-            whole = self._file.tell()
+            whole = self._file.tell() if self._file.seekable() else None
             if self._file.write(line) != len(line):
-                self._file.truncate(whole)
+                if whole is not None:
+                    self._file.truncate(whole)
                 raise OSError("the disk is full")
 
     def close(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,8 @@ from impasto.studio.studio_options import StudioOptions
 from impasto.studio.upload_folder import sweep_repeatedly
 
 if TYPE_CHECKING:
+    from uvicorn import Server
+
     from impasto.studio.request_filter import RequestFilter
     from impasto.studio.studio import Studio
 
@@ -42,7 +46,28 @@ def serve(options: StudioOptions, say: Callable[[str], None] = print) -> None:
         config = uvicorn.Config(
             app, log_level="warning", timeout_graceful_shutdown=3, server_header=False
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        server = uvicorn.Server(config)
+        with _ended_by_hangup(server):
+            server.run(sockets=[listening])
+
+
+@contextmanager
+def _ended_by_hangup(server: Server) -> Iterator[None]:
+    """A closed terminal ends the server as SIGTERM does, unless it is ignored as under nohup."""
+    hangup = getattr(signal, "SIGHUP", None)
+    listens = threading.current_thread() is threading.main_thread()
+    if hangup is None or not listens or signal.getsignal(hangup) is signal.SIG_IGN:
+        yield
+        return
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    before = signal.signal(hangup, end)
+    try:
+        yield
+    finally:
+        signal.signal(hangup, before)
 
 
 @contextmanager
