@@ -59,6 +59,19 @@ def _save_heic(path: Path) -> None:
     pillow_heif.from_pillow(picture()).save(path, quality=95)
 
 
+def _save_code_points(path: Path) -> None:
+    """Display P3, which an AVIF says by numbers and not by a profile."""
+    primaries = [0.680, 0.320, 0.265, 0.690, 0.150, 0.060]
+    profile = imagecodecs.cms_profile(
+        "rgb", whitepoint=[0.3127, 0.3290], primaries=primaries, gamma=2.2
+    )
+    samples = np.asarray(_in_space(profile, "RGB"))
+    data = imagecodecs.avif_encode(
+        samples, 95, primaries=12, transfer=4, matrix=1, pixelformat="444"
+    )
+    path.write_bytes(data)
+
+
 def _save_animation(path: Path) -> None:
     picture().save(path, save_all=True, append_images=[picture(seed=3), picture(seed=4)])
 
@@ -78,6 +91,7 @@ KINDS: dict[str, tuple[str, Save]] = {
     "jpeg-exif": ("jpg", lambda path: picture().save(path, exif=_turned())),
     "webp": ("webp", lambda path: picture().save(path, quality=95)),
     "avif": ("avif", lambda path: picture().save(path, quality=95)),
+    "avif-code-points": ("avif", _save_code_points),
     "heic": ("heic", _save_heic),
     "tiff": ("tif", lambda path: picture().save(path)),
     "tiff-16-bit": ("tif", lambda path: tifffile.imwrite(path, _deep(), photometric="rgb")),
@@ -132,6 +146,17 @@ def test_kind_as_content(folder: Path, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_kind_as_style(folder: Path, kind: str) -> None:
     assert pixels(folder / "style" / f"png-rgb-in-{kind}.png").shape == (27, 40, 3)
+
+
+def test_a_picture_without_its_end_mark_is_painted_and_said(tmp_path: Path) -> None:
+    picture(seed=1).save(tmp_path / "style.png")
+    picture().save(tmp_path / "photo.jpg")
+    data = (tmp_path / "photo.jpg").read_bytes()
+    flags = ["-o", "out.png", "--size", "40", "--iterations", "1"]
+    (tmp_path / "photo.jpg").write_bytes(data[:-2])
+    result = run("stylize", "photo.jpg", "style.png", *flags, folder=tmp_path)
+    assert result.returncode == 0
+    assert b"impasto: photo.jpg: the JPEG lacks its end mark" in result.stderr
 
 
 def test_standard_streams(tmp_path: Path) -> None:

@@ -131,7 +131,14 @@ def test_code_points_of_an_avif_are_applied(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.avif"
     path.write_bytes(avif(primaries, transfer))
     expected = in_srgb(decode(color), chromaticities)
-    for source in (path, PIL.Image.open(path)):
+    loaded = PIL.Image.open(path)
+    loaded.load()
+    for source in (
+        path,
+        PIL.Image.open(path),
+        loaded,
+        PIL.Image.open(io.BytesIO(avif(primaries, transfer))),
+    ):
         np.testing.assert_allclose(pixels(open_image(source))[8, 8], expected, atol=0.015)
 
 

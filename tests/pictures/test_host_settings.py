@@ -40,6 +40,7 @@ WHOLE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Truncated File Read")
 @pytest.mark.parametrize("name", WHOLE)
 def test_pillows_leave_to_load_half_a_file_is_not_taken(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -91,6 +91,26 @@ def test_a_jpeg_whose_pixels_are_missing_is_refused(tmp_path: Path) -> None:
                 open_image(tmp_path / "a.jpg")
 
 
+def test_pillow_pictures_that_are_only_opened_follow_the_rules_for_files(tmp_path: Path) -> None:
+    whole, path = jpeg(NOISE), tmp_path / "a.jpg"
+    path.write_bytes(whole[:-2])
+    with pytest.warns(PictureWarning, match="a.jpg: the JPEG lacks its end mark"):
+        image = open_image(PIL.Image.open(path))
+    np.testing.assert_array_equal(image.to_numpy(), come_in(whole))
+    path.write_bytes(whole[:-60] + bytes(4000))
+    PIL.Image.open(path).load()  # Pillow alone reads the zeros as pixels
+    with pytest.raises(PictureError, match="the JPEG is cut short"):
+        open_image(PIL.Image.open(path))
+    data, samples = PNGS["rgb"]
+    at = next(end for kind, _, end in chunks_of(data) if kind == b"IDAT")
+    path.write_bytes(data)
+    np.testing.assert_array_equal(open_image(PIL.Image.open(path)).to_numpy(), samples)
+    path.write_bytes(data[: at - 1] + b"?" + data[at:])
+    PIL.Image.open(path).load()  # Pillow alone does not look at this checksum
+    with pytest.raises(PictureError, match="checksum of a chunk 'IDAT' is wrong"):
+        open_image(PIL.Image.open(path))
+
+
 def test_what_follows_after_the_end_is_not_looked_at() -> None:
     first, second = jpeg(NOISE), jpeg(FLAT)
     stream = io.BytesIO()

@@ -15,9 +15,11 @@ TIFF has tags of its own (TIFF 6.0, section 20), which count where there is no I
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -50,8 +52,8 @@ _GAMMAS = (0.1, 10.0)
 def profile_of(picture: PIL.Image.Image, name: str, bits: int = 8) -> bytes | None:
     """The ICC profile to read a picture's colours by.
 
-    Chunks and boxes that Pillow does not tell are read from the picture's file, if it is still
-    open, which it is until the picture is loaded.
+    Chunks and boxes that Pillow does not tell are read from the picture's file. A picture derived
+    by Pillow (resized, converted) has none, and comes without them.
 
     Args:
         picture: opened by Pillow.
@@ -120,8 +122,8 @@ def _tables(transfer: Sequence[int]) -> NDArray[np.float64] | None:
 
 
 def _of_cicp(picture: PIL.Image.Image, name: str, bits: int) -> bytes | None:
-    file = _file_of(picture, "PNG")
-    chunk = None if file is None else _cicp_chunk(file)
+    with _file_of(picture, "PNG") as file:
+        chunk = None if file is None else _cicp_chunk(file)
     if chunk is None:
         return None
     primaries, transfer, matrix, full_range = chunk
@@ -194,11 +196,8 @@ def _of_nclx(picture: PIL.Image.Image, name: str) -> bytes | None:
     if isinstance(box, dict):
         points = (box.get("color_primaries"), box.get("transfer_characteristics"))
     else:
-        file = _file_of(picture, "AVIF")
-        if file is None:
-            return None
-        file.seek(0)
-        points = nclx_of(file.read()) or (UNSPECIFIED, UNSPECIFIED)
+        with _file_of(picture, "AVIF") as file:
+            points = (None if file is None else nclx_of(file.read())) or (None, None)
     primaries, transfer = (UNSPECIFIED if point is None else int(point) for point in points)
     if primaries == transfer == UNSPECIFIED:
         return None
@@ -239,10 +238,27 @@ def _exif_value(picture: PIL.Image.Image, directory: int, tag: int) -> Any:
         return None
 
 
-def _file_of(picture: PIL.Image.Image, file_format: str) -> IO[bytes] | None:
-    """The file of a picture of this format that is not loaded yet."""
+@contextlib.contextmanager
+def _file_of(picture: PIL.Image.Image, file_format: str) -> Iterator[IO[bytes] | None]:
+    """The file of a picture of this format, at its start; None where it is not to be had.
+
+    Pillow holds it until the picture is loaded, and then only knows its name.
+    """
     file: IO[bytes] | None = getattr(picture, "fp", None)
-    return file if picture.format == file_format and file is not None else None
+    path = getattr(picture, "filename", "")
+    if picture.format != file_format:
+        yield None
+    elif file is not None:
+        place = file.tell()
+        file.seek(0)
+        yield file
+        file.seek(place)
+    else:
+        with contextlib.ExitStack() as stack:
+            found = None
+            with contextlib.suppress(OSError, ValueError):
+                found = stack.enter_context(Path(path).open("rb")) if path else None
+            yield found
 
 
 def _warn(name: str, reason: str) -> None:

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from impasto.errors import OutputError, PictureError
 from impasto.pictures.arrays import Depth, channels_of_array, channels_of_tensor
-from impasto.pictures.decoding import DecodedPicture, check_size, decode_pillow
+from impasto.pictures.decoding import DecodedPicture, check_size
 from impasto.pictures.encoding import encode_png
 from impasto.pictures.hidden_colors import fill_hidden_colors
 from impasto.pictures.host_settings import by_own_rules
 from impasto.pictures.metadata import upright
 from impasto.pictures.profiles import Samples, to_srgb
-from impasto.pictures.reading import read_picture, reporting_damage
+from impasto.pictures.reading import decode_object, read_picture, reporting_damage
 from impasto.pictures.sample_scales import check_range
 from impasto.pictures.writing import write_picture
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
@@ -149,9 +149,10 @@ ImageSource: TypeAlias = (
 def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
     """Make an :class:`Image` of anything that is a picture.
 
-    Files and Pillow pictures are turned upright (EXIF) and converted to sRGB (ICC profile, CMYK,
-    Lab, grey, palette); of animated ones the first frame is taken, of TIFF the first page that is
-    no thumbnail or mask. 16-bit PNG and TIFF stay 16-bit.
+    Files and Pillow pictures are turned upright (EXIF) and converted to sRGB (ICC profile, code
+    points and gamma as in `color_tags`, CMYK, Lab, grey, palette); HDR is brought to SDR. Of
+    animated ones the first frame is taken, of TIFF the first page that is no thumbnail or mask.
+    16-bit PNG and TIFF stay 16-bit.
     The hidden colour of wholly transparent pixels is replaced by that of their visible
     neighbourhood, so that neither a resize nor the network sees it.
 
@@ -171,6 +172,9 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
         PictureError: the source cannot be read, is no picture, is damaged or too large, or its
             samples have no scale or are outside of it.
         MissingExtraError: a HEIC picture, and pillow-heif is not installed.
+
+    Warns:
+        PictureWarning: what a file says of its colours cannot be used, or it lacks its end mark.
     """
     if isinstance(source, Image):
         check_range(source.pixels.numpy(force=True), "Image")
@@ -183,7 +187,7 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
         name = str(getattr(source, "filename", "")) or "Pillow picture"
         check_size(source.size, name, max_pixels)
         with reporting_damage(name, source.format or f"mode {source.mode}"):
-            decoded = by_own_rules(lambda: decode_pillow(source, name), max_pixels)
+            decoded = by_own_rules(lambda: decode_object(source, name), max_pixels)
             return _from_decoded(decoded)
     if isinstance(source, (str, os.PathLike)) or hasattr(source, "read"):
         return _from_decoded(read_picture(source, max_pixels))

@@ -57,6 +57,27 @@ def read_picture(source: str | os.PathLike[str] | IO[bytes], max_pixels: int) ->
             return by_own_rules(lambda: _decode(stream, file_format, name, max_pixels), max_pixels)
 
 
+def decode_object(picture: PIL.Image.Image, name: str) -> DecodedPicture:
+    """Decode a Pillow picture: by the rules for files, as long as it is opened and not loaded.
+
+    Args:
+        picture: of any mode.
+        name: how messages name it.
+
+    Raises:
+        PictureError: its file is damaged, or its samples have no scale.
+    """
+    file: IO[bytes] | None = getattr(picture, "fp", None)
+    if file is not None and getattr(picture, "tile", None):
+        if picture.format == "JPEG":
+            return _decode_jpeg(picture, file, name)
+        if picture.format == "PNG":
+            place = file.tell()
+            checked_png(file, name)
+            file.seek(place)
+    return decode_pillow(picture, name)
+
+
 def _decode(stream: IO[bytes], file_format: str, name: str, max_pixels: int) -> DecodedPicture:
     stream.seek(0)
     if file_format == "PNG":
