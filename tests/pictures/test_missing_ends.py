@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import PIL.PngImagePlugin
 import pytest
+import tifffile
 from numpy.typing import NDArray
 
 from impasto.errors import PictureError, PictureWarning
@@ -89,6 +90,29 @@ def test_a_jpeg_whose_pixels_are_missing_is_refused(tmp_path: Path) -> None:
             (tmp_path / "a.jpg").write_bytes(data[:-missing] + ending)
             with pytest.raises(PictureError, match="the JPEG is cut short"):
                 open_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("shared_tables", [False, True])
+def test_a_jpeg_in_a_tiff_is_whole_or_refused(shared_tables: bool) -> None:
+    stream = io.BytesIO()
+    picture = NOISE.repeat(3, 0)[:32, :16].copy()
+    if shared_tables:  # as libtiff writes them
+        PIL.Image.fromarray(picture).save(stream, "TIFF", compression="jpeg")
+    else:
+        tifffile.imwrite(stream, picture, photometric="rgb", compression="jpeg", rowsperstrip=16)
+    data = stream.getvalue()
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        assert bool(page.jpegtables) is shared_tables
+        end = page.dataoffsets[-1] + page.databytecounts[-1]
+    whole = come_in(data)
+    assert whole is not None
+    for missing in (2, 3, 4, 9, 40, 100):
+        result = come_in(data[: end - missing] + bytes(missing) + data[end:])
+        if missing == 2:
+            np.testing.assert_array_equal(result, whole)
+        else:
+            assert result is None, missing
 
 
 def test_pillow_pictures_that_are_only_opened_follow_the_rules_for_files(tmp_path: Path) -> None:

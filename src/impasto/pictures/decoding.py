@@ -87,7 +87,7 @@ def decode_pillow(picture: PIL.Image.Image, name: str) -> DecodedPicture:
             "seek the page of the picture"
         )
     # The file is at hand only until the picture is loaded.
-    profile = profile_of(picture, name)
+    profile = profile_of(picture, name, bits=16 if picture.mode[0] in "IF" else 8)
     picture.load()
     return _from_pillow(picture, *_samples_of(picture, name), profile)
 

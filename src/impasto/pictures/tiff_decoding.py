@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from impasto.errors import PictureError
 from impasto.pictures.color_tags import profile_of_tiff_tags
 from impasto.pictures.decoding import DecodedPicture, check_size
+from impasto.pictures.jpeg_end import with_end_mark
 from impasto.pictures.metadata import ORIENTATION_TAG, XMP_TAG, recipe_from_xmp
 from impasto.pictures.profiles import ColorSpace, Samples
 from impasto.pictures.sample_scales import as_8_or_16_bits, as_16_bits, unit_floats
@@ -68,6 +69,7 @@ def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture
     logging.getLogger("tifffile").addHandler(_SILENT_HANDLER)
     with tifffile.TiffFile(stream) as file:
         page = file.pages.first
+        _check_jpegs(page, file.filehandle, name)
         space = _SPACES.get(page.photometric)
         if space is None or page.dtype is None or not isinstance(page.bitspersample, int):
             return None
@@ -86,6 +88,21 @@ def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture
             orientation=int(page.tags.valueof(ORIENTATION_TAG, 1)),
             recipe=recipe_from_xmp(xmp) if isinstance(xmp, (bytes, str)) else None,
         )
+
+
+def _check_jpegs(page: tifffile.TiffPage, file: tifffile.FileHandle, name: str) -> None:
+    """Refuse JPEG strips and tiles that lack pixels; libtiff would fill them up with grey."""
+    if page.compression != tifffile.COMPRESSION.JPEG:
+        return
+    # Tables that all share stand apart, as a JPEG without pixels (TIFF Technical Note 2).
+    tables = page.jpegtables[2:-2] if page.jpegtables else b""
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        file.seek(offset)
+        data = file.read(count)
+        if count and with_end_mark(data[:2] + tables + data[2:]) is None:
+            raise PictureError(
+                f"{name}: damaged: a JPEG in the TIFF is cut short, some of its pixels are missing"
+            )
 
 
 def _profile_of_tags(page: tifffile.TiffPage, space: ColorSpace, name: str) -> bytes | None:
