@@ -16,8 +16,8 @@ from impasto.version import __version__
 _MODULES = {
     "batch.stylize_many": "stylize_many",
     "diagnostics.doctor": "examine",
-    "errors": "CheckpointError DivergenceError ImpastoError MissingExtraError OutputError "
-    "PictureError PictureWarning RegionWarning SettingsError WeightsError",
+    "errors": "CheckpointError DivergenceError HostError ImpastoError MissingExtraError "
+    "OutputError PictureError PictureWarning RegionWarning SettingsError WeightsError",
     "layers": "layer_facts",
     "machine.compute": "Compute",
     "network.weights": "describe_weights load_weights",

@@ -6,6 +6,7 @@ from impasto.diagnostics.doctor import examine as examine
 from impasto.errors import (
     CheckpointError as CheckpointError,
     DivergenceError as DivergenceError,
+    HostError as HostError,
     ImpastoError as ImpastoError,
     MissingExtraError as MissingExtraError,
     OutputError as OutputError,

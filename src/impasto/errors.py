@@ -8,6 +8,7 @@
     ├── OutputError        a result that cannot be written where it was asked for
     ├── WeightsError       a weights file that is damaged or not a VGG-19
     ├── CheckpointError    a checkpoint that is damaged, or of another run
+    ├── HostError          a host program that calls from where nothing can be computed
     ├── MissingExtraError  an optional part (``impasto[...]``) that is not installed
     └── DivergenceError    an optimisation that became NaN or infinite and could not be saved
 
@@ -48,6 +49,10 @@ class WeightsError(ImpastoError):
 
 class CheckpointError(ImpastoError):
     """A checkpoint that is damaged, or of another run."""
+
+
+class HostError(ImpastoError):
+    """The host program calls from where nothing can be computed, such as a transform of torch."""
 
 
 class MissingExtraError(ImpastoError, ImportError):

@@ -16,8 +16,10 @@ from impasto.batch.rows import row_from_mapping
 from impasto.batch.worker_messages import PictureFailed, PicturePainted, WorkOrder
 from impasto.files import path_of
 from impasto.machine.compute import Compute
+from impasto.torch_state import with_torch_defaults
 
 
+@with_torch_defaults
 def stylize_many(
     jobs: Iterable[Mapping[str, Any]],
     *,

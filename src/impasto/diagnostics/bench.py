@@ -17,6 +17,7 @@ from impasto.diagnostics.bench_row import BenchmarkRow, BenchmarkWork, measure_r
 from impasto.errors import ImpastoError, SettingsError
 from impasto.machine.compute import Compute
 from impasto.machine.processes import Child, ChildEnded, Inbox
+from impasto.torch_state import with_torch_defaults
 
 SIZES = (256, 512, 1024)
 """Long sides in pixels that are measured unless others are asked for."""
@@ -34,6 +35,7 @@ class BenchmarkError(ImpastoError):
     exit_code = 1
 
 
+@with_torch_defaults
 def bench(
     sizes: Sequence[int] | None = None, compute: Compute | None = None
 ) -> Generator[BenchmarkRow, None, None]:

@@ -14,6 +14,7 @@ from impasto.machine.compute import Compute
 from impasto.machine.memory import free_memory
 from impasto.machine.processors import processor_name, usable_processors
 from impasto.network.weights import EMBEDDED_SHA256, describe_weights
+from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__
 
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "pydantic", "tifffile", "imagecodecs")
@@ -27,6 +28,7 @@ EXTRAS = {
 """Optional parts: the distribution, and what it is for."""
 
 
+@with_torch_defaults
 def examine(device: str = "auto") -> dict[str, Any]:
     """Gathers the facts; JSON-able.
 

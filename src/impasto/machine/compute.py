@@ -22,6 +22,7 @@ from impasto.machine.memory import (
     parse_memory,
 )
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
+from impasto.torch_state import with_torch_defaults
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """How exactly the network computes. Statistics, losses and optimisers are always float32."""
@@ -107,6 +108,7 @@ class Compute:
         if self.max_pixels < 1:
             raise SettingsError(f"max_pixels = {self.max_pixels}: must be 1 or more")
 
+    @with_torch_defaults
     def machine(self) -> Machine:
         """What these wishes come to on this machine.
 
@@ -132,6 +134,7 @@ class Compute:
         threads = self.threads or torch.get_num_threads()
         return Machine(device, precision, reason, threads, memory, most)
 
+    @with_torch_defaults
     def torch_device(self) -> torch.device:
         """The device to put tensors on.
 

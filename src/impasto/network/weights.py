@@ -26,6 +26,7 @@ from impasto.errors import WeightsError
 from impasto.files import PATH_ERRORS, kind_at, path_of, reason_of
 from impasto.layers import convolution_shapes
 from impasto.network.input_conventions import InputConvention, read_convention, recognise
+from impasto.torch_state import with_torch_defaults
 
 EMBEDDED_SHA256 = "15cadd8c5d4cb9e3765ed01803a3a72c0f2b557fc0c40135fbab6434f0dd13a8"
 """SHA-256 of the weights file inside the package; ``scripts/derive_weights.py`` checks it too."""
@@ -74,7 +75,7 @@ class _Encoded:
     indices: torch.Tensor
     table: torch.Tensor
 
-    @torch.inference_mode(False)  # as in load_weights
+    @with_torch_defaults
     def decoded(self) -> torch.Tensor:
         # NumPy takes uint8 indices as they are; torch would need wider ones, and is slower.
         return torch.from_numpy(np.take(self.table.numpy(), self.indices.numpy()))
@@ -97,6 +98,7 @@ class _Kernels(Mapping[str, torch.Tensor]):
         return len(self._kernels)
 
 
+@with_torch_defaults
 def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
     """Load a VGG-19.
 
@@ -114,10 +116,10 @@ def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
         WeightsError: The file is missing, damaged, not a VGG-19, holds values that are not
             finite, or its input convention cannot be told.
     """
-    with torch.inference_mode(False):  # the tensors outlive a caller's inference mode
-        return _load_embedded() if path is None else _read(path_of(path))
+    return _load_embedded() if path is None else _read(path_of(path))
 
 
+@with_torch_defaults
 def describe_weights(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """Tell where weights come from; JSON-able.
 

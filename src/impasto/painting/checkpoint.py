@@ -35,6 +35,7 @@ from impasto.painting.run import Run, RunState, Step
 from impasto.settings.model import Settings
 from impasto.settings.wording import typed_text
 from impasto.tasks.task import Task
+from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__
 
 _KEY = "impasto.checkpoint"
@@ -183,6 +184,7 @@ CheckpointSource = str | os.PathLike[str] | Checkpoint | None
 """A checkpoint to go on from: a file, one that is open already, or None."""
 
 
+@with_torch_defaults
 def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
     """Write where a run stands, whole or not at all; an existing file is replaced.
 
@@ -218,6 +220,7 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
     return path_of(path)
 
 
+@with_torch_defaults
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Open a checkpoint and read all but its tensors.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from impasto.pictures.image import Image
+from impasto.torch_state import with_torch_defaults
 
 P = ParamSpec("P")
 Steps = TypeVar("Steps")
@@ -29,6 +30,7 @@ def finished(
     """
 
     @functools.wraps(iterate)
+    @with_torch_defaults
     def finish(*args: P.args, **kwargs: P.kwargs) -> Image:
         inspect.getcallargs(finish, *args, **kwargs)  # an error names this call, not `iterate`
         return paint_all(iterate(*args, **kwargs))

@@ -25,6 +25,7 @@ from impasto.pictures.resizing import Size, resize
 from impasto.tasks.levels import level_iterations
 from impasto.tasks.result import make_image, show
 from impasto.tasks.task import Task
+from impasto.torch_state import with_torch_defaults
 
 DETAIL = 0.5
 """Share of the content's detail with which each finer level begins; less where `strength` takes the
@@ -82,6 +83,7 @@ class Step:
         return self._moves == self.run.moved.times
 
     @cached_property
+    @with_torch_defaults
     def losses(self) -> dict[str, float]:
         """Weighted loss terms by name: ``content/relu4_2``, ``style/relu1_1``..."""
         return {name: float(value) for name, value in self.terms.items()}
@@ -91,6 +93,7 @@ class Step:
         """The total loss."""
         return sum(self.losses.values())
 
+    @with_torch_defaults
     def state(self) -> RunState:
         """All that the rest of the run depends on.
 
@@ -107,11 +110,13 @@ class Step:
         return replace(self._state, optimizer=self._optimizer.state())
 
     @property
+    @with_torch_defaults
     def shown(self) -> Tensor:
         """The pixels as `image` has them: on the CPU, 0..1, in the colours asked for."""
         return show(self.run.task, self.pixels)
 
     @cached_property
+    @with_torch_defaults
     def image(self) -> Image:
         """The picture so far, at this level's size, with alpha and recipe."""
         return make_image(self.run.task, self.pixels, self.progress)

@@ -37,6 +37,7 @@ from impasto.tasks.regions import RegionSource, open_regions
 from impasto.tasks.starts import start_picture
 from impasto.tasks.styles import StyleSource, open_styles
 from impasto.tasks.task import Task
+from impasto.torch_state import with_torch_defaults
 
 WeightsSource = str | os.PathLike[str] | Weights | None
 """A weights file, weights already loaded, or None for the embedded VGG-19."""
@@ -45,6 +46,7 @@ Steps = Generator[Step, None, None]
 """The steps of a run; `close` breaks it off."""
 
 
+@with_torch_defaults
 def iterate(
     content: ImageSource,
     style: StyleSource | None,
@@ -126,6 +128,7 @@ stylize = finished(
 )
 
 
+@with_torch_defaults
 def iterate_texture(
     style: StyleSource,
     size: int | Sequence[int] | None = None,
@@ -186,6 +189,7 @@ texture = finished(
 )
 
 
+@with_torch_defaults
 def iterate_reconstruct(
     content: ImageSource,
     layers: LayerWeights | str | list[str] | None = None,
@@ -282,6 +286,7 @@ def load_network(weights: WeightsSource) -> Weights:
     return weights if isinstance(weights, Weights) else load_weights(weights)
 
 
+@with_torch_defaults
 def start_run(
     task: Task,
     weights: WeightsSource = None,

@@ -29,6 +29,7 @@ from impasto.pictures.reading import decode_object, read_picture, reporting_dama
 from impasto.pictures.sample_scales import check_range
 from impasto.pictures.writing import write_picture
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
+from impasto.torch_state import with_torch_defaults
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,6 +125,7 @@ class Image:
         """
         return PIL.Image.fromarray(self._quantised(8))
 
+    @with_torch_defaults
     def to_tensor(self) -> torch.Tensor:
         """Copy of the pixels: (1, 3, H, W), float32, sRGB, 0..1, without alpha."""
         return self.pixels.detach().clone()
@@ -132,6 +134,7 @@ class Image:
         """Show the picture in a notebook."""
         return encode_png(self._quantised(8))
 
+    @with_torch_defaults
     def _quantised(self, bits: int) -> Samples:
         channels = self.pixels if self.alpha is None else torch.cat([self.pixels, self.alpha], 1)
         if not torch.isfinite(channels).all():
@@ -146,6 +149,7 @@ ImageSource: TypeAlias = (
 )
 
 
+@with_torch_defaults
 def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
     """Make an :class:`Image` of anything that is a picture.
 

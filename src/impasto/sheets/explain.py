@@ -20,6 +20,7 @@ from impasto.pictures.image import ImageSource
 from impasto.settings.model import Settings
 from impasto.sheets.plan import SheetCell, SheetPlan, SheetSteps, finish_sheet
 from impasto.sheets.plate import Cell
+from impasto.torch_state import with_torch_defaults
 
 CONTENT_LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 """The layers from which Gatys et al. 2015, figure 1, rebuild the content."""
@@ -28,6 +29,7 @@ STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 """The layers whose cumulative sets rebuild the style in the same figure."""
 
 
+@with_torch_defaults
 def iterate_explain(
     content: ImageSource,
     style: ImageSource,

@@ -19,11 +19,13 @@ from impasto.pictures.image import ImageSource
 from impasto.settings.model import Settings
 from impasto.sheets.plan import SheetCell, SheetPlan, SheetSteps, finish_sheet
 from impasto.sheets.plate import Cell
+from impasto.torch_state import with_torch_defaults
 
 Captions = tuple[Sequence[str], Sequence[str]]
 """The names of the contents, and of the styles."""
 
 
+@with_torch_defaults
 def iterate_sheet(
     contents: Sequence[ImageSource],
     styles: Sequence[ImageSource],

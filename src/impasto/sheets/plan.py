@@ -17,6 +17,7 @@ from impasto.pictures.resizing import fit
 from impasto.pictures.writing import check_output, is_same_file
 from impasto.settings.model import Settings
 from impasto.sheets.plate import Cell, compose
+from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__
 
 
@@ -39,6 +40,7 @@ class SheetStep:
     _finished: tuple[Cell, ...] = field(repr=False)
 
     @property
+    @with_torch_defaults
     def image(self) -> Image:
         """The sheet so far, with its recipe: all finished pictures, and this one as it is."""
         return self._plan.compose([*self._finished, Cell(self.step.image, self.label)])

@@ -14,6 +14,7 @@ from impasto.settings.model import Settings
 from impasto.settings.wording import setting_text
 from impasto.sheets.plan import SheetCell, SheetPlan, SheetSteps, finish_sheet
 from impasto.sheets.plate import Cell
+from impasto.torch_state import with_torch_defaults
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 SCALES = (0.5, 1.0, 2.0)
@@ -44,6 +45,7 @@ def flags(trial: Trial) -> str:
     return " ".join(f"--{name} {setting_text(value)}" for name, value in given.items())
 
 
+@with_torch_defaults
 def iterate_trials(
     content: ImageSource,
     style: ImageSource,
