@@ -76,7 +76,7 @@ def as_8_or_16_bits(array: NDArray[Any], bits: int) -> Samples:
 
     Args:
         array: from 0 to 2**bits - 1, in a type that may be wider.
-        bits: 8 or more.
+        bits: 8 to 16.
     """
     if bits in (8, 16):
         return array.astype(np.uint8 if bits == 8 else np.uint16, copy=False)

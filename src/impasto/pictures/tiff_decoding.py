@@ -172,7 +172,7 @@ def _color_and_alpha(
 
 
 def _scaled(array: NDArray[Any], page: tifffile.TiffPage, name: str) -> NDArray[Any]:
-    """Integers as samples of 8 or 16 bits, floats as float32 in 0..1.
+    """Integers as samples of 8 or 16 bits, wider ones and floats as float32 in 0..1.
 
     Raises:
         PictureError: a type of samples that has no scale, or floats that are outside of it.
@@ -185,7 +185,10 @@ def _scaled(array: NDArray[Any], page: tifffile.TiffPage, name: str) -> NDArray[
             f"{name}: {kind} samples of type {array.dtype} in a TIFF have no scale; convert them "
             "to RGB of unsigned integers or floats 0..1"
         )
-    return as_8_or_16_bits(array, page.bitspersample)
+    bits = page.bitspersample
+    if bits > 16:
+        return (array / float(2**bits - 1)).astype(np.float32)
+    return as_8_or_16_bits(array, bits)
 
 
 def _lab_of_icc(samples: Samples, photometric: int) -> Samples:
