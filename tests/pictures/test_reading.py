@@ -94,6 +94,18 @@ def test_of_an_animation_the_first_frame_comes_in(tmp_path: Path) -> None:
         assert pixels(open_image(tmp_path / name))[4, 4].tolist() == [1, 0, 0]
 
 
+def test_of_several_pictures_the_primary_one_comes_in(tmp_path: Path) -> None:
+    red, blue = (PIL.Image.new("RGB", (64, 64), color) for color in ("red", "blue"))
+    red.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[blue.resize((16, 16))])
+    assert np.abs(pixels(open_image(tmp_path / "a.jpg"))[9, 9] - [1, 0, 0]).max() < 0.02
+    pillow_heif = pytest.importorskip("pillow_heif")
+    both = pillow_heif.from_pillow(red)
+    both.add_from_pillow(blue)
+    for number, color in ((0, [1, 0, 0]), (1, [0, 0, 1])):
+        both.save(tmp_path / "a.heic", primary_index=number, quality=95)
+        assert np.abs(pixels(open_image(tmp_path / "a.heic"))[9, 9] - color).max() < 0.02
+
+
 @pytest.mark.parametrize("size", [(1, 9), (9, 1), (1, 1)])
 def test_a_single_row_or_column_comes_in(size: tuple[int, int], tmp_path: Path) -> None:
     PIL.Image.new("RGBA", size, (255, 0, 0, 0)).save(tmp_path / "line.png")

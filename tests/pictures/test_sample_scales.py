@@ -115,25 +115,39 @@ def test_wide_integers_fill_their_range(dtype: Any) -> None:
     np.testing.assert_allclose(found, [0, 1 / 3, 1], rtol=0, atol=1e-5)
 
 
+def _one_row(bits: int, row: bytes, width: int, **more: tuple[int, ...]) -> io.BytesIO:
+    """A TIFF of one row of one channel, little-endian, written by hand (TIFF 6.0, section 2)."""
+    fields = {
+        "t256": (width,),
+        "t257": (1,),
+        "t258": (bits,),
+        "t259": (1,),
+        "t262": (1,),
+        "t273": (0,),
+        "t277": (1,),
+        "t278": (1,),
+        "t279": (len(row),),
+        **more,
+    }
+    end = 8 + 2 + 12 * len(fields) + 4
+    behind, entries = b"", b""
+    for name, values in sorted(fields.items()):
+        data = struct.pack(f"<{len(values)}H", *values)
+        if name == "t273":
+            data = struct.pack("<H", end + sum(2 * len(v) for v in fields.values() if len(v) > 2))
+        if len(data) > 4:
+            data, behind = struct.pack("<I", end + len(behind)), behind + data
+        entries += struct.pack("<HHI", int(name[1:]), 3, len(values)) + data.ljust(4, b"\0")
+    head = b"II*\0" + struct.pack("<IH", 8, len(fields))
+    return io.BytesIO(head + entries + bytes(4) + behind + row)
+
+
 def _packed_gray(bits: int, values: list[int], photometric: int = 1) -> io.BytesIO:
-    """A TIFF of one row of ``bits`` bits a sample, packed, written by hand."""
+    """Samples of ``bits`` bits without gaps between them, the first bit first."""
     packed = int("".join(f"{value:0{bits}b}" for value in values), 2)
     length = -(-bits * len(values) // 8)
     row = (packed << (8 * length - bits * len(values))).to_bytes(length, "big")
-    tags = {
-        256: len(values),
-        257: 1,
-        258: bits,
-        259: 1,
-        262: photometric,
-        273: 8 + 2 + 12 * 9 + 4,
-        277: 1,
-        278: 1,
-        279: len(row),
-    }
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
-    head = b"II*\0" + struct.pack("<IH", 8, len(tags))
-    return io.BytesIO(head + entries + bytes(4) + row)
+    return _one_row(bits, row, len(values), t262=(photometric,))
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
@@ -145,6 +159,22 @@ def test_the_bits_of_packed_samples_are_their_scale(bits: int, photometric: int)
     expected = expected if photometric else 1 - expected
     found = pixels(open_image(_packed_gray(bits, values, photometric)))[0, :, 0]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_bits_whose_byte_order_is_not_heeded_are_refused() -> None:
+    with pytest.raises(PictureError, match="a TIFF of 24 bits a sample"):
+        open_image(_one_row(24, bytes([0, 0, 0, 0, 0, 128, 255, 255, 255]), 3))
+
+
+@pytest.mark.parametrize("scale", [1, 257])
+def test_a_palette_of_8_bits_in_16_is_not_black(scale: int) -> None:
+    grays = [0, 10, 100, 255] + [0] * 252
+    colors = tuple(scale * value for value in 3 * grays)
+    stream = _one_row(8, bytes([0, 1, 2, 3]), 4, t262=(3,), t320=colors)
+    expected = np.array(grays[:4]) / 255
+    np.testing.assert_allclose(pixels(open_image(stream))[0, :, 0], expected, rtol=1e-6)
+    with PIL.Image.open(stream) as picture:
+        np.testing.assert_allclose(pixels(open_image(picture))[0, :, 1], expected, rtol=1e-6)
 
 
 def test_twelve_bits_that_pillow_opened_are_no_dark_picture() -> None:

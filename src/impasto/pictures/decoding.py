@@ -28,7 +28,8 @@ from impasto.pictures.sample_scales import (
 from impasto.pictures.tiff_pages import NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, is_secondary
 
 # Tags of a TIFF that Pillow opened (TIFF 6.0, section 8).
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _COLOR_MAP = 258, 262, 320
+_WHITE_IS_ZERO = 0  # of _PHOTOMETRIC
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,26 @@ def _samples_of(picture: PIL.Image.Image, name: str) -> tuple[NDArray[Any], Colo
         return np.asarray(picture) ^ np.array([0, 128, 128], "u1"), "lab"
     if mode == "CMYK":
         return np.asarray(picture), "cmyk"
+    if mode == "P":
+        picture = _with_whole_palette(picture)
     gray = mode in ("1", "L", "LA", "La")
     target = "L" if gray else "RGB"
     if picture.has_transparency_data:
         target += "A"
     return np.asarray(picture.convert(target)), "gray" if gray else "rgb"
+
+
+def _with_whole_palette(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """A TIFF whose palette was written in 8 bits, not 16, with its colours; others as they are.
+
+    Some programs write it so. Pillow sees black; libtiff's own tools do as we do.
+    """
+    colors = getattr(picture, "tag_v2", {}).get(_COLOR_MAP, ())
+    if not colors or max(colors) > 255:
+        return picture
+    picture = picture.copy()
+    picture.putpalette(np.reshape(colors, (3, -1)).T.astype(np.uint8).tobytes())
+    return picture
 
 
 def _deep_samples(picture: PIL.Image.Image, name: str) -> NDArray[np.uint16]:

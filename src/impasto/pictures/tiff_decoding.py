@@ -186,6 +186,10 @@ def _scaled(array: NDArray[Any], page: tifffile.TiffPage, name: str) -> NDArray[
             "to RGB of unsigned integers or floats 0..1"
         )
     bits = page.bitspersample
+    if 16 < bits not in (32, 64):  # tifffile takes no heed of their byte order
+        raise PictureError(
+            f"{name}: a TIFF of {bits} bits a sample cannot be read; save it with 8, 16 or 32"
+        )
     if bits > 16:
         return (array / float(2**bits - 1)).astype(np.float32)
     return as_8_or_16_bits(array, bits)
