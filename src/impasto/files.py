@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from impasto.errors import ImpastoError, OutputError, PictureError
+from impasto.paths import is_url, local_path, url_problem
 
 STANDARD_STREAM = "-"
 """What stands in place of a file's name for standard input or output."""
@@ -46,8 +47,8 @@ PATH_ERRORS = (OSError, ValueError)
 
 
 def path_of(name: str | os.PathLike[str]) -> Path:
-    """The path that a name stands for."""
-    return Path(name)
+    """The path that a name stands for; see `local_path`."""
+    return Path(local_path(name))
 
 
 def kind_at(name: str | os.PathLike[str]) -> Kind:
@@ -92,15 +93,33 @@ def absolute_path(name: str | os.PathLike[str]) -> str:
         raise OutputError("the current folder was deleted; go to another one") from error
 
 
+def check_no_url(name: str | os.PathLike[str], *, written: bool = False) -> None:
+    """Find out whether a name is one of a file here, not empty and no URL.
+
+    Args:
+        name: as a user writes it.
+        written: whether it is to be written, not read.
+
+    Raises:
+        PictureError: it is not; an OutputError where it is to be written.
+    """
+    kind, path = OutputError if written else PictureError, local_path(name)
+    if not path:
+        raise kind("the name of a picture is empty; give the name of a file")
+    if is_url(path) and not os.path.lexists(path):
+        raise kind(url_problem(path, written=written))
+
+
 def check_input(name: str | os.PathLike[str]) -> None:
     """Find out, before a long run, whether there is something to be read.
 
     Raises:
-        PictureError: nothing is there, or the system says something against the path.
+        PictureError: nothing is there, it is a URL, or the system says something against the path.
     """
+    check_no_url(name)
     with reporting_failure(os.fspath(name), PATH_ERRORS, as_=PictureError, does="read"):
-        if not os.fspath(name) or kind_at(name) == "nothing":
-            raise PictureError(f"{os.fspath(name) or repr('')}: no such file")
+        if kind_at(name) == "nothing":
+            raise PictureError(f"{os.fspath(name)}: no such file")
 
 
 def is_file(name: str | os.PathLike[str]) -> bool:

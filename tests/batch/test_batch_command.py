@@ -59,7 +59,9 @@ def test_bad_files_stop_nothing_and_are_named(tmp_path: Path) -> None:
     picture(300, 200).save(photos / "cut.jpg")
     whole = (photos / "cut.jpg").read_bytes()
     (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    (photos / "notes.txt").write_text("no picture")
+    (photos / "page.png").write_text("<html>a picture's name, and none</html>")
+    for name in ("notes.txt", "Thumbs.db", "cut.xmp", "film.mov"):  # passed over
+        (photos / name).write_text("no picture")
     (photos / "x.png").mkdir()
     (photos / "gone.png").symlink_to("nowhere.png")  # root reads everything else
     (photos / ".hidden.png").write_text("not looked at")
@@ -70,15 +72,20 @@ def test_bad_files_stop_nothing_and_are_named(tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.returncode == 1
     lines = result.stderr.decode().splitlines()
+    # The fifth is hidden.
+    assert (
+        lines[0]
+        == "passed over 5 files that are no pictures: .hidden.png, Thumbs.db, cut.xmp and 2 more"
+    )
     errors = sorted(line for line in lines if line.startswith("impasto: "))
     assert [line.split(":")[1].strip() for line in errors] == [
-        f"photos/{name}" for name in ("cut.jpg", "gone.png", "notes.txt", "x.png")
+        f"photos/{name}" for name in ("cut.jpg", "gone.png", "page.png", "x.png")
     ]
     assert len(_files(tmp_path / "out")) == 20
     assert result.stdout.decode().startswith("20 of 24 pictures in out, 4 failed (")
     page = (tmp_path / "out" / "gallery.html").read_text()
     assert page.count("<figure>") == 20
-    assert "photos/notes.txt" in page
+    assert "photos/page.png" in page
     assert "http" not in page
     again = run("batch", "photos", "--styles", "waves.png", "-o", "out", *SMALL, folder=tmp_path)
     assert again.returncode == 1
@@ -87,10 +94,10 @@ def test_bad_files_stop_nothing_and_are_named(tmp_path: Path) -> None:
         "batch", "photos", "--styles", "waves.png", "-o", "out", *SMALL, "--dry-run",
         folder=tmp_path,
     )  # fmt: skip
-    told = dry.stdout.decode().splitlines()
-    assert told[-1] == "nothing is left to do"
-    assert sum(line.endswith("(failed before; --retry tries again)") for line in told) == 4
-    assert sum(line.endswith("(done)") for line in told) == 20
+    listed = dry.stdout.decode().splitlines()
+    assert listed[-1] == "nothing is left to do"
+    assert sum(line.endswith("(failed before; --retry tries again)") for line in listed) == 4
+    assert sum(line.endswith("(done)") for line in listed) == 20
     counts = read_status(tmp_path / "out").counts
     assert counts == {"waiting": 0, "running": 0, "done": 20, "failed": 4}
 

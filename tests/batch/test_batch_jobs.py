@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from impasto.batch.batch_job import BatchJob, sorted_by_style
+from impasto.batch.batch_row import BatchRow
 from impasto.batch.naming import DEFAULT_TEMPLATE
 from impasto.batch.pairing import make_jobs
-from impasto.batch.rows import BatchRow
 from impasto.errors import OutputError, SettingsError
 from impasto.settings.model import Settings
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from impasto.pictures.image import Image, open_image
-from impasto.pictures.masks import is_blank, is_full, share_of
+from impasto.pictures.image import open_image
+from impasto.pictures.masks import is_blank, share_of
 
 
 def test_what_masks_say() -> None:
@@ -21,6 +21,4 @@ def test_what_masks_say() -> None:
     assert torch.allclose(share_of(open_image(both)), shape * 0.5)
     see_through = torch.zeros(1, 4, 8, 12)
     assert is_blank(share_of(open_image(see_through)))
-    assert is_full(share_of(Image(torch.ones(1, 3, 4, 4))))
-    assert not is_full(shape)
     assert not is_blank(shape)

@@ -101,9 +101,9 @@ def test_what_cannot_be_kept(tiny: Weights, content: Image, painting: Image, mas
     mask.write_text("no picture")
     with pytest.raises(PictureError, match=r"mask\.png"):
         iterate(content, painting, **quick(tiny, keep=mask))
-    for value, words in ((0.0, "black .* everywhere"), (1.0, "white everywhere")):
+    for value, words in ((0.0, "this mask is black"), (1.0, "nothing is left to paint")):
         Image(torch.full((1, 3, 9, 9), value)).save(mask)
-        with pytest.raises(PictureError, match=f"mask.png: this mask is {words}"):
+        with pytest.raises(PictureError, match=f"mask.png: {words}"):
             iterate(content, painting, **quick(tiny, keep=mask))
 
 

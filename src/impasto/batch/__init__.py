@@ -2,7 +2,7 @@
 
 How a row becomes a picture::
 
-    files, folders, lists ── rows ──> BatchRow           what was named, one line for each picture
+    files, folders, lists ── rows, list_files ──> BatchRow   what was named, one for each picture
         ── pairing, naming ──> BatchJob                  content, styles, settings, name of result
         ── batch_plan, ledger ──> BatchPlan              without those that are done already
         ── batch_run ──> WorkOrder                       a numbered job

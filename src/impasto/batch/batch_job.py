@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from impasto.batch.input_files import file_facts, is_url, open_input, renamed_files
+from impasto.batch.input_files import file_facts, open_input, renamed_files
 from impasto.files import absolute_path
+from impasto.paths import is_url
 from impasto.settings.model import Settings
 
 if TYPE_CHECKING:

@@ -7,19 +7,15 @@ from typing import IO, Any
 
 from impasto.errors import MissingExtraError, PictureError
 from impasto.files import PATH_ERRORS, NamedBytes, is_file, is_folder, path_of, reason_of
+from impasto.paths import is_url, local_path, url_problem
 from impasto.settings.model import STARTS
-
-
-def is_url(name: str) -> bool:
-    """Whether a name is a URL such as ``s3://bucket/photo.jpg``, not a path."""
-    return "://" in name
 
 
 def open_input(name: str, shipped: Mapping[str, bytes] | None = None) -> str | IO[bytes]:
     """What `impasto.open_image` can read: a path as it is, all else as a stream.
 
     Args:
-        name: a path or a URL.
+        name: a path or a URL; see `local_path`.
         shipped: contents of files by name, where the files themselves are on another machine.
 
     Raises:
@@ -28,8 +24,11 @@ def open_input(name: str, shipped: Mapping[str, bytes] | None = None) -> str | I
     """
     if shipped and name in shipped:
         return NamedBytes(shipped[name], name)
-    if not is_url(name):
-        return name
+    path = local_path(name)
+    if not is_url(path):
+        return path
+    if path.lower().startswith("file:"):
+        raise PictureError(url_problem(path))
     import fsspec  # type: ignore[import-untyped]
 
     try:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from impasto.batch.batch_job import BatchJob
-from impasto.batch.rows import BatchRow
+from impasto.batch.batch_row import BatchRow
 from impasto.errors import OutputError
 from impasto.messages import nearest
 from impasto.pictures.encoding import check_extension
@@ -61,8 +61,13 @@ def _fill_in(template: str, row: BatchRow, job: BatchJob, number: int) -> str:
         "style": "+".join(map(_stem, job.styles)),
         "number": f"{number:04}",
     }
-    safe = {name: re.sub(r'[\\/:*?"<>|\x00-\x1f]', "-", value) for name, value in values.items()}
-    return template.format(**safe, folder=row.folder).lstrip("/")
+    safe = {name: _printable(re.sub(r'[\\/:*?"<>|]', "-", value)) for name, value in values.items()}
+    return template.format(**safe, folder=_printable(row.folder)).lstrip("/")
+
+
+def _printable(text: str) -> str:
+    """``text`` with a dash in place of what no terminal shows, such as line separators."""
+    return "".join(one if one.isprintable() else "-" for one in text)
 
 
 def _stem(name: str) -> str:

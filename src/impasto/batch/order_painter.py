@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from impasto.batch.input_files import file_facts, is_url, open_input
+from impasto.batch.input_files import file_facts, open_input
 from impasto.batch.storage import storage_at
 from impasto.batch.worker_messages import (
     PaintingProgress,
@@ -26,6 +26,7 @@ from impasto.machine.compute import Compute
 from impasto.network.weights import Weights, load_weights
 from impasto.painting.run import Step
 from impasto.painting.synthesis import start_run
+from impasto.paths import is_url
 from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import Image, open_image
 from impasto.settings.model import Settings

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from impasto.batch.batch_job import BatchJob
+from impasto.batch.batch_row import BatchRow, row_of_local_files
 from impasto.batch.naming import DEFAULT_TEMPLATE, check_collision, check_template, name_result
-from impasto.batch.rows import BatchRow
-from impasto.errors import SettingsError
+from impasto.errors import OutputError, SettingsError
+from impasto.paths import local_path
 from impasto.settings.model import Settings
 
 Pairing = Literal["all", "zip"]
@@ -45,12 +47,14 @@ def make_jobs(
     check_template(template)
     jobs: list[BatchJob] = []
     places: dict[str, BatchJob] = {}
-    for row, own in _pair(rows, styles, pair):
-        settings = _check_settings({**given, **row.settings}, row.place)
-        job = BatchJob(row.content, own, settings, "", weights)
-        if named:
-            job = replace(job, name=name_result(job, row, template, len(jobs) + 1))
-            check_collision(job, places)
+    local_rows = list(map(row_of_local_files, rows))
+    for row, own in _pair(local_rows, list(map(local_path, styles)), pair):
+        with _placed_errors(row.place):
+            settings = Settings(**{**given, **row.settings})
+            job = BatchJob(row.content, own, settings, "", weights)
+            if named:
+                job = replace(job, name=name_result(job, row, template, len(jobs) + 1))
+                check_collision(job, places)
         jobs.append(job)
     return jobs
 
@@ -62,8 +66,8 @@ def _pair(
     bare = [row for row in rows if not row.styles]
     if bare and not styles:
         raise SettingsError(
-            f"{bare[0].place or bare[0].content}: has no style; name some with --styles"
-            " (style= in Python)"
+            f"{bare[0].place or bare[0].content}: has no style; name some with --styles, or in "
+            "the column style of a list (style= in Python)"
         )
     if pair == "zip" and len(bare) != len(styles):
         raise SettingsError(
@@ -80,11 +84,12 @@ def _pair(
             yield from ((row, (style,)) for style in styles)
 
 
-def _check_settings(given: Mapping[str, Any], place: str) -> Settings:
-    """Settings that errors call by the row's place."""
+@contextlib.contextmanager
+def _placed_errors(place: str) -> Iterator[None]:
+    """Errors of a row, called by its place."""
     try:
-        return Settings(**given)
-    except SettingsError as error:
+        yield
+    except (SettingsError, OutputError) as error:
         if place:
-            raise SettingsError(f"{place}: {error}") from None
+            raise type(error)(f"{place}: {error}") from None
         raise

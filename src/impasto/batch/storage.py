@@ -7,9 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
-from urllib.parse import unquote, urlsplit
 
-from impasto.batch.input_files import is_url
 from impasto.errors import MissingExtraError, OutputError
 from impasto.files import (
     PATH_ERRORS,
@@ -18,13 +16,13 @@ from impasto.files import (
     is_folder,
     kind_at,
     leftovers,
-    path_of,
     real_path,
     reason_of,
     replacing,
     reporting_failure,
     settle,
 )
+from impasto.paths import is_url, local_path, url_problem
 
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 """Protocols of object stores: what they show under a name is always complete."""
@@ -60,10 +58,13 @@ class Storage(Protocol):
 
 
 def storage_at(place: str) -> Storage:
-    """The storage at a path or a URL."""
-    if place.startswith("file://"):
-        return LocalFolder(place, Path(unquote(urlsplit(place).path)), shared=True)
-    return Bucket(place) if is_url(place) else LocalFolder(place, path_of(place), shared=False)
+    """The storage at a path or a URL. Raises `OutputError` for one of another computer."""
+    path, by_file_url = local_path(place), place.lower().startswith("file:")
+    if not is_url(path):
+        return LocalFolder(place, Path(path), shared=by_file_url)
+    if by_file_url:
+        raise OutputError(url_problem(path))
+    return Bucket(path)
 
 
 def make_folder(folder: Path, name: str) -> None:

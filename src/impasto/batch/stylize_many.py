@@ -7,15 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from impasto.batch.batch_job import BatchJob, BatchResult, sorted_by_style
+from impasto.batch.batch_row import row_from_mapping
 from impasto.batch.batch_run import BatchRun
 from impasto.batch.choose_engine import EngineName, choose_engine
 from impasto.batch.engine import Engine, dispatch_orders
 from impasto.batch.naming import DEFAULT_TEMPLATE
 from impasto.batch.pairing import make_jobs
-from impasto.batch.rows import row_from_mapping
 from impasto.batch.worker_messages import PictureFailed, PicturePainted, WorkOrder
 from impasto.files import path_of
 from impasto.machine.compute import Compute
+from impasto.paths import local_path
 from impasto.torch_state import with_torch_defaults
 
 
@@ -67,7 +68,7 @@ def stylize_many(
         MissingExtraError: ray, and it is not installed.
     """
     rows = [row_from_mapping(given, f"job {number}") for number, given in enumerate(jobs, start=1)]
-    network = None if weights is None else os.fspath(weights)
+    network = None if weights is None else local_path(weights)
     asked = make_jobs(rows, (), settings, template=name, weights=network, named=output is not None)
     chosen = choose_engine(engine, asked, workers, compute) if isinstance(engine, str) else engine
     if output is None:

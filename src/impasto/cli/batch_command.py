@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from impasto.batch.naming import DEFAULT_TEMPLATE
-from impasto.cli.batch_display import BatchDisplay, BatchTally, choose_batch_display
+from impasto.cli.batch_display import (
+    BatchDisplay,
+    BatchTally,
+    choose_batch_display,
+    passed_over_words,
+)
 from impasto.cli.interruption import Interrupted
 from impasto.cli.progress import duration
-from impasto.cli.run_flags import MachineFlags
+from impasto.cli.run_flags import FilePath, MachineFlags
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.errors import OutputError, SettingsError
 from impasto.messages import counted
+from impasto.paths import is_url, local_path
 from impasto.settings.groups import FILES, MACHINE, PAINT
 from impasto.settings.model import Settings
 
@@ -61,10 +67,10 @@ class BatchFlags:
     gallery: bool = False
     """Write gallery.html too, a contact sheet with recipes."""
 
-    status: Annotated[Path | None, Parameter(metavar="FOLDER")] = None
+    status: Annotated[FilePath | None, Parameter(metavar="FOLDER")] = None
     """Say how far the batch of this folder is, from any terminal, and do nothing else."""
 
-    ledger: Annotated[Path | None, Parameter(metavar="FOLDER", show=False)] = None
+    ledger: Annotated[FilePath | None, Parameter(metavar="FOLDER", show=False)] = None
     """Folder of the ledger, where the results go to a URL."""
 
     quiet: bool = False
@@ -131,10 +137,10 @@ def batch(
     if flags.status is not None:
         return _tell_status(flags.status, as_json=flags.json)
     output = flags.check()
-    jobs = _make_jobs(contents, styles or [], settings.given(), output, flags)
+    jobs, passed_over = _make_jobs(contents, styles or [], settings.given(), output, flags)
     if flags.dry_run:
-        return _rehearse(jobs, output, flags)
-    return _paint(jobs, output, flags)
+        return _rehearse(jobs, passed_over, output, flags)
+    return _paint(jobs, passed_over, output, flags)
 
 
 def _make_jobs(
@@ -143,9 +149,8 @@ def _make_jobs(
     given: dict[str, Any],
     output: str,
     flags: BatchFlags,
-) -> list[BatchJob]:
-    """Makes the jobs of the command line, and checks them."""
-    from impasto.batch.input_files import is_url
+) -> tuple[list[BatchJob], list[str]]:
+    """Makes the jobs of the command line, and checks them; also says what was passed over."""
     from impasto.batch.pairing import make_jobs
     from impasto.batch.rows import find_rows, find_styles
     from impasto.batch.storage import real_folder
@@ -153,15 +158,18 @@ def _make_jobs(
     if not contents:
         raise SettingsError("CONTENT is missing; name pictures, a folder, or a list")
     Settings(**given)
-    leave_out = None if is_url(output) else real_folder(output)
-    return make_jobs(
-        find_rows(contents, leave_out),
-        find_styles(styles),
+    leave_out = None if is_url(local_path(output)) else real_folder(output)
+    found = find_rows(contents, leave_out)
+    named_styles, no_styles = find_styles(styles)
+    jobs = make_jobs(
+        found.rows,
+        named_styles,
         given,
         pair=flags.pair,
         template=flags.name,
         weights=None if flags.machine.weights is None else str(flags.machine.weights),
     )
+    return jobs, [*found.passed_over, *no_styles]
 
 
 def _choose_engine(jobs: list[BatchJob], name: str, flags: BatchFlags) -> Engine:
@@ -170,7 +178,7 @@ def _choose_engine(jobs: list[BatchJob], name: str, flags: BatchFlags) -> Engine
     return choose_engine(name, jobs, flags.workers, flags.machine.compute(), flags.address)
 
 
-def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
+def _paint(jobs: list[BatchJob], passed_over: list[str], output: str, flags: BatchFlags) -> int:
     """Paints what is left. Returns the exit code."""
     from impasto.batch.batch_run import BatchRun
     from impasto.batch.gallery import check_page, write_gallery
@@ -181,7 +189,7 @@ def _paint(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
             check_page(run.storage)
         plan = run.plan(jobs, retry=flags.retry, overwrite=flags.overwrite)
         errors = {job.name: error for job, error in plan.failed}
-        tally = BatchTally(len(jobs), len(plan.done), errors)
+        tally = BatchTally(len(jobs), len(plan.done), errors, passed_over=passed_over)
         interrupted = False
         with choose_batch_display(tally, quiet=flags.quiet, json=flags.json) as display:
             display.start(plan)
@@ -214,7 +222,7 @@ def _follow(run: BatchRun, plan: BatchPlan, engine: Engine, display: BatchDispla
             display.hear(message, result, plan)
 
 
-def _rehearse(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
+def _rehearse(jobs: list[BatchJob], passed_over: list[str], output: str, flags: BatchFlags) -> int:
     """Lists the jobs and estimates the time."""
     from impasto.batch.batch_run import plan_dry_run
     from impasto.batch.estimate import estimate_time
@@ -229,9 +237,11 @@ def _rehearse(jobs: list[BatchJob], output: str, flags: BatchFlags) -> int:
             {"content": job.content, "styles": job.styles, "name": job.name, "state": state}
             for job, state, _ in _states(jobs, plan)
         ]
-        facts = {"jobs": rows, "workers": engine.workers}
+        facts = {"jobs": rows, "workers": engine.workers, "passed_over": len(passed_over)}
         print(json.dumps({**facts, "seconds": None if found is None else round(found.seconds, 1)}))
         return 0
+    if passed_over and not flags.quiet:
+        print(passed_over_words(passed_over), file=sys.stderr)
     for job, _, remark in _states(jobs, plan):
         print(f"{job.name}: {job.content} in {' + '.join(job.styles)}{remark}")
     if not todo:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration, rich_bar
 from impasto.cli.standard_error import can_redraw
-from impasto.messages import counted
+from impasto.messages import counted, printable
 
 if TYPE_CHECKING:
     from impasto.batch.batch_job import BatchJob, BatchResult
     from impasto.batch.batch_plan import BatchPlan
     from impasto.batch.worker_messages import WorkerMessage
+
+_MOST_NAMED = 3
 
 
 @dataclass
@@ -31,6 +35,7 @@ class BatchTally:
         losses: how many pictures were lost with workers, to be painted again.
         current: progress of the pictures in work, 0..1, by name of the result.
         began: when the work began, by the monotonic clock.
+        passed_over: files that are no pictures, of the folders that were named.
     """
 
     jobs: int
@@ -41,6 +46,7 @@ class BatchTally:
     losses: int = 0
     current: dict[str, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    passed_over: Sequence[str] = ()
 
     @property
     def done(self) -> int:
@@ -151,6 +157,8 @@ class BatchLines(BatchDisplay):
         again = f"{len(plan.again)} anew, as they or their inputs changed" if plan.again else ""
         skipped = f"{len(plan.failed)} failed before (--retry tries again)" if plan.failed else ""
         parts = [f"{counted(len(plan.todo), 'picture')} to paint", also, again, skipped]
+        if self.tally.passed_over:
+            print(passed_over_words(self.tally.passed_over), file=sys.stderr)
         print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
     def show(self) -> None:
@@ -225,6 +233,7 @@ class BatchEvents(BatchDisplay):
         self._say(
             "start", jobs=self.tally.jobs, todo=len(plan.todo), done=len(plan.done),
             failed=len(plan.failed), again=len(plan.again),
+            passed_over=len(self.tally.passed_over),
         )  # fmt: skip
 
     def tell(self, message: WorkerMessage, result: BatchResult | None, job: BatchJob) -> None:
@@ -272,6 +281,15 @@ class BatchEvents(BatchDisplay):
         """Raises the error for which events could not be written, if there was one."""
         if self._unheard is not None:
             raise self._unheard
+
+
+def passed_over_words(files: Sequence[str]) -> str:
+    """How many files were passed over, and the first of them."""
+    names = ", ".join(printable(Path(file).name) for file in files[:_MOST_NAMED])
+    more = len(files) - _MOST_NAMED
+    also = f" and {more} more" if more > 0 else ""
+    no_pictures = "is no picture" if len(files) == 1 else "are no pictures"
+    return f"passed over {counted(len(files), 'file')} that {no_pictures}: {names}{also}"
 
 
 def choose_batch_display(tally: BatchTally, *, quiet: bool, json: bool) -> BatchDisplay:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from impasto.cli.run_flags import OutputFlags
+from impasto.cli.run_flags import FilePath, OutputFlags
 from impasto.errors import PictureError
 from impasto.files import STANDARD_STREAM, is_file
 from impasto.settings.groups import FILES
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
 class CheckpointFlags:
     """How a run outlives its process."""
 
-    checkpoint: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    checkpoint: Annotated[FilePath | None, Parameter(metavar="FILE")] = None
     """Keep the run's state here every half minute or so, for --resume."""
 
-    resume: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    resume: Annotated[FilePath | None, Parameter(metavar="FILE")] = None
     """Go on from this checkpoint, with its settings. It may be that of --checkpoint too."""
 
     @functools.cached_property

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from impasto.cli.commands import flags_of
+from impasto.cli.run_flags import FilePath
 from impasto.cli.tables import AsJson, print_facts, print_json, print_table
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
@@ -98,7 +98,9 @@ def layers(*, json: AsJson = False) -> None:
 
 
 def weights(
-    file: Annotated[Path | None, Parameter(help="A VGG-19 to check: .safetensors, .pth.")] = None,
+    file: Annotated[
+        FilePath | None, Parameter(help="A VGG-19 to check: .safetensors, .pth.")
+    ] = None,
     /,
     *,
     json: AsJson = False,

@@ -11,12 +11,23 @@ from cyclopts import Parameter
 
 from impasto.errors import OutputError, PictureError, SettingsError
 from impasto.files import STANDARD_STREAM, check_input
+from impasto.paths import local_path
 from impasto.settings.groups import FILES, MACHINE
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
+    from cyclopts import Token
+
     from impasto.machine.compute import Compute
     from impasto.pictures.image import Image
+
+
+def _read_path(_: object, tokens: Sequence[Token]) -> Path:
+    return Path(local_path(tokens[0].value))
+
+
+FilePath = Annotated[Path, Parameter(converter=_read_path)]
+"""A file or folder as it is typed, with ``~`` or as a ``file://`` URL too."""
 
 
 @Parameter(name="*", group=FILES.title)
@@ -40,7 +51,7 @@ class OutputFlags:
 
     def name(self, default: str) -> str:
         """The picture to write; ``default`` where ``-o`` is not given."""
-        return default if self.output is None else self.output
+        return default if self.output is None else local_path(self.output)
 
     def target(self, default: str, inputs: Iterable[str]) -> str:
         """The picture to write, checked before the work starts.
@@ -68,13 +79,13 @@ class OutputFlags:
 class TraceFlags:
     """What else is kept of the run."""
 
-    record: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    record: Annotated[FilePath | None, Parameter(metavar="FILE")] = None
     """Film of the picture's making: .gif, or .mp4 with impasto[video]."""
 
-    plot: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    plot: Annotated[FilePath | None, Parameter(metavar="FILE")] = None
     """Plot of every loss term: .png, .svg or .pdf; needs impasto[plot]."""
 
-    log: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    log: Annotated[FilePath | None, Parameter(metavar="FILE")] = None
     """Every loss term of every iteration, as JSON Lines."""
 
     def files(self) -> dict[str, str]:
@@ -104,7 +115,7 @@ class ComputeFlags:
 class MachineFlags(ComputeFlags):
     """Where and with what the work is done; no part of the recipe."""
 
-    weights: Annotated[Path | None, Parameter(metavar="FILE", show=False)] = None
+    weights: Annotated[FilePath | None, Parameter(metavar="FILE", show=False)] = None
     """Another VGG-19 than the embedded one: .safetensors, .pth or .pt."""
 
     memory: Annotated[str | None, Parameter(metavar="SIZE")] = None
@@ -165,4 +176,4 @@ def check_inputs(inputs: Sequence[str]) -> None:
 
 def stem(source: str) -> str:
     """What an input is called in the name of a result."""
-    return "stdin" if source == STANDARD_STREAM else Path(source).stem
+    return "stdin" if source == STANDARD_STREAM else Path(local_path(source)).stem

@@ -12,11 +12,11 @@ import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, make_dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from cyclopts import Parameter
 
+from impasto.cli.run_flags import FilePath
 from impasto.errors import RegionWarning, SettingsError
 from impasto.settings.command_line import check_names
 from impasto.settings.groups import PAINT
@@ -43,7 +43,7 @@ class GivenSettings:
     """The command that they were given to."""
 
     like: Annotated[
-        Path | None,
+        FilePath | None,
         Parameter(
             group=PAINT.title,
             metavar="FILE",

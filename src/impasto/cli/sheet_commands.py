@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from impasto.cli.painting_commands import picture
 from impasto.cli.progress import RunProgress
-from impasto.cli.run_flags import MachineFlags, OutputFlags, check_inputs, stem
+from impasto.cli.run_flags import FilePath, MachineFlags, OutputFlags, check_inputs, stem
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.watched_run import WatchedRun, paint_and_save
 from impasto.settings.groups import FILES, PAINT
@@ -99,7 +98,7 @@ def sheet(
     content: Annotated[list[str], _pictures("The pictures to repaint.")],
     style: Annotated[list[str], _pictures("The pictures whose styles to use.")],
     cells: Annotated[
-        Path | None,
+        FilePath | None,
         Parameter(
             metavar="FOLDER",
             group=FILES.title,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from impasto.cli.run_flags import FilePath
 from impasto.studio.studio_options import (
     DEFAULT_FOLDER,
     LARGEST_PICTURE,
@@ -30,13 +30,13 @@ class StudioFlags:
     port: Annotated[int, Parameter(metavar="N")] = 7860
     """Port; 0 takes one that is free."""
 
-    folder: Annotated[Path, Parameter(metavar="DIR")] = DEFAULT_FOLDER
+    folder: Annotated[FilePath, Parameter(metavar="DIR")] = DEFAULT_FOLDER
     """Where finished pictures are kept."""
 
     auth: Annotated[list[str] | None, Parameter(metavar="USER:PASSWORD")] = None
     """An account. Each user sees their own pictures only. Can be given several times."""
 
-    auth_file: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    auth_file: Annotated[FilePath | None, Parameter(metavar="FILE")] = None
     """Accounts, one user:password a line."""
 
     max_pixels: Annotated[int, Parameter(metavar="N")] = LARGEST_PICTURE

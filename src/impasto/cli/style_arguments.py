@@ -13,6 +13,7 @@ from impasto.cli.run_flags import stem
 from impasto.errors import SettingsError
 from impasto.files import STANDARD_STREAM, is_folder
 from impasto.messages import counted
+from impasto.paths import local_path
 from impasto.settings.model import Settings
 
 
@@ -127,7 +128,9 @@ def _blended(styles: Sequence[str], command: str) -> tuple[list[str], list[float
             close = difflib.get_close_matches(style, known, n=1)
             hint = f". Did you mean {close[0]}?" if close else ";"
             raise SettingsError(f"unknown option: {style}{hint} See impasto {command} --help")
-        match = None if os.path.lexists(style) else re.fullmatch(r"(.+):(\d*\.?\d+)", style)
+        match = (
+            None if os.path.lexists(local_path(style)) else re.fullmatch(r"(.+):(\d*\.?\d+)", style)
+        )
         names.append(match[1] if match else style)
         weights.append(float(match[2]) if match else 1.0)
     return names, weights if names != list(styles) else None
@@ -142,6 +145,7 @@ def _region(text: str) -> tuple[str, str | None]:
             f"region = {text!r}: should be a mask and a style, such as sky.png:painting.jpg, or "
             "sky.png:none to leave the sky as it is"
         )
-    there = [split for split in splits if os.path.lexists(split[0])]
-    mask, style = (there or splits)[0]
+    there = [split for split in splits if os.path.lexists(local_path(split[0]))]
+    whole = [split for split in splits if not split[1].startswith("//")]  # no URL is torn
+    mask, style = (there or whole or splits)[0]
     return mask, None if style == "none" else style

@@ -30,7 +30,7 @@ from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import LayerWeights, Settings
 from impasto.settings.presets import command_defaults
 from impasto.settings.recipes import Inputs
-from impasto.tasks.checks import check
+from impasto.tasks.checks import check, check_left_to_paint
 from impasto.tasks.color_maps import MapsSource, open_maps
 from impasto.tasks.kept_mask import open_kept_mask
 from impasto.tasks.regions import RegionSource, open_regions
@@ -332,7 +332,9 @@ def _check(task: Task, network: Weights, compute: Compute, saved: Checkpoint | N
     check(task)
     task = replace(task, weights=network.sha256)
     if saved is None:
-        return replace(task, kept=open_kept_mask(task, compute.max_pixels))
+        task = replace(task, kept=open_kept_mask(task, compute.max_pixels))
+        check_left_to_paint(task)
+        return task
     saved.check(task)
     return replace(task, kept=saved.read_kept())
 

@@ -24,8 +24,9 @@ _SIGNATURES = {
     "PNG": (b"\x89PNG\r\n\x1a\n",),
     "TIFF": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
     "GIF": (b"GIF87a", b"GIF89a"),
-    "BMP": (b"BM",),
 }
+# Two letters begin many a text too; behind them stands the length of one of the known headers.
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 # Brands of the ISO base media file format (ISO/IEC 14496-12) that hold still pictures.
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -40,6 +41,8 @@ def format_of(head: bytes) -> str | None:
     for file_format, signatures in _SIGNATURES.items():
         if head.startswith(signatures):
             return file_format
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "BMP"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":

@@ -96,7 +96,7 @@ class Image:
             overwrite: whether an existing file may be replaced.
 
         Returns:
-            ``path``.
+            The file: ``path``, a ``~`` or ``file://`` in it resolved.
 
         Raises:
             OutputError: the picture holds NaN, or cannot be written there.
@@ -166,10 +166,11 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
     refused.
 
     Args:
-        source: a path; ``-`` for standard input; a binary stream; a Pillow picture; an array
-            (H, W) or (H, W, 1 | 3 | 4), or a tensor (1 | 3 | 4, H, W) or (1, 1 | 3 | 4, H, W), of
-            bool, uint8, uint16 or floats 0..1; or an Image, which is returned as it is. Arrays and
-            tensors are taken as sRGB, floats get 8 bits.
+        source: a path (a leading ``~`` or a ``file://`` URL too); ``-`` for standard input; a
+            binary stream; a Pillow picture; an array (H, W) or (H, W, 1 | 3 | 4), or a tensor
+            (1 | 3 | 4, H, W) or (1, 1 | 3 | 4, H, W), of bool, uint8, uint16 or floats 0..1; or an
+            Image, which is returned as it is. Arrays and tensors are taken as sRGB, floats get 8
+            bits.
         max_pixels: the most pixels (width times height) to accept from a file or Pillow.
 
     Raises:

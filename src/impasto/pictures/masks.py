@@ -38,11 +38,6 @@ def is_blank(share: Tensor) -> bool:
     return float(share.amax()) < _NEXT_TO_NOTHING
 
 
-def is_full(share: Tensor) -> bool:
-    """Whether a mask (1, 1, H, W) is white everywhere."""
-    return float(share.amin()) > 1 - _NEXT_TO_NOTHING
-
-
 def region_shares(
     size: Size, masks: Sequence[Tensor], alpha: Tensor | None = None, feather: float = 0.0
 ) -> list[Tensor | None]:

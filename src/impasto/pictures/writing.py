@@ -15,12 +15,14 @@ from impasto.files import (
     PATH_ERRORS,
     STANDARD_STREAM,
     check_file,
+    check_no_url,
     kind_at,
     path_of,
     real_path,
     replacing,
     reporting_failure,
 )
+from impasto.paths import local_path
 from impasto.pictures.encoding import check_extension, encode_picture
 from impasto.pictures.profiles import Samples
 
@@ -45,7 +47,8 @@ def check_output(
     name = os.fspath(path)
     if name == STANDARD_STREAM:
         return None
-    check_extension(name)
+    check_no_url(path, written=True)
+    check_extension(local_path(path))
     with reporting_failure(name, PATH_ERRORS):
         target = real_path(name)
         check_file(path_of(name), name)
@@ -74,13 +77,13 @@ def write_picture(
         overwrite: whether an existing file may be replaced.
 
     Returns:
-        ``path``.
+        The file: ``path`` as `local_path` reads it.
 
     Raises:
         OutputError: it cannot be written there, or does not fit the format.
     """
-    name = os.fspath(path)
-    target = check_output(path, overwrite=overwrite)
+    name = local_path(path)
+    target = check_output(name, overwrite=overwrite)
     data = encode_picture(name, samples, recipe, extension=".png" if target is None else None)
     with reporting_failure(name):
         if target is None:
@@ -88,7 +91,7 @@ def write_picture(
         else:
             with replacing(target) as temporary:
                 temporary.write_bytes(data)
-    return Path(path)
+    return Path(name)
 
 
 def is_same_file(target: Path, source: object) -> bool:

@@ -6,7 +6,8 @@ command-line flags and the recipe inside every picture are made from it.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
@@ -15,13 +16,15 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from impasto.errors import SettingsError
 from impasto.layers import LAYER_NAMES
-from impasto.messages import nearest
+from impasto.messages import nearest, shortened
+from impasto.paths import local_path
 from impasto.settings.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.parsing import parse_numbers, parse_weighted
@@ -246,7 +249,7 @@ class Settings(BaseModel):
     def __init__(self, **given: Any) -> None:
         name = given.get("preset", "default")
         if not isinstance(name, str) or name not in PRESETS:
-            raise SettingsError(f"unknown preset {name!r}; {nearest(str(name), PRESETS)}")
+            raise SettingsError(f"unknown preset {shortened(name)}; {nearest(str(name), PRESETS)}")
         try:
             super().__init__(**{**PRESETS[name].values, **given})
         except ValidationError as error:
@@ -260,10 +263,20 @@ class Settings(BaseModel):
             raise ValueError("all weights are 0; give at least one name a weight above 0")
         return weighted
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        """Python counts True as 1, and a list in JSON may well say true by mistake."""
+        if cls.model_fields[str(info.field_name)].annotation is not bool and _has_truth(value):
+            raise ValueError("true and false are no value of it; give a number or a name")
+        return value
+
     @field_validator("start", "color_from", "keep", mode="before")
     @classmethod
     def _paths_are_strings(cls, value: object) -> object:
-        return str(value) if isinstance(value, Path) else value
+        if not isinstance(value, str | os.PathLike) or value in STARTS:
+            return value
+        return local_path(value)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -362,4 +375,13 @@ def _one_line(error: ValidationError) -> str:
     known = (*Settings.model_fields, *LAYER_NAMES, *get_args(StyleLoss), *get_args(ContentLossName))
     name = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part in known)
     message = message.removeprefix("Input ")
-    return f"{name} = {first['input']!r}: {message}"
+    return f"{name} = {shortened(first['input'])}: {message}"
+
+
+def _has_truth(value: object) -> bool:
+    """Whether a value is, or holds, True or False."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return isinstance(value, bool) or (
+        isinstance(value, list | tuple) and any(isinstance(one, bool) for one in value)
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from impasto.messages import nearest
+from impasto.messages import nearest, shortened
 
 _BYTES = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 _BYTES |= {f"{prefix}I": 1024**power for power, prefix in enumerate("KMGT", start=1)}
@@ -46,7 +46,7 @@ def parse_weighted(value: object, known: Iterable[str], what: str, example: str)
     weighted: dict[str, Any] = {}
     for name, weight in pairs:
         if name not in known:
-            raise ValueError(f"unknown {what} {name!r}; {nearest(name, known)}")
+            raise ValueError(f"unknown {what} {shortened(name)}; {nearest(name, known)}")
         if name in weighted:
             raise ValueError(f"{what} {name!r} is given twice; give it once")
         weighted[name] = weight

@@ -15,6 +15,7 @@ from impasto.files import path_of
 from impasto.machine.compute import Compute
 from impasto.painting.finished import finished
 from impasto.painting.synthesis import WeightsSource, iterate, load_network, picture_opener, settle
+from impasto.paths import local_path
 from impasto.pictures.image import ImageSource
 from impasto.settings.model import Settings
 from impasto.sheets.plan import SheetCell, SheetPlan, SheetSteps, finish_sheet
@@ -126,7 +127,7 @@ def file_names(sources: Sequence[ImageSource], kind: str) -> list[str]:
     names: list[str] = []
     for number, source in enumerate(sources, start=1):
         is_file = isinstance(source, str | os.PathLike) and source != "-"
-        names.append(Path(source).stem if is_file else f"{kind} {number}")  # type: ignore[arg-type]
+        names.append(Path(local_path(source)).stem if is_file else f"{kind} {number}")  # type: ignore[arg-type]
     return _told_apart(names, " ")
 
 

@@ -66,7 +66,7 @@ class StudioOptions:
             OutputError: it cannot be made or written to.
         """
         try:
-            folder = real_path(self.folder.expanduser())
+            folder = real_path(self.folder)
         except (*PATH_ERRORS, RuntimeError) as error:  # the last where nobody knows ~
             raise OutputError(
                 f"the folder {self.folder} cannot be used ({reason_of(error)})"

@@ -6,7 +6,8 @@ import torch
 
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import min_size
-from impasto.pictures.resizing import Size, fit
+from impasto.pictures.masks import is_blank
+from impasto.pictures.resizing import Size, fit, resize
 from impasto.tasks.color_maps import ColorRegion
 from impasto.tasks.regions import PaintedRegion, Region, check_region, is_empty
 from impasto.tasks.task import Task, with_weight
@@ -24,8 +25,13 @@ def check(task: Task) -> None:
     _check_color(task)
     if task.settings.expand and task.command != "texture":
         raise SettingsError("expand = True: only a texture grows; leave it out")
-    if task.regions and not task.all_styles:
-        raise SettingsError("every region is left as it is; give a style for the rest")
+    if task.command == "stylize" and not task.all_styles:
+        raise SettingsError(
+            "every region is left as it is; give a style for the rest"
+            if task.regions
+            else "style is missing: there is nothing to paint in; give a picture, such as "
+            "'painting.jpg', or regions with styles of their own"
+        )
     if not task.layers:
         raise SettingsError(
             "nothing is left to do: neither content nor style has a weight here; give a style, "
@@ -44,6 +50,34 @@ def check(task: Task) -> None:
         )
     _check_numbers(task)
     _check_regions(task, final)
+
+
+def check_left_to_paint(task: Task) -> None:
+    """That what stays as it is leaves something to paint.
+
+    Args:
+        task: with its mask of what is kept.
+
+    Raises:
+        PictureError: masks that keep, and regions without a style, cover all of the picture.
+    """
+    stays = [region.name for region in task.regions if region.style is None]
+    names = [*stays, *([str(task.settings.keep)] if task.kept is not None else [])]
+    if not names:
+        return
+    final = task.final_size
+    left = torch.ones(1, 1, *final) if task.kept is None else 1 - task.kept
+    painted = torch.zeros(1, 1, *final)
+    for region in task.painted_regions:
+        if any(style.weight for style in region.styles):
+            share = 1.0 if region.share is None else resize(region.share, final).clamp(0, 1)
+            painted = torch.maximum(painted, left * share)
+    if is_blank(painted):
+        those = "these masks are" if len(names) > 1 else "this mask is"
+        raise PictureError(
+            f"{', '.join(names)}: nothing is left to paint, because {those} white wherever there "
+            "is a style to paint in; paint black what should be repainted"
+        )
 
 
 def _check_pictures(task: Task, least: int, deepest: str) -> None:

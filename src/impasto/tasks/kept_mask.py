@@ -6,7 +6,7 @@ from torch import Tensor
 
 from impasto.errors import PictureError, SettingsError
 from impasto.pictures.image import open_image
-from impasto.pictures.masks import is_blank, is_full, share_of
+from impasto.pictures.masks import is_blank, share_of
 from impasto.pictures.resizing import resize
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 from impasto.tasks.task import Task
@@ -21,7 +21,7 @@ def open_kept_mask(task: Task, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor |
 
     Raises:
         SettingsError: there is no content to keep.
-        PictureError: the file cannot be read, or the mask keeps nothing or all of it.
+        PictureError: the file cannot be read, or the mask keeps nothing.
     """
     name = task.settings.keep
     if name is None:
@@ -36,10 +36,5 @@ def open_kept_mask(task: Task, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor |
         raise PictureError(
             f"{name}: this mask is black (or transparent) everywhere, so that nothing would be "
             "kept; paint white what should stay as it is, or leave keep out"
-        )
-    if is_full(share):
-        raise PictureError(
-            f"{name}: this mask is white everywhere, so that nothing would be repainted; paint "
-            "black what should be repainted"
         )
     return share

@@ -52,6 +52,8 @@ def open_styles(
 def open_style(source: ImageSource | Style, opened: Callable[[Any], Image] = open_image) -> Style:
     """A single style; arguments and errors as for `open_styles`."""
     if isinstance(source, Style):
+        if not source.pictures:
+            raise PictureError("a style without a picture; give it at least one")
         return source
     if isinstance(source, str | os.PathLike) and is_folder(source):
         name = os.fspath(source)
