@@ -115,7 +115,7 @@ def test_a_cluster_paints_the_same_pixels_and_outlives_a_node(
         (tmp_path / name).mkdir()
         for number in range(count):
             picture(seed=number + count).save(tmp_path / name / f"{name}{number}.png")
-    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    (tmp_path / "photos" / "notes.png").write_text("no picture")
     work = ["batch", "photos", "--styles", "styles", *FLAGS]
     local = run(*work, "-o", "local", folder=tmp_path)
     assert local.returncode == 1, local.stderr
