@@ -60,7 +60,7 @@ def kind_at(name: str | os.PathLike[str]) -> Kind:
         ValueError: no file can have such a name.
     """
     try:
-        mode = path_of(name).stat().st_mode
+        mode = os.stat(local_path(name)).st_mode  # noqa: PTH116 - of an empty name a Path makes "."
     except FileNotFoundError:
         return "nothing"
     if stat.S_ISDIR(mode):

@@ -60,6 +60,8 @@ class Storage(Protocol):
 def storage_at(place: str) -> Storage:
     """The storage at a path or a URL. Raises `OutputError` for one of another computer."""
     path, by_file_url = local_path(place), place.lower().startswith("file:")
+    if not path:
+        raise OutputError("the name of the folder for the results is empty; name one")
     if not is_url(path):
         return LocalFolder(place, Path(path), shared=by_file_url)
     if by_file_url:
