@@ -107,7 +107,7 @@ NO_STYLE: dict[str, tuple[Callable[..., object], str]] = {
     ),
     "list": (lambda **given: impasto.stylize("a.png", [], **given), "the list of styles is empty"),
     "tuple": (lambda **given: impasto.iterate("a.png", (), **given), "the list of styles is empty"),
-    "nothing in a list": (lambda **given: impasto.stylize("a.png", [nothing], **given), "no picture"),
+    "none in a list": (lambda **given: impasto.stylize("a.png", [nothing], **given), "no picture"),
     "style without pictures": (
         lambda **given: impasto.stylize("a.png", Style(()), **given), "a style without a picture",
     ),
