@@ -135,6 +135,19 @@ def test_pillow_pictures_that_are_only_opened_follow_the_rules_for_files(tmp_pat
         open_image(PIL.Image.open(path))
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["usual", "progressive"])
+def test_a_jpeg_that_was_cut_and_then_ended_gives_a_warning(options: dict[str, Any]) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    data = jpeg(noise, **options)
+    cut = data[: len(data) // 2].rstrip(b"\xff")
+    with pytest.warns(PictureWarning, match="seem to end before its pixels do"):
+        open_image(io.BytesIO(cut + b"\xff\xd9"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for whole in (data, jpeg(FLAT, **options), jpeg(FLAT, mode="CMYK")):
+            open_image(io.BytesIO(whole))
+
+
 def test_what_follows_after_the_end_is_not_looked_at() -> None:
     first, second = jpeg(NOISE), jpeg(FLAT)
     stream = io.BytesIO()

@@ -9,6 +9,7 @@ single bit.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 
 import imagecodecs
@@ -38,7 +39,7 @@ def with_end_mark(data: bytes) -> bytes | None:
     if last[0] == _END:
         return data
     rest = data[: last[1]] if last[0] == _BEGIN else data
-    return next((ended for ended in _ended(rest) if _is_whole(ended)), None)
+    return next((ended for ended in _ended(rest) if is_whole(ended)), None)
 
 
 def _ended(data: bytes) -> Iterator[bytes]:
@@ -52,25 +53,45 @@ def _ended(data: bytes) -> Iterator[bytes]:
         yield rest + b"\0\xff\xd9"
 
 
-def _is_whole(data: bytes) -> bool:
-    """Whether every coefficient of a JPEG is there."""
+def is_whole(data: bytes) -> bool:
+    """Whether every coefficient of a JPEG is surely there; of four inks that is never sure.
+
+    Args:
+        data: the file, with its end mark.
+    """
+    if not all_scans_are_there(data):
+        return False
     try:
-        if not _all_scans_are_there(data):
-            return False
         imagecodecs.jpegxl_encode_jpeg(data)
-    except (IndexError, imagecodecs.JpegxlError, imagecodecs.DelayedImportError):
+    except (imagecodecs.JpegxlError, imagecodecs.DelayedImportError):
         return False
     return True
 
 
-def _all_scans_are_there(data: bytes) -> bool:
+def all_scans_are_there(data: bytes) -> bool:
     """Whether the scans bring every component, and a progressive JPEG every bit of it.
 
     libjxl cannot know that further scans should follow, if a file ends between two.
+
+    Args:
+        data: the file, with its end mark.
     """
+    try:
+        components, lowest = _scans_of(data)
+    except (IndexError, struct.error):  # a segment that ends early
+        return False
+    return bool(components) and all(
+        lowest.get((component, coefficient)) == 0
+        for component in components
+        for coefficient in range(64)
+    )
+
+
+def _scans_of(data: bytes) -> tuple[list[int], dict[tuple[int, int], int]]:
+    """The components, and the lowest bit that the scans bring of each of their coefficients."""
     components: list[int] = []
     progressive = False
-    # The lowest bit that has come so far, of each component and coefficient (T.81, section G.1.1).
+    # Successive approximation: ITU-T T.81, section G.1.1.1.2.
     lowest: dict[tuple[int, int], int] = {}
     for marker, _, segment in _segments(data):
         if marker in _FRAMES and marker not in _NO_FRAMES:
@@ -78,16 +99,12 @@ def _all_scans_are_there(data: bytes) -> bool:
             components = [segment[6 + 3 * index] for index in range(segment[5])]
         elif marker == _SCAN:
             count = segment[0]
-            first, last, bits = segment[1 + 2 * count : 4 + 2 * count]
+            first, last, bits = struct.unpack_from("3B", segment, 1 + 2 * count)
             for index in range(count):
                 component = segment[1 + 2 * index]
                 for coefficient in range(first, last + 1) if progressive else range(64):
                     lowest[component, coefficient] = bits & 15 if progressive else 0
-    return bool(components) and all(
-        lowest.get((component, coefficient)) == 0
-        for component in components
-        for coefficient in range(64)
-    )
+    return components, lowest
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:

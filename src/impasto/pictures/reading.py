@@ -22,7 +22,7 @@ from impasto.files import PATH_ERRORS, STANDARD_STREAM, check_no_url, kind_at, p
 from impasto.pictures.decoding import DecodedPicture, check_size, decode_deep_png, decode_pillow
 from impasto.pictures.formats import READABLE, format_of
 from impasto.pictures.host_settings import by_own_rules
-from impasto.pictures.jpeg_end import with_end_mark
+from impasto.pictures.jpeg_end import all_scans_are_there, is_whole, with_end_mark
 from impasto.pictures.metadata import recipe_of
 from impasto.pictures.png_chunks import checked_png
 from impasto.pictures.tiff_decoding import decode_tiff
@@ -114,10 +114,29 @@ def _decode_jpeg(picture: PIL.Image.Image, stream: IO[bytes], name: str) -> Deco
             f"{name}: damaged: the JPEG is cut short, some of its pixels are missing"
         )
     if ended is data:
-        return decode_pillow(picture, name)
+        decoded = decode_pillow(picture, name)
+        _warn_of_early_end(decoded, data, name)
+        return decoded
     decoded = decode_pillow(_open_lazily(io.BytesIO(ended), "JPEG", name), name)
     _warn_of_missing_end(name, "the JPEG lacks its end mark")
     return decoded
+
+
+def _warn_of_early_end(decoded: DecodedPicture, data: bytes, name: str) -> None:
+    """Warn where a JPEG was cut short and got an end mark afterwards.
+
+    The decoder fills up such a picture with one colour. To look for it first spares most pictures
+    the strict reading, which takes longer than decoding.
+    """
+    corner = decoded.samples[-8:, -8:]
+    may_be_filled = decoded.space != "cmyk" and bool((corner == corner[0, 0]).all())
+    if (may_be_filled and not is_whole(data)) or not all_scans_are_there(data):
+        warnings.warn(
+            f"{name}: the data of the JPEG seem to end before its pixels do; is its lower right "
+            "as it should be?",
+            PictureWarning,
+            stacklevel=2,
+        )
 
 
 def _warn_of_missing_end(name: str, problem: str) -> None:
