@@ -265,6 +265,7 @@ def test_the_first_answer_counts() -> None:
     np.testing.assert_array_equal(
         row(png(iccp(adobe_rgb()), png_chunk(b"sRGB", b"\0"), gama(1.0), chrm(P3))), by_profile
     )
+    np.testing.assert_array_equal(row(png(cicp(2, 2), iccp(adobe_rgb()))), by_profile)
     by_cicp = row(png(cicp(12, 13)))
     np.testing.assert_array_equal(row(png(cicp(12, 13), iccp(adobe_rgb()), gama(1.0))), by_cicp)
     assert np.abs(by_profile - by_cicp).max() > 0.01

@@ -131,6 +131,8 @@ def _of_cicp(picture: PIL.Image.Image, name: str, bits: int) -> bytes | None:
         _warn(name, f"the cICP chunk has matrix coefficients {matrix}, and PNG allows only 0")
         return None
     narrow_bits = None if full_range else bits
+    if primaries == transfer == UNSPECIFIED and narrow_bits is None:
+        return None
     return _of_code_points(primaries, transfer, f"{name}: the cICP chunk", narrow_bits)
 
 

@@ -2,6 +2,9 @@
 
 The checksum of every chunk must be right. The chunk IEND, which says nothing, may be missing, and
 what stands between the pixels and it may be cut off. What follows after IEND is not looked at.
+
+Decoders differ here, and some pass over a wrong checksum of chunks that are not critical. But those
+hold transparency, colours and which way is up: without them the picture is another.
 """
 
 from __future__ import annotations
