@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from impasto.pictures.image import open_image
@@ -22,3 +23,11 @@ def test_what_masks_say() -> None:
     see_through = torch.zeros(1, 4, 8, 12)
     assert is_blank(share_of(open_image(see_through)))
     assert not is_blank(shape)
+
+
+def test_masks_follow_the_rule_of_scales() -> None:
+    shape = np.zeros((8, 12), bool)
+    shape[:, :6] = True
+    expected = torch.from_numpy(shape).float()[None, None]
+    for mask in (shape, shape * np.uint16(65535), shape * 1.04, torch.from_numpy(shape)[None]):
+        assert torch.equal(share_of(open_image(mask)), expected)

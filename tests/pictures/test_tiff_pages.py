@@ -18,7 +18,7 @@ from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import open_image
 from impasto.pictures.metadata import XMP_TAG, recipe_to_xmp
 from impasto.pictures.reading import read_recipe
-from support.picture_files import RGB, adobe_rgb, pixels
+from support.picture_files import RGB, adobe_rgb, one_row_tiff, pixels, run_python
 
 THUMBNAIL = np.full((6, 10, 3), 200, np.uint8)
 NEW_SUBFILE_TYPE = 254
@@ -110,13 +110,11 @@ def test_a_camera_raw_is_refused_and_not_its_preview(sensor: Page) -> None:
             open_image(stream)
 
 
-def test_canons_raw_is_refused_by_its_mark() -> None:
-    data = bytearray(_tiff((RGB, {}), byteorder="<").getvalue())
-    # CR2 has its mark at byte 8, and the first page behind it.
-    at = int.from_bytes(data[4:8], "little")
-    moved = data[:4] + len(data).to_bytes(4, "little") + b"CR\x02\0" + data[12:] + data[at:]
+def test_canons_raw_is_refused_by_its_head() -> None:
+    """CR2 begins with a JPEG of the picture, and marks no page."""
+    head = b"II*\0\x10\0\0\0CR\x02\0"
     with pytest.raises(PictureError, match="is a camera raw file"):
-        open_image(io.BytesIO(bytes(moved)))
+        open_image(io.BytesIO(head + bytes(100)))
 
 
 def test_thumbnails_and_masks_alone_are_refused() -> None:
@@ -197,3 +195,29 @@ def test_pages_that_run_in_a_circle_end() -> None:
     data[at : at + 4] = offsets[0].to_bytes(4, "little")
     with pytest.raises(PictureError):
         open_image(io.BytesIO(bytes(data)))
+
+
+@pytest.mark.parametrize("pointer", [3, 8, 60000])
+def test_pointers_that_lead_nowhere_are_passed_over(pointer: int) -> None:
+    stream = one_row_tiff(8, bytes([0, 128, 255]), 3, t330=(pointer,))
+    assert open_image(stream).to_numpy()[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_nothing_is_printed_about_broken_pages() -> None:
+    code = """
+        import io, tifffile, numpy as np
+        from impasto.errors import PictureError
+        from impasto.pictures.reading import read_picture  # without torch
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, np.ones((9, 9, 3), "u1"), photometric="rgb", subfiletype=1)
+        data = bytearray(stream.getvalue())
+        with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+            at = file.pages.first.offset + 2 + 12 * len(file.pages.first.tags)
+        data[at : at + 4] = (2**31).to_bytes(4, "little")
+        try:
+            read_picture(io.BytesIO(bytes(data)), 999)
+        except PictureError:
+            print("refused")
+    """
+    run = run_python(code)
+    assert (run.stdout, run.stderr) == (b"refused\n", b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import subprocess
 import sys
@@ -51,6 +52,33 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
     """A chunk of a PNG with its length and checksum."""
     checksum = zlib.crc32(kind + content)
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+
+def one_row_tiff(bits: int, row: bytes, width: int, **more: tuple[int, ...]) -> io.BytesIO:
+    """A TIFF of one row of one channel, little-endian, written by hand (TIFF 6.0, section 2)."""
+    fields = {
+        "t256": (width,),
+        "t257": (1,),
+        "t258": (bits,),
+        "t259": (1,),
+        "t262": (1,),
+        "t273": (0,),
+        "t277": (1,),
+        "t278": (1,),
+        "t279": (len(row),),
+        **more,
+    }
+    end = 8 + 2 + 12 * len(fields) + 4
+    behind, entries = b"", b""
+    for name, values in sorted(fields.items()):
+        data = struct.pack(f"<{len(values)}H", *values)
+        if name == "t273":
+            data = struct.pack("<H", end + sum(2 * len(v) for v in fields.values() if len(v) > 2))
+        if len(data) > 4:
+            data, behind = struct.pack("<I", end + len(behind)), behind + data
+        entries += struct.pack("<HHI", int(name[1:]), 3, len(values)) + data.ljust(4, b"\0")
+    head = b"II*\0" + struct.pack("<IH", 8, len(fields))
+    return io.BytesIO(head + entries + bytes(4) + behind + row)
 
 
 def adobe_rgb() -> bytes:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from impasto.errors import PictureError
 from impasto.pictures.color_tags import profile_of
 from impasto.pictures.metadata import orientation_of, recipe_of
+from impasto.pictures.pillow_faults import refuse_misread
 from impasto.pictures.profiles import ColorSpace, Samples
 from impasto.pictures.sample_scales import (
     as_8_or_16_bits,
@@ -25,7 +26,6 @@ from impasto.pictures.sample_scales import (
     sixteen_bits_of_mode_i,
     unit_floats,
 )
-from impasto.pictures.tiff_pages import NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, is_secondary
 
 # Tags of a TIFF that Pillow opened (TIFF 6.0, section 8).
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _COLOR_MAP = 258, 262, 320
@@ -79,14 +79,9 @@ def decode_pillow(picture: PIL.Image.Image, name: str) -> DecodedPicture:
 
     Raises:
         PictureError: a mode of more than 8 bits whose samples have no scale or are outside of it,
-            or a page of a TIFF that is marked as a thumbnail or a mask.
+            or a picture that Pillow misreads (`pillow_faults`).
     """
-    tags = getattr(picture, "tag_v2", {})
-    if is_secondary(tags.get(NEW_SUBFILE_TYPE, 0), tags.get(OLD_SUBFILE_TYPE)):
-        raise PictureError(
-            f"{name}: the TIFF marks this page as a thumbnail or a mask; give the file itself, or "
-            "seek the page of the picture"
-        )
+    refuse_misread(picture, name)
     # The file is at hand only until the picture is loaded.
     profile = profile_of(picture, name, bits=16 if picture.mode[0] in "IF" else 8)
     picture.load()
@@ -128,11 +123,6 @@ def _with_whole_palette(picture: PIL.Image.Image) -> PIL.Image.Image:
 def _deep_samples(picture: PIL.Image.Image, name: str) -> NDArray[np.uint16]:
     """The modes ``I;16``, ``I`` and ``F`` as 16 bits, with alpha where one grey is transparent."""
     array, tags = np.asarray(picture), getattr(picture, "tag_v2", {})
-    if picture.format == "FITS" or (picture.format == "TIFF" and picture.mode == "I"):
-        raise PictureError(
-            f"{name}: Pillow reads {picture.format} of more than 8 bits without its scale, sign or "
-            "byte order; convert the samples to floats 0..1 with a library for it"
-        )
     if picture.mode == "F":
         samples = as_16_bits(unit_floats(array, name))
     elif picture.mode == "I":

@@ -52,7 +52,7 @@ class Image:
     recipe: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        """Check shapes, types and bits; values are checked where they are written."""
+        """Check shapes, types and bits; values are checked where they are used and written."""
         shape = tuple(self.pixels.shape)
         if len(shape) != 4 or shape[:2] != (1, 3) or 0 in shape:
             raise PictureError(f"pixels of shape {shape}: an Image has (1, 3, H, W)")

@@ -6,7 +6,6 @@ pictures of another kind (JPEG), is left to Pillow.
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import IO, Any
 
@@ -49,9 +48,6 @@ _SPACES: dict[int, ColorSpace] = {
 }
 _COLOR_TAGS = (318, 319, 301)  # WhitePoint, PrimaryChromaticities, TransferFunction
 
-# tifffile logs what it finds wrong; without any handler Python would print that on stderr.
-_SILENT_HANDLER = logging.NullHandler()
-
 
 def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture | None:
     """Decode the first page of a TIFF of grey, RGB, CMYK or Lab samples; None if it is another.
@@ -59,14 +55,13 @@ def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture
     Integers and floats of more than 8 bits become 16-bit samples, by the rule of `sample_scales`.
 
     Args:
-        stream: the file.
+        stream: the file, as `tiff_pages` gives it.
         name: how messages name it.
         max_pixels: the most pixels (width times height) to accept.
 
     Raises:
         PictureError: too many pixels, layers or samples, or a type of samples that is no picture.
     """
-    logging.getLogger("tifffile").addHandler(_SILENT_HANDLER)
     with tifffile.TiffFile(stream) as file:
         page = file.pages.first
         _check_jpegs(page, file.filehandle, name)

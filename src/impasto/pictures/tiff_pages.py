@@ -8,6 +8,7 @@ and many cameras' raw files do.
 from __future__ import annotations
 
 import io
+import logging
 import struct
 from collections.abc import Iterator
 from typing import IO
@@ -23,7 +24,10 @@ _SECONDARY_BITS = 0b1101
 _OLD_REDUCED = 2
 
 _RAW = {tifffile.PHOTOMETRIC.CFA, tifffile.PHOTOMETRIC.LINEAR_RAW}
-_CANON_RAW = b"CR\x02"  # at byte 8; Canon's CR2 marks no page
+_CANON_RAW = b"II*\0\x10\0\0\0CR\x02\0"  # the head of CR2, which marks no page
+
+# tifffile logs what it finds wrong; without any handler Python would print that on stderr.
+_SILENT_HANDLER = logging.NullHandler()
 
 
 def is_secondary(new_type: int, old_type: int | None = None) -> bool:
@@ -47,8 +51,9 @@ def beginning_with_the_picture(stream: IO[bytes], name: str) -> IO[bytes]:
     Raises:
         PictureError: a camera raw file, or no page that is the picture.
     """
-    stream.seek(8)
-    if stream.read(3) == _CANON_RAW:
+    logging.getLogger("tifffile").addHandler(_SILENT_HANDLER)
+    stream.seek(0)
+    if stream.read(len(_CANON_RAW)) == _CANON_RAW:
         raise _raw(name)
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:
@@ -94,8 +99,12 @@ def _all_pages(file: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
 
 
 def _versions(page: tifffile.TiffPage) -> list[tifffile.TiffPage]:
-    """The pages in a page's SubIFDs."""
-    return [own for own in page.pages or () if isinstance(own, tifffile.TiffPage)]
+    """The pages in a page's SubIFDs; none where its pointers lead nowhere."""
+    try:
+        return [own for own in page.pages or () if isinstance(own, tifffile.TiffPage)]
+    # Programs that edit a file may leave dead pointers; what tifffile raises there is open-ended.
+    except Exception:
+        return []
 
 
 def _is_marked(page: tifffile.TiffPage) -> bool:

@@ -1,0 +1,72 @@
+"""Pillow pictures whose samples are not what their file holds: refused.
+
+Most come to light only as long as the picture is opened and not loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import PIL.Image
+
+from impasto.errors import PictureError
+from impasto.pictures.tiff_pages import NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, is_secondary
+
+# A JPEG 2000 codestream begins with the markers SOC and SIZ (ISO/IEC 15444-1, annex A.5.1). Behind
+# them are 36 bytes of length, capabilities and sizes, the number of channels in 2, and of each
+# channel the bits, less one.
+_CODESTREAM = b"\xff\x4f\xff\x51"
+_DEPTH_AT = len(_CODESTREAM) + 36 + 2
+_HEAD = 1 << 16  # within which the codestream begins
+
+
+def refuse_misread(picture: PIL.Image.Image, name: str) -> None:
+    """Refuse a picture that Pillow reads as something else.
+
+    Args:
+        picture: before Pillow loads its samples.
+        name: how the message names it.
+
+    Raises:
+        PictureError: as above; the message says what to do.
+    """
+    tags = getattr(picture, "tag_v2", {})
+    if is_secondary(tags.get(NEW_SUBFILE_TYPE, 0), tags.get(OLD_SUBFILE_TYPE)):
+        raise PictureError(
+            f"{name}: the TIFF marks this page as a thumbnail or a mask; give the file itself, or "
+            "seek the page of the picture"
+        )
+    deep = picture.mode[0] in "IF"
+    if (picture.format == "FITS" and deep) or (picture.format == "TIFF" and picture.mode == "I"):
+        raise PictureError(
+            f"{name}: Pillow reads {picture.format} of more than 8 bits without its scale, sign or "
+            "byte order; convert the samples to floats 0..1 with a library for it"
+        )
+    if picture.format == "JPEG2000" and _jpeg2000_bits(picture) > 8 and not deep:
+        raise PictureError(
+            f"{name}: of JPEG 2000 with more than 8 bits a channel Pillow turns white into black; "
+            "convert it to a 16-bit PNG or TIFF"
+        )
+    if picture.format == "PNG" and _loses_transparency(picture):
+        raise PictureError(
+            f"{name}: Pillow loses which colour of this PNG is transparent; give the file itself"
+        )
+
+
+def _loses_transparency(picture: PIL.Image.Image) -> bool:
+    """Whether one colour is transparent that Pillow compares with samples of another depth."""
+    raw_modes = {str(tile[3]) for tile in getattr(picture, "tile", [])}
+    return "transparency" in picture.info and not raw_modes.isdisjoint({"L;2", "L;4", "RGB;16B"})
+
+
+def _jpeg2000_bits(picture: PIL.Image.Image) -> int:
+    """Bits of the first channel; 0 where the file is no longer at hand."""
+    stream, head = getattr(picture, "fp", None), b""
+    if stream is not None:
+        with contextlib.suppress(OSError, ValueError):
+            place = stream.tell()
+            stream.seek(0)
+            head = stream.read(_HEAD)
+            stream.seek(place)
+    at = head.find(_CODESTREAM) + _DEPTH_AT
+    return (head[at] & 127) + 1 if _CODESTREAM in head and at < len(head) else 0
