@@ -201,6 +201,30 @@ def test_mode_i_of_a_tiff_is_refused(dtype: Any) -> None:
         open_image(picture)
 
 
+@pytest.mark.parametrize("compression", ["zlib", "lzw"])
+@pytest.mark.parametrize("kind", ["deep", "gray", "float"])
+def test_tiffs_whose_bytes_pillow_mixes_up_are_refused(kind: str, compression: str) -> None:
+    samples: dict[str, NDArray[Any]] = {
+        "deep": np.full((3, 4, 5), 300, np.uint16),
+        "gray": np.full((2, 4, 5), 90, np.uint8),
+        "float": np.ones((4, 5), np.float32),  # black, to Pillow
+    }
+    stream = _tiff(
+        samples[kind],
+        photometric="rgb" if kind == "deep" else "minisblack",
+        planarconfig=None if kind == "float" else "separate",
+        extrasamples=["unassalpha"] if kind == "gray" else None,
+        compression=compression,
+        byteorder=">",
+    )
+    assert open_image(stream).pixels.max() > 0
+    with (
+        PIL.Image.open(stream) as picture,
+        pytest.raises(PictureError, match="Pillow mixes up the bytes"),
+    ):
+        open_image(picture)
+
+
 @pytest.mark.parametrize("maxval", [255, 1000, 4095, 65535])
 def test_pgm_of_every_depth(maxval: int) -> None:
     """Dark ones, too: their maximum is stated, so that nothing is ambiguous."""

@@ -12,6 +12,10 @@ import PIL.Image
 from impasto.errors import PictureError
 from impasto.pictures.tiff_pages import NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, is_secondary
 
+# Tags of TIFF 6.0, section 8, and values of theirs.
+_BITS_PER_SAMPLE, _COMPRESSION, _PLANAR_CONFIGURATION = 258, 259, 284
+_UNCOMPRESSED, _SEPARATE = 1, 2
+
 # A JPEG 2000 codestream begins with the markers SOC and SIZ (ISO/IEC 15444-1, annex A.5.1). Behind
 # them are 36 bytes of length, capabilities and sizes, the number of channels in 2, and of each
 # channel the bits, less one.
@@ -42,6 +46,11 @@ def refuse_misread(picture: PIL.Image.Image, name: str) -> None:
             f"{name}: Pillow reads {picture.format} of more than 8 bits without its scale, sign or "
             "byte order; convert the samples to floats 0..1 with a library for it"
         )
+    if picture.format == "TIFF" and _misplaces_bytes(picture):
+        raise PictureError(
+            f"{name}: Pillow mixes up the bytes of this TIFF (separate planes, or big-endian and "
+            "compressed floats); give the file itself, or save it without these"
+        )
     if picture.format == "JPEG2000" and _jpeg2000_bits(picture) > 8 and not deep:
         raise PictureError(
             f"{name}: of JPEG 2000 with more than 8 bits a channel Pillow turns white into black; "
@@ -51,6 +60,18 @@ def refuse_misread(picture: PIL.Image.Image, name: str) -> None:
         raise PictureError(
             f"{name}: Pillow loses which colour of this PNG is transparent; give the file itself"
         )
+
+
+def _misplaces_bytes(picture: PIL.Image.Image) -> bool:
+    """Whether a TIFF is of a kind that Pillow decodes in a wrong order."""
+    tags = getattr(picture, "tag_v2", {})
+    bits = tags.get(_BITS_PER_SAMPLE, (1,))
+    separate = tags.get(_PLANAR_CONFIGURATION) == _SEPARATE and len(bits) > 1
+    compressed = tags.get(_COMPRESSION, _UNCOMPRESSED) != _UNCOMPRESSED
+    big_endian = getattr(tags, "prefix", b"II") == b"MM"
+    return (separate and (max(bits) > 8 or len(bits) == 2)) or (
+        picture.mode == "F" and compressed and big_endian
+    )
 
 
 def _loses_transparency(picture: PIL.Image.Image) -> bool:
