@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from impasto.batch.gallery import write_gallery
+from impasto.batch.ledger import Ledger
+from impasto.batch.pairing import make_jobs
 from impasto.batch.rows import find_rows, find_styles
+from impasto.batch.storage import storage_at
 from impasto.errors import PictureError
 from support.command_line import picture
 
@@ -59,6 +63,8 @@ def _filled(folder: Path) -> Path:
     (folder / "BMW.txt").write_text("BM begins a bitmap, and this text about cars")
     (folder / "film.mov").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
     (folder / "gone.txt").symlink_to("nowhere.txt")
+    (folder.parent / "elsewhere").mkdir()
+    (folder / "linked").symlink_to(folder.parent / "elsewhere")
     (folder / "text.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     os.mkfifo(folder / "pipe")
     os.mkfifo(folder / "pipe.png")
@@ -69,6 +75,7 @@ PICTURES = ["B.JPG", "a.png", "b", "cut.jpg", "empty.png", "gone.png", "page.web
 OTHERS = [
     ".DS_Store", "._a.png", ".hidden.jpg", "BMW.txt", "README", "Thumbs.db", "a.xmp", "empty",
     "film.mov", "gone.txt", "pipe", "pipe.png", "text.svg",
+    "linked",
 ]  # fmt: skip
 
 
@@ -81,12 +88,30 @@ def test_what_is_no_picture_is_passed_over_and_counted(tmp_path: Path) -> None:
     styles, passed_over = find_styles([str(folder)])
     assert [Path(file).name for file in styles] == PICTURES
     assert [Path(file).name for file in passed_over] == OTHERS
-    shown = [name for name in OTHERS if not name.startswith(".")]
+    shown = [name for name in OTHERS if not name.startswith(".") and name != "linked"]
     found = find_rows([f"{folder}/*"])
     assert [Path(row.content).name for row in found.rows] == PICTURES
     assert [Path(file).name for file in found.passed_over] == shown
     # A file that is named itself is painted, or fails and says why.
     assert find_rows([str(folder / "README")]).rows[0].content == str(folder / "README")
+
+
+def test_names_that_are_no_utf_8_are_painted_and_known_again(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    (tmp_path / "photos").mkdir()
+    picture().save(tmp_path / "photos" / name)
+    picture(seed=1).save(tmp_path / "s.png")
+    rows = find_rows([str(tmp_path / "photos")]).rows
+    jobs = make_jobs(rows, [str(tmp_path / "s.png")], {})
+    assert [job.name for job in jobs] == ["caf-_s.png"]
+    with Ledger(tmp_path) as ledger:
+        ledger.enter(jobs)
+        ledger.note_failed(jobs[0], f"{name}: is damaged")
+    with Ledger(tmp_path, reading=True) as ledger:
+        entry = ledger.entries()[jobs[0].key]
+    assert (entry.content, entry.error) == (jobs[0].content, f"{name}: is damaged")
+    page = write_gallery(storage_at(str(tmp_path / "out")), [entry])
+    assert "caf\\udce9.png: is damaged" in Path(page).read_text()
 
 
 def test_a_folder_without_a_picture_is_an_error(tmp_path: Path) -> None:

@@ -126,7 +126,14 @@ BAD_CSV: dict[str, tuple[str | bytes, str]] = {
         'content,style\n"b.png,s.png\n' + "c.png,s.png\n" * 20_000,
         "line 2, column 1: its quote goes on for more than",
     ),
-    "text behind a quote": ('content,style\n"a" b.png,s.png\n', "line 2: is no CSV"),
+    "text behind another quote": (
+        'content,style\n"a\n.png","s,""s.png","x"y,"z\n',
+        "line 2, column 3: has text behind a closing quote",
+    ),
+    "text behind a quote": (
+        'content,style\n"a" b.png,s.png\n',
+        "line 2, column 1: has text behind a closing quote",
+    ),
     "latin-1": (
         "content,style\na.png,s.png\nb.png,caf\xe9.png\n".encode("latin-1"),
         "line 3, column 'style': the byte 0xe9 is no UTF-8",
@@ -170,6 +177,10 @@ def test_json_lines_end_at_line_feeds_alone(tmp_path: Path) -> None:
         ('{"content": {"a": 1}}', "column 'content': should be text...and is an object"),
         ('{"content": true}', "column 'content': should be text...and is true"),
         ('{"content": NaN}', "column 'content': should be text...and is the number nan"),
+        (
+            '{"content": "\\ud800.png"}',
+            "column 'content': '\\ud800.png' can be the name",
+        ),
         ('{"content": null}', "column 'content': content is missing"),
         ('{"style": "s.png"}', "column 'content': content is missing"),
         (
@@ -205,8 +216,8 @@ def test_json_lines_end_at_line_feeds_alone(tmp_path: Path) -> None:
         ('"a.png"', "should be an object, as in {...}, and is a text"),
         ("5", "should be an object, as in {...}, and is a number"),
         ("null", "should be an object, as in {...}, and is null"),
-        ("{]", "character 2: is no JSON"),
-        ('{"content": "a.png"} {"content": "b.png"}', "character 22: is no JSON"),
+        ("{]", "column 2: is no JSON"),
+        ('{"content": "a.png"} {"content": "b.png"}', "column 22: is no JSON"),
         ('{"content": ' + "[" * 100_000, "is nested too deeply"),
         ('{"content": "a.png", "seed": 1' + "0" * 5000 + "}", "holds a number of too many digits"),
     ],
@@ -218,7 +229,7 @@ def test_json_of_another_kind(tmp_path: Path, line: str, words: str) -> None:
     for part in words.split("..."):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
-    with pytest.raises(SettingsError, match="line 1, character 14: the byte 0xe9 is no UTF-8"):
+    with pytest.raises(SettingsError, match="line 1, column 14: the byte 0xe9 is no UTF-8"):
         _rows(tmp_path, "list.jsonl", '{"content": "\xe9.png"}'.encode("latin-1"))
 
 
@@ -276,7 +287,9 @@ def test_what_is_wrong_later_is_named_by_its_line_too(tmp_path: Path) -> None:
     assert refusal('content,style,strength\n"a\n.png",s.png,\nb.png,s.png,0;5\n').startswith(
         "line 4: strength = '0;5'"
     )
-    assert refusal("content,style\na.png,s.png\nb.png\n").startswith("line 3: has no style")
+    assert refusal("content,style\na.png,s.png\nb.png\n").startswith(
+        "line 3, column 'style': has no style"
+    )
     assert refusal("content,style,name\na.png,s.png,../x.png\n").startswith("line 2: the name")
     assert refusal("content,style\na.png,s.png\na.png,s.png\n").startswith("line 3: a_s.png")
 

@@ -133,8 +133,8 @@ def test_without_a_style_there_is_nothing_to_paint_in(
 
 def test_many_pictures_without_a_style(folder: Path) -> None:
     for row, words in (
-        ({"content": "a.png"}, "job 1: has no style"),
-        ({"content": "a.png", "style": None}, "job 1: has no style"),
+        ({"content": "a.png"}, "job 1, column 'style': has no style"),
+        ({"content": "a.png", "style": None}, "job 1, column 'style': has no style"),
         ({"content": "a.png", "style": []}, "job 1, column 'style': is an empty list"),
     ):
         with pytest.raises(SettingsError, match=words):

@@ -97,7 +97,11 @@ def _file_name(value: object, place: str) -> str:
     if not isinstance(value, str | os.PathLike):
         raise SettingsError(f"{place}: should be text, the name of a file, and is {_kind(value)}")
     name = os.fsdecode(value)
-    if not name or "\0" in name:
+    try:
+        possible = bool(name) and "\0" not in name and bool(os.fsencode(name))
+    except UnicodeEncodeError:  # half a character, which JSON can write
+        possible = False
+    if not possible:
         raise SettingsError(f"{place}: {shortened(name)} can be the name of no file")
     return name
 

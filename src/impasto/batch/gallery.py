@@ -73,7 +73,7 @@ def write_gallery(storage: Storage, entries: Collection[LedgerEntry]) -> str:
         title = " + ".join(_stem(style) for style in entry.styles)
         groups.setdefault(title, []).append(_figure(storage, entry))
     failed = [entry for entry in entries if entry.state == "failed"]
-    storage.write(PAGE, _page(groups, failed).encode())
+    storage.write(PAGE, _page(groups, failed).encode(errors="backslashreplace"))
     return storage.path(PAGE)
 
 

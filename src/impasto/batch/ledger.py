@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -115,6 +116,7 @@ class Ledger:
                 isolation_level=None,
             )
             self._connection.row_factory = sqlite3.Row
+            self._connection.text_factory = os.fsdecode
             if reading:
                 self._connection.execute("PRAGMA query_only = ON")
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -158,13 +160,14 @@ class Ledger:
             for job in jobs:
                 connection.execute(
                     "INSERT INTO jobs (key, name, content, styles, settings, inputs, state) "
-                    "VALUES (?, ?, ?, ?, ?, ?, 'waiting') ON CONFLICT (key) DO UPDATE SET "
+                    "VALUES (?, ?, CAST(? AS TEXT), ?, ?, ?, 'waiting') "
+                    "ON CONFLICT (key) DO UPDATE SET "
                     "state = 'waiting', error = NULL, recipe = NULL, bytes = NULL, "
                     "finished = NULL, inputs = excluded.inputs",
                     [
                         job.key,
                         job.name,
-                        job.content,
+                        os.fsencode(job.content),  # which may be no UTF-8
                         json.dumps(job.styles),
                         job.settings.model_dump_json(),
                         job.inputs(),
@@ -194,7 +197,12 @@ class Ledger:
 
     def note_failed(self, job: BatchJob, error: str) -> None:
         """Notes why there will be no picture."""
-        self._change(job, "state = 'failed', finished = ?, error = ?", time.time(), error)
+        self._change(
+            job,
+            "state = 'failed', finished = ?, error = CAST(? AS TEXT)",
+            time.time(),
+            os.fsencode(error),
+        )
 
     def note_lost(self, job: BatchJob, seconds: float) -> None:
         """Notes that its worker was lost after so many seconds of painting."""

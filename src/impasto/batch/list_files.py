@@ -5,6 +5,7 @@ Every complaint names the file, the line at which the row begins, and the column
 
 from __future__ import annotations
 
+import bisect
 import codecs
 import csv
 import io
@@ -135,9 +136,32 @@ def _quoting_problem(text: str, separator: str, source: str, line: int, error: c
         csv.field_size_limit(width)
         what = "is never closed" if unclosed else f"goes on for more than {width} characters"
         return f"{source}, line {line}, column {column}: its quote {what}; end it"
+    column = _column_of_stray_text("".join(lines), separator)
     return (
-        f"{source}, line {line}: is no CSV ({error}); in a field in quotes, write each quote twice"
+        f"{source}, line {line}, column {column}: has text behind a closing quote; in a field in "
+        "quotes, write each quote twice"
     )
+
+
+def _column_of_stray_text(text: str, separator: str) -> int:
+    """The column at which a strict reader gives up: that of the shortest beginning it refuses."""
+
+    def refused(length: int) -> bool:
+        reader = csv.reader(
+            io.StringIO(text[:length], newline=""),
+            delimiter=separator,
+            strict=True,
+            skipinitialspace=True,
+        )
+        try:
+            next(reader)
+        except csv.Error as error:
+            return "unexpected end" not in str(error)
+        return False
+
+    length = bisect.bisect_left(range(len(text)), True, key=refused)
+    reader = csv.reader([text[: length - 1]], delimiter=separator, skipinitialspace=True)
+    return len(next(reader))
 
 
 def _separator(text: str) -> str:
@@ -222,12 +246,12 @@ def _read_json_lines(text: str, source: str) -> Iterator[tuple[int, dict[str, An
 def _object(line: str, place: str) -> dict[str, Any]:
     found = _UNDECODED.search(line)
     if found is not None:
-        _check_decoded(line, f"{place}, character {found.start() + 1}")
+        _check_decoded(line, f"{place}, column {found.start() + 1}")
     try:
         given = json.loads(line, object_pairs_hook=_each_name_once)
     except json.JSONDecodeError as error:
         raise SettingsError(
-            f"{place}, character {error.colno}: is no JSON ({error.msg}); write one whole object "
+            f"{place}, column {error.colno}: is no JSON ({error.msg}); write one whole object "
             "in each line, as in {...}"
         ) from error
     except _RepeatedNameError as error:

@@ -66,8 +66,8 @@ def _pair(
     bare = [row for row in rows if not row.styles]
     if bare and not styles:
         raise SettingsError(
-            f"{bare[0].place or bare[0].content}: has no style; name some with --styles, or in "
-            "the column style of a list (style= in Python)"
+            f"{_style_place(bare[0])}: has no style; name some with --styles, or in the column "
+            "'style' of a list (style= in Python)"
         )
     if pair == "zip" and len(bare) != len(styles):
         raise SettingsError(
@@ -82,6 +82,10 @@ def _pair(
             yield row, (next(partner),)
         else:
             yield from ((row, (style,)) for style in styles)
+
+
+def _style_place(row: BatchRow) -> str:
+    return f"{row.place}, column 'style'" if row.place else row.content
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from impasto.batch.batch_row import BatchRow
 from impasto.batch.list_files import LISTS, read_list
 from impasto.errors import PictureError
-from impasto.files import PATH_ERRORS, is_file, is_folder, real_path
+from impasto.files import PATH_ERRORS, is_file, is_folder, real_path, reason_of
 from impasto.messages import counted
 from impasto.paths import is_url, local_path, url_problem
 from impasto.pictures.formats import PICTURE_EXTENSIONS, format_of
@@ -123,8 +123,11 @@ def _below(folder: str, pattern: str) -> str:
 
 
 def _in_folder(folder: Path, leave_out: Path | None) -> Iterator[tuple[str, str]]:
-    """All files of a folder, and the folders in it that are called like pictures and empty."""
-    for place, folders, files in os.walk(folder, followlinks=False):
+    """All files of a folder, the folders in it that are called like pictures and empty, and those
+    that cannot be looked into: no picture is to be lost without a word.
+    """
+    unread: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=unread.append, followlinks=False):
         here = Path(place)
         if leave_out is not None and real_path(here) == leave_out:
             folders.clear()
@@ -135,9 +138,22 @@ def _in_folder(folder: Path, leave_out: Path | None) -> Iterator[tuple[str, str]
         for name in sorted(files):
             yield str(here / name), below
         for name in folders:
-            looks = Path(name).suffix.lower() in PICTURE_EXTENSIONS
-            if looks and not any((here / name).iterdir()):
+            if _looks_empty_picture(here / name):
                 yield str(here / name), below  # which will fail, and say so
+            elif (here / name).is_symlink():  # whose pictures may be those of another folder
+                yield str(here / name), below
+    for error in unread:
+        if error.filename == str(folder):
+            raise PictureError(f"{folder}: the folder cannot be read ({reason_of(error)})")
+        yield str(error.filename), ""
+
+
+def _looks_empty_picture(folder: Path) -> bool:
+    """Whether a folder is called like a picture, and there is nothing in it."""
+    try:
+        return folder.suffix.lower() in PICTURE_EXTENSIONS and not any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _may_be_picture(file: Path) -> bool:

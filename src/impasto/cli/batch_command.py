@@ -25,7 +25,7 @@ from impasto.cli.progress import duration
 from impasto.cli.run_flags import FilePath, MachineFlags
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.errors import OutputError, SettingsError
-from impasto.messages import counted
+from impasto.messages import counted, printable
 from impasto.paths import is_url, local_path
 from impasto.settings.groups import FILES, MACHINE, PAINT
 from impasto.settings.model import Settings
@@ -243,7 +243,7 @@ def _rehearse(jobs: list[BatchJob], passed_over: list[str], output: str, flags: 
     if passed_over and not flags.quiet:
         print(passed_over_words(passed_over), file=sys.stderr)
     for job, _, remark in _states(jobs, plan):
-        print(f"{job.name}: {job.content} in {' + '.join(job.styles)}{remark}")
+        print(printable(f"{job.name}: {job.content} in {' + '.join(job.styles)}{remark}"))
     if not todo:
         print("nothing is left to do")
     elif found is None:
@@ -288,7 +288,8 @@ def _tell_status(folder: Path, *, as_json: bool) -> int:
     if status.at_work:
         print(f"{counts['waiting']} wait, {counts['running']} in work{pace}{left}")
         for entry, since in status.running:
-            print(f"  {entry.content} in {' + '.join(entry.styles)}, for {duration(since)}")
+            pair = printable(f"{entry.content} in {' + '.join(entry.styles)}")
+            print(f"  {pair}, for {duration(since)}")
     if status.lost:
         print(f"{duration(status.lost)} of painting were lost with workers")
     for error in errors_once(entry.error or "" for entry in status.failed):
