@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 _FILE_URL = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECASE | re.DOTALL)
+_COLLAPSED = re.compile(r"^(?!file:)([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
+"""How another URL begins that a `pathlib.Path` was made of."""
 
 
 def local_path(name: str | os.PathLike[str]) -> str:
@@ -25,6 +28,8 @@ def local_path(name: str | os.PathLike[str]) -> str:
     text = os.fsdecode(name)
     if os.path.lexists(text):
         return text
+    if isinstance(name, Path):
+        text = _COLLAPSED.sub(r"\1://", text)
     url = _FILE_URL.fullmatch(text)
     if url is None:
         return os.path.expanduser(text)  # noqa: PTH111 - a Path would lose a URL's slashes

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import impasto
+from impasto.batch.storage import storage_at
 from impasto.cli import main
 from impasto.errors import ImpastoError, OutputError, PictureError, SettingsError
 from impasto.network.weights import Weights, load_weights
@@ -60,6 +61,8 @@ def test_homes_and_file_urls_are_paths(home: Path) -> None:
     }.items():
         assert local_path(name) == path
     assert local_path(Path("~/a.png")) == f"{home}/a.png"
+    assert local_path(Path("file:///tmp/a%20b.png")) == "/tmp/a b.png"
+    assert local_path(Path("https://example.org/a.png")) == "https://example.org/a.png"
 
 
 def test_a_file_that_is_really_called_so_comes_first(home: Path) -> None:
@@ -103,7 +106,8 @@ def test_everything_in_python_that_takes_a_file(home: Path, tiny: Weights) -> No
 
 
 def test_what_is_elsewhere_is_refused_with_the_remedy(home: Path, tiny: Weights) -> None:
-    for url in ("https://example.org/a.png", "s3://bucket/a.png", "memory://a.png"):
+    path = Path("https://example.org/a.png")
+    for url in (path, "https://example.org/a.png", "s3://bucket/a.png", "memory://a.png"):
         for content, style in ((url, "~/a b.png"), ("~/a b.png", url), ("~/a b.png", [url, url])):
             with pytest.raises(PictureError, match="only batches read URLs"):
                 impasto.iterate(content, style, weights=tiny)
@@ -114,6 +118,13 @@ def test_what_is_elsewhere_is_refused_with_the_remedy(home: Path, tiny: Weights)
         open_image("file://elsewhere/a.png")
     with pytest.raises(OutputError, match="only batches write to URLs"):
         open_image("~/a b.png").save("s3://bucket/a.png")
+    row = {"content": "~/a b.png", "style": "~/styles", "keep": "https://x.org/m.png"}
+    with pytest.raises(SettingsError, match="is a URL, and only contents and styles may be"):
+        impasto.stylize_many([row])
+    with pytest.raises(OutputError, match="cannot be reached"):
+        storage_at("ftp://127.0.0.1:1/x")
+    with pytest.raises(OutputError, match="the name of the folder for the results is empty"):
+        storage_at("")
     with pytest.raises(PictureError, match="the name of a picture is empty"):
         impasto.stylize("~/a b.png", "", weights=tiny)
 
@@ -152,6 +163,7 @@ REFUSED = {
     "resume": (["--resume", "~/no.safetensors"], "/no.safetensors: no such checkpoint"),
     "like": (["--like", "~/styles/s.png"], "/styles/s.png: holds no recipe"),
     "weights": (["--weights", "~/no.pth"], "/no.pth"),
+    "film at a URL": (["--record", "s3://b/f.gif"], "s3://b/f.gif: is a URL; give a file"),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -118,4 +118,4 @@ def _kind(value: object) -> str:
         return f"the text {shortened(value)}"
     if isinstance(value, Mapping):
         return "an object"
-    return "a list" if isinstance(value, Sequence) else f"a {type(value).__name__}"
+    return "a list" if isinstance(value, list | tuple) else f"of the type {type(value).__name__}"

@@ -11,7 +11,7 @@ from impasto.batch.batch_job import BatchJob
 from impasto.batch.batch_row import BatchRow, row_of_local_files
 from impasto.batch.naming import DEFAULT_TEMPLATE, check_collision, check_template, name_result
 from impasto.errors import OutputError, SettingsError
-from impasto.paths import local_path
+from impasto.paths import is_url, local_path
 from impasto.settings.model import Settings
 
 Pairing = Literal["all", "zip"]
@@ -51,6 +51,7 @@ def make_jobs(
     for row, own in _pair(local_rows, list(map(local_path, styles)), pair):
         with _placed_errors(row.place):
             settings = Settings(**{**given, **row.settings})
+            _check_files(settings)
             job = BatchJob(row.content, own, settings, "", weights)
             if named:
                 job = replace(job, name=name_result(job, row, template, len(jobs) + 1))
@@ -82,6 +83,16 @@ def _pair(
             yield row, (next(partner),)
         else:
             yield from ((row, (style,)) for style in styles)
+
+
+def _check_files(settings: Settings) -> None:
+    """That the files of settings are here: workers read no other URLs than contents and styles."""
+    for name in ("start", "color_from", "keep"):
+        value = getattr(settings, name)
+        if value is not None and is_url(value):
+            raise SettingsError(
+                f"{name} = {value!r}: is a URL, and only contents and styles may be; give a file"
+            )
 
 
 def _style_place(row: BatchRow) -> str:

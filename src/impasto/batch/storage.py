@@ -177,6 +177,8 @@ class Bucket:
             raise MissingExtraError(f"{place}: {reason_of(error)}") from error
         except ValueError as error:
             raise OutputError(f"{place}: {reason_of(error)}") from error
+        except Exception as error:  # some connect at once; what they raise has no common class
+            raise OutputError(f"{place}: cannot be reached ({reason_of(error)})") from error
 
     def prepare(self) -> None:
         """See `Storage`."""

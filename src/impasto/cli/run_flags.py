@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 
 from impasto.errors import OutputError, PictureError, SettingsError
 from impasto.files import STANDARD_STREAM, check_input
-from impasto.paths import local_path
+from impasto.paths import is_url, local_path
 from impasto.settings.groups import FILES, MACHINE
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def _read_path(_: object, tokens: Sequence[Token]) -> Path:
-    return Path(local_path(tokens[0].value))
+    path = local_path(tokens[0].value)
+    if is_url(path) and not os.path.lexists(path):
+        raise SettingsError(f"{path}: is a URL; give a file or folder of this computer")
+    return Path(path)
 
 
 FilePath = Annotated[Path, Parameter(converter=_read_path)]
