@@ -182,7 +182,9 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
         PictureWarning: what a file says of its colours cannot be used, or it lacks its end mark.
     """
     if isinstance(source, Image):
-        check_range(source.pixels.numpy(force=True), "Image")
+        for channels in (source.pixels, source.alpha):
+            if channels is not None:
+                check_range(channels.numpy(force=True), "Image")
         return source
     if isinstance(source, torch.Tensor):
         return _from_channels(*channels_of_tensor(source))
