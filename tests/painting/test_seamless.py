@@ -21,6 +21,7 @@ from impasto.objective.style_targets import LevelRegion
 from impasto.objective.targets import make_objective
 from impasto.painting.synthesis import iterate_texture, last_step, stylize, texture
 from impasto.pictures.image import Image
+from impasto.pictures.repeating import repeating
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
 from impasto.tasks.levels import level_sizes
@@ -205,9 +206,80 @@ def test_a_tile_has_no_seam(tiny: Weights, painting: Image) -> None:
     assert seam(made[False].pixels) > 1.6
 
 
+def waves(height: int, width: int) -> Tensor:
+    """A picture that repeats, (1, 3, height, width)."""
+    rows = torch.arange(height).view(1, -1, 1) / height
+    columns = torch.arange(width).view(1, 1, -1) / width
+    phases = torch.tensor([0.0, 1.0, 2.5]).view(3, 1, 1)
+    turns = 2 * torch.pi * (torch.stack([2 * rows + columns, rows - 3 * columns]) + phases)
+    return (0.5 + 0.2 * torch.sin(turns).sum(0))[None]
+
+
+def slopes(height: int, width: int) -> Tensor:
+    """Colours that rise from edge to edge, so that opposite edges differ; (1, 3, height, width)."""
+    rows, columns = torch.arange(height).view(-1, 1), torch.arange(width).view(1, -1)
+    right, down = columns / width + 0 * rows, rows / height + 0 * columns
+    return torch.stack([right, down, 1 - right])[None]
+
+
+@pytest.mark.parametrize("preset", ["fast", "neighbors", "gatys"])
+def test_a_content_whose_edges_differ_leaves_no_seam(
+    tiny: Weights, painting: Image, preset: str
+) -> None:
+    content = Image(0.5 * slopes(48, 64) + 0.5 * painted(48, 64, seed=5))
+    assert seam(content.pixels) > 4
+    layers = {"style_layers": "relu1_1,relu2_1", "content_layers": "relu2_1"}
+    settings = Settings(size=64, preset=preset, iterations=8, seamless=True, **layers)
+    assert seam(stylize(content, painting, settings, weights=tiny).pixels) < 1.5
+
+
+def test_what_is_taken_from_a_content_is_smooth() -> None:
+    """A slope goes; detail, the mean, and a picture that repeats stay."""
+    assert repeating(slopes(40, 60)).std(dim=(2, 3)).max() < 0.02
+    picture = 0.4 * painted(41, 60, seed=5) + 0.3
+    made = repeating(picture)
+    torch.testing.assert_close(made.mean((2, 3)), picture.mean((2, 3)), rtol=0, atol=1e-5)
+    inside = (slice(None), slice(None), slice(8, -8), slice(8, -8))
+    lost = (made - picture)[inside]
+    assert lost.diff(dim=2).abs().mean() < 0.2 * picture[inside].diff(dim=2).abs().mean()
+    steady = waves(40, 60)
+    assert repeating(steady) is steady
+
+
+def test_only_the_direction_with_a_seam_is_changed() -> None:
+    """A panorama that closes on itself keeps its left and right edges as they are."""
+    panorama = 0.6 * waves(40, 60) + 0.3 * slopes(40, 60)[:, 1:2]
+    lost = panorama - repeating(panorama)
+    assert lost.diff(dim=3).abs().max() < 2e-3 < lost.diff(dim=2).abs().mean()
+
+
+def test_alpha_repeats_too(tiny: Weights, painting: Image) -> None:
+    content = Image(painted(48, 64, seed=5), slopes(48, 64)[:, :1] * 0.6 + 0.4)
+    made = stylize(content, painting, **quick(tiny, size=64))
+    assert made.alpha is not None
+    assert float((made.alpha[..., 0] - made.alpha[..., -1]).abs().max()) < 0.05
+
+
+@pytest.mark.parametrize("start", ["style", "file"])
+def test_a_start_whose_edges_differ_leaves_no_seam(
+    tiny: Weights, painting: Image, start: str, tmp_path: Path
+) -> None:
+    begun = Image(0.5 * slopes(48, 48) + 0.5 * painted(48, 48, seed=5))
+    if start == "file":
+        start = str(begun.save(tmp_path / "slopes.png"))
+    made = texture(begun, 48, **quick(tiny, start=start, iterations=1))
+    assert seam(made.pixels) < 1.5
+
+
+def test_a_region_left_as_it_is_does_not_repeat(tiny: Weights, painting: Image) -> None:
+    mask = Image((slopes(48, 48)[:, :1] > 0.5).float().expand(1, 3, 48, 48).clone())
+    with pytest.raises(SettingsError, match=r"region 1: .* excludes seamless"):
+        stylize(painting, painting, regions=[(mask, None)], **quick(tiny, size=48))
+
+
 def test_a_content_that_repeats_still_does(tiny: Weights, painting: Image) -> None:
     """Repainted from any place of it, the result is the same but for the place."""
-    content = painted(32, 48, seed=5)
+    content = waves(32, 48)
     # In float32: bfloat16 rounds a sum by where its parts begin, and Adam magnifies that.
     exact = Compute(precision="float32")
     settings = quick(tiny, size=48, levels=1, iterations=3, optimizer="adam", compute=exact)

@@ -19,6 +19,7 @@ From an image to a file: `encoding` makes the bytes, `writing` checks and replac
 
 With pixels:
 
-- `resizing`; `masks`, which say what belongs to whom; `blending` along a mask.
+- `resizing`; `repeating`, for tiles.
+- `masks`, which say what belongs to whom; `blending` along a mask.
 - `color`: Oklab and sRGB's gamut. `color_transfer`: one picture's colours moved to another's.
 """

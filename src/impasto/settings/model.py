@@ -36,7 +36,7 @@ ContentLossName = Literal["features", "self-similarity"]
 Optimizer = Literal["lbfgs", "adam"]
 Pooling = Literal["max", "avg"]
 Padding = Literal["replicate", "zeros"]
-Noise = Literal["normal", "uniform", "faint"]
+Noise = Literal["normal", "uniform", "unit", "faint"]
 ColorMode = Literal["style", "content", "match", "histogram"]
 
 STARTS = ("content", "noise", "mixed", "style")
@@ -200,7 +200,8 @@ class Settings(BaseModel):
     """Share of noise in the start `mixed`; the rest is content."""
 
     noise: Annotated[Noise, NETWORK.rarely] = "normal"
-    """White noise: normal around mid-grey, uniform +-20 of 255 or faint, around the mean colour."""
+    """White noise: normal (standard deviation 255/4) around mid-grey; uniform (+-20 of 255), unit
+    (standard deviation 1 of 255) or faint (0.001 of 255) around the network's mean colour."""
 
     keep: Annotated[str | None, REGIONS] = Field(
         None, min_length=1, json_schema_extra={"format": "path"}
@@ -236,8 +237,8 @@ class Settings(BaseModel):
     """What lies beyond the picture's border: its edge pixels repeated, or zeros as in training."""
 
     seamless: Annotated[bool, PAINT] = False
-    """Make a tile that repeats without a seam. Its sides are multiples of 8 pixels, or of 16
-    where a layer of block 5 is in use."""
+    """Make a tile that repeats without a seam; a content's edges are made to meet first. Its sides
+    are multiples of 8 pixels, or of 16 where a layer of block 5 is in use."""
 
     expand: Annotated[bool, SIZE] = False
     """Let a small texture grow: its style stays as large as it is, in a result of any size."""

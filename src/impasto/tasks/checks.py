@@ -117,6 +117,11 @@ def _check_regions(task: Task, final: Size) -> None:
     for region in task.regions:
         if not torch.isfinite(region.mask).all():
             raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
+        if task.settings.seamless and region.style is None:
+            raise SettingsError(
+                f"{region.name}: a region that is left as it is excludes seamless, because it "
+                "would not repeat; give the region a style, or leave one of them out"
+            )
     for painted in task.painted_regions:
         if isinstance(painted.given, Region):
             assert painted.share is not None  # a region's mask

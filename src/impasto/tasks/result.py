@@ -41,10 +41,9 @@ def make_image(task: Task, pixels: Tensor, progress: float = 1.0) -> Image:
     A picture taken from an unfinished run says so in its recipe: ``progress``, below 1.
     """
     size = (pixels.shape[2], pixels.shape[3])
-    alpha = task.content.alpha if task.content is not None else None
     return Image(
         show(task, pixels),
-        alpha=None if alpha is None else resize(alpha, size).clamp(0, 1),
+        alpha=task.alpha_at(size),
         bits=task.source.bits,
         recipe={
             **({"progress": round(progress, 4)} if progress < 1 else {}),

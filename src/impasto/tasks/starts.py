@@ -7,6 +7,7 @@ from torch import Tensor
 
 from impasto.errors import SettingsError
 from impasto.pictures.image import open_image
+from impasto.pictures.repeating import repeating
 from impasto.pictures.resizing import Size, resize
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 from impasto.settings.model import STARTS, Noise
@@ -29,13 +30,15 @@ def start_picture(task: Task, mean_color: Color, max_pixels: int = DEFAULT_MAX_P
     """
     settings, size = task.settings, task.level_sizes[0]
     if settings.start not in STARTS:
-        return _cover(open_image(settings.start, max_pixels=max_pixels).pixels, size)
+        start = _cover(open_image(settings.start, max_pixels=max_pixels).pixels, size)
+        return repeating(start) if settings.seamless else start
     if settings.start == "noise":
         return white_noise(settings.noise, size, settings.seed, mean_color)
     if settings.start == "style":
         if task.first_style_picture is None:
             raise SettingsError("start = 'style': there is no style here; use noise or content")
-        return _cover(task.viewer.at_own_size(task.first_style_picture), size)
+        start = _cover(task.viewer.at_own_size(task.first_style_picture), size)
+        return repeating(start) if settings.seamless else start
     content = task.content_at(size)
     if content is None:
         raise SettingsError(f"start = {settings.start!r}: there is no content here; use noise")
@@ -49,8 +52,9 @@ def white_noise(kind: Noise, size: Size, seed: int, mean_color: Color) -> Tensor
     """White noise (1, 3, h, w), sRGB 0..1.
 
     ``normal``: around 255/2 with a standard deviation of 255/4, cut at 0 and 255. ``uniform``:
-    within 20 of the network's mean colour, as in the course. ``faint``: a standard deviation of
-    0.001 of 255 around that colour, as in neural-style.
+    within 20 of the network's mean colour, as in the course. ``unit`` and ``faint``: a standard
+    deviation of 1 and of 0.001 of 255 around that colour, as in the code of Gatys (DeepTextures,
+    ImageSyn.py) and in neural-style.
     """
     generator = torch.Generator().manual_seed(seed)
     noise = torch.empty((1, 3, *size), dtype=torch.float32)
@@ -59,7 +63,8 @@ def white_noise(kind: Noise, size: Size, seed: int, mean_color: Color) -> Tensor
     mean = torch.tensor(mean_color, dtype=torch.float32).view(1, 3, 1, 1)
     if kind == "uniform":
         return noise.uniform_(-20 / 255, 20 / 255, generator=generator) + mean
-    return noise.normal_(0, 0.001 / 255, generator=generator) + mean
+    deviation = {"unit": 1.0, "faint": 0.001}[kind]
+    return noise.normal_(0, deviation / 255, generator=generator) + mean
 
 
 def _cover(picture: Tensor, size: Size) -> Tensor:

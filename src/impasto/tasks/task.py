@@ -13,6 +13,7 @@ from torch import Tensor
 from impasto.layers import min_size
 from impasto.objective.style_targets import LevelRegion
 from impasto.pictures.image import Image
+from impasto.pictures.repeating import repeating
 from impasto.pictures.resizing import Size, fit, on_grid, resize
 from impasto.settings.model import Settings
 from impasto.settings.recipes import Inputs
@@ -108,10 +109,26 @@ class Task:
         return self.content_layers | style
 
     def content_at(self, size: Size) -> Tensor | None:
-        """The content, (1, 3, height, width) of ``size``."""
+        """The content, (1, 3, height, width) of ``size``; one that repeats, with ``seamless``."""
         if self.content is None:
             return None
-        return resize(self.content.pixels, size, periodic=self.settings.seamless)
+        pixels = self._repeated.pixels if self._repeated else self.content.pixels
+        return resize(pixels, size, periodic=self.settings.seamless)
+
+    def alpha_at(self, size: Size) -> Tensor | None:
+        """The result's alpha, (1, 1, height, width) of ``size``, 0..1; None where all is opaque."""
+        picture = self._repeated or self.content
+        if picture is None or picture.alpha is None:
+            return None
+        return resize(picture.alpha, size, periodic=self.settings.seamless).clamp(0, 1)
+
+    @cached_property
+    def _repeated(self) -> Image | None:
+        """With ``seamless``, the content without what differs across its edges."""
+        if self.content is None or not self.settings.seamless:
+            return None
+        alpha = None if self.content.alpha is None else repeating(self.content.alpha)
+        return Image(repeating(self.content.pixels), alpha)
 
     @cached_property
     def viewer(self) -> StyleViewer:
