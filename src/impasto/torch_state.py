@@ -99,6 +99,19 @@ def _take_steps(steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
             steps.close()
 
 
+def safe_threads(wanted: int) -> int:
+    """How many threads of the processor may compute: one in the thread that has come through a fork.
+
+    The threads that computed for it before the fork are not there any more, and it would wait for
+    them for ever.
+    """
+    return 1 if _thread_forked() else wanted
+
+
+def _thread_forked() -> bool:
+    return getattr(_thread, "forked", False)
+
+
 def _refuse_transforms() -> None:
     if torch._C._functorch.peek_interpreter_stack() is not None:
         raise HostError(
@@ -123,6 +136,9 @@ def _enter_thread_defaults(stack: ExitStack) -> None:
         if torch.is_autocast_enabled(device):
             torch.set_autocast_enabled(device, False)
             stack.callback(torch.set_autocast_enabled, device, True)
+    if _thread_forked():
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(1)
     hooks = torch._C._autograd
     if hooks._top_saved_tensors_default_hooks(True) is not None:
         own = torch.autograd.graph.saved_tensors_hooks(torch.Tensor.detach, lambda saved: saved)
@@ -253,6 +269,7 @@ class _Process:
 
     def after_fork(self) -> None:
         """In a forked child, of whose threads only this one is there."""
+        _thread.forked = True
         self._lock = threading.Lock()
         self._threads_inside = int(getattr(_thread, "inside", False))
         if not self._threads_inside:

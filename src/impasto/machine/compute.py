@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 import torch
 
-from impasto.errors import SettingsError
+from impasto.errors import HostError, SettingsError
 from impasto.machine.memory import (
     DEFAULT_SHARE,
     MOST_SHARE,
@@ -22,7 +22,7 @@ from impasto.machine.memory import (
     parse_memory,
 )
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
-from impasto.torch_state import with_torch_defaults
+from impasto.torch_state import safe_threads, with_torch_defaults
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """How exactly the network computes. Statistics, losses and optimisers are always float32."""
@@ -69,7 +69,7 @@ class Machine:
             keep_freed_memory()
         cudnn = torch.backends.cudnn
         before = torch.get_num_threads(), cudnn.allow_tf32
-        torch.set_num_threads(self.threads)
+        torch.set_num_threads(safe_threads(self.threads))
         cudnn.allow_tf32 = self.precision == "tf32"
         try:
             yield
@@ -131,7 +131,7 @@ class Compute:
             memory, most = int(free * DEFAULT_SHARE), int(free * MOST_SHARE)
         else:  # the system does not say: be modest, refuse nothing
             memory, most = 4 * 1000**3, 1000**4
-        threads = self.threads or torch.get_num_threads()
+        threads = safe_threads(self.threads or torch.get_num_threads())
         return Machine(device, precision, reason, threads, memory, most)
 
     @with_torch_defaults
@@ -140,7 +140,13 @@ class Compute:
 
         Raises:
             SettingsError: a name torch does not know, or a device this machine does not have.
+            HostError: a forked process without its graphics device.
         """
+        if torch.cuda._is_in_bad_fork():
+            raise HostError(
+                "this process was forked from one that had used its graphics device, which does "
+                "not survive that; start processes with spawn or forkserver"
+            )
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
