@@ -100,7 +100,7 @@ def _take_steps(steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
 
 
 def safe_threads(wanted: int) -> int:
-    """How many threads of the processor may compute: one in the thread that has come through a fork.
+    """How many threads of the processor may compute: one, in what has come through a fork.
 
     The threads that computed for it before the fork are not there any more, and it would wait for
     them for ever.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses.normalization import content_factor
+from impasto.machine.sums import total
 from impasto.settings.model import Normalization
 
 
@@ -58,4 +59,4 @@ def squares(x: Tensor, along: int = 1, weights: Tensor | None = None) -> Tensor:
     wide = torch.promote_types(x.dtype, torch.float32)
     norms: Tensor = torch.linalg.vector_norm(x, dim=along, dtype=wide)
     by_place = norms.square()
-    return by_place.sum() if weights is None else (by_place * weights[:, 0]).sum()
+    return total(by_place if weights is None else by_place * weights[:, 0])

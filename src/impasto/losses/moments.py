@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from torch import Tensor
-from torch.nn import functional
 
 from impasto.losses.normalization import TINY, balance, gram_factor
 from impasto.losses.statistics import Statistics
+from impasto.machine.sums import total
 from impasto.settings.model import Normalization
 
 _MEAN_STD_FACTOR = 4.0  # measured, see docs/decisions/0009-style-losses.md
@@ -43,7 +43,7 @@ class GramLoss:
     def _factor(self) -> Tensor:
         own = self.style.gram
         against = balance(own, None if self.content is None else self.content.gram)
-        return against / own.square().sum().clamp_min(TINY)
+        return against / total(own.square()).clamp_min(TINY)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class CovarianceLoss:
         mean_size = self.style.mean.square().sum()
         # A flat style has hardly any covariance; its size is then judged by the mean's.
         own = self.style.covariance
-        covariance_size = own.square().sum() + 1e-4 * mean_size.square()
+        covariance_size = total(own.square()) + 1e-4 * mean_size.square()
         against = balance(own, None if self.content is None else self.content.covariance)
         return mean_size.clamp_min(TINY), covariance_size.clamp_min(TINY) / against
 
@@ -120,4 +120,4 @@ class MeanStdLoss:
 
 def squared_distance(one: Tensor, other: Tensor) -> Tensor:
     """|one - other|^2."""
-    return functional.mse_loss(one, other, reduction="sum")
+    return total((one - other).square())

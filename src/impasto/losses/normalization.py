@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from impasto.machine.sums import total
 from impasto.settings.model import Normalization
 
 TINY = 1e-12
@@ -91,5 +92,9 @@ def balance(style: Tensor, content: Tensor | None) -> float:
     """
     if content is None:
         return 1.0
-    factor = style.norm() / content.norm().clamp_min(TINY)
+    factor = _norm(style) / _norm(content).clamp_min(TINY)
     return float(factor.nan_to_num(1.0).clamp(1 / _MOST_BALANCE, _MOST_BALANCE))
+
+
+def _norm(matrix: Tensor) -> Tensor:
+    return total(matrix.square()).sqrt()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses.normalization import TINY
+from impasto.machine.sums import total
 from impasto.pictures.resizing import Size
 
 MOST_POSITIONS = 1024
@@ -55,7 +56,7 @@ class SelfSimilarityLoss:
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Value, a scalar; differentiable by the picture's features (n, C), at the same places."""
-        apart = (_distances(picture, self.dark) - self.target).abs().sum()
+        apart = total((_distances(picture, self.dark) - self.target).abs())
         return _FACTOR * apart / len(picture)
 
     def with_gradient(self, picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,7 +67,7 @@ class SelfSimilarityLoss:
         floor = _FLAT * len(picture)
         share.div_(sums.clamp_min(floor))
         slope = share - self.target
-        value = _FACTOR * slope.abs().sum() / len(picture)
+        value = _FACTOR * total(slope.abs()) / len(picture)
         slope.sign_()
         along = torch.linalg.vecdot(slope, share)[:, None].masked_fill_(sums < floor, 0)
         slope.sub_(along).div_(sums.clamp_min_(floor))  # by the distances, before the division

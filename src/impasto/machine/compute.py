@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -67,15 +67,16 @@ class Machine:
         """
         if self.device.type == "cpu":
             keep_freed_memory()
-        cudnn = torch.backends.cudnn
-        before = torch.get_num_threads(), cudnn.allow_tf32
-        torch.set_num_threads(safe_threads(self.threads))
-        cudnn.allow_tf32 = self.precision == "tf32"
-        try:
+        with ExitStack() as stack:
+            threads, wanted = torch.get_num_threads(), safe_threads(self.threads)
+            if wanted != threads:
+                stack.callback(torch.set_num_threads, threads)
+                torch.set_num_threads(wanted)
+            if self.device.type == "cuda":
+                cudnn = torch.backends.cudnn
+                stack.callback(setattr, cudnn, "allow_tf32", cudnn.allow_tf32)
+                cudnn.allow_tf32 = self.precision == "tf32"
             yield
-        finally:
-            torch.set_num_threads(before[0])
-            cudnn.allow_tf32 = before[1]
 
 
 @dataclass(frozen=True)

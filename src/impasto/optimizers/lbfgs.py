@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import DivergenceError
+from impasto.machine.sums import total
 from impasto.optimizers.base import DIVERGED, MOST_RETREATS, is_finite, pack_state
 from impasto.optimizers.lbfgs_history import LBFGSHistory, Slope
 
@@ -95,7 +96,7 @@ class LBFGS:
         if len(self._history):
             return self._history.descent(slope)
         length = min(1.0, _LARGE / max(slope.smoothed.shape[2:])) / 255
-        size = slope.smoothed.abs().mean().clamp_min(1e-30)
+        size = (total(slope.smoothed.abs()) / slope.smoothed.numel()).clamp_min(1e-30)
         return slope.smoothed * (-length / size)
 
     def _retreat(self, *, finite: bool) -> Tensor:
