@@ -88,7 +88,7 @@ class Compute:
             ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         precision: of the network: ``float32``; ``bfloat16``, which is several times faster where
             the machine has instructions for it; ``tf32``, on NVIDIA devices; or ``auto``.
-        threads: of the processor; all cores if None.
+        threads: of the processor; as many as PyTorch uses if None. One in a forked process.
         memory: how much a run may take, as bytes or as ``"2GB"``. Large pictures are then worked
             on in tiles, with the same result. If None, a third of what is free; what cannot be
             done with that takes as little more as it needs, up to four fifths.
