@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 
@@ -33,3 +34,31 @@ def shortened(value: object, most: int = 80) -> str:
     """A value as Python writes it, its middle left out where it is long."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 4 :]}"
+
+
+def shell_word(text: str, *, ascii_only: bool = False) -> str:
+    """``text`` as a word of a command line, for bash, zsh and whatever knows POSIX's ``$'...'``.
+
+    Args:
+        text: any text, such as a file's name as `os.fsdecode` gives it.
+        ascii_only: whether to spell all other characters out too, where they cannot be shown.
+    """
+    if text.isprintable() and (text.isascii() or not ascii_only):
+        return shlex.quote(text)
+    return "$'" + "".join(_shell_character(one, ascii_only) for one in text) + "'"
+
+
+def _shell_character(character: str, ascii_only: bool) -> str:
+    """A character between ``$'`` and ``'``: itself, or the bytes that a file's name has for it."""
+    if character in "\\'":
+        return "\\" + character
+    if character.isprintable() and (character.isascii() or not ascii_only):
+        return character
+    if character in _SHELL_ESCAPES:
+        return _SHELL_ESCAPES[character]
+    undecodable = "\udc80" <= character <= "\udcff"
+    data = character.encode("utf-8", "surrogateescape" if undecodable else "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in data)
+
+
+_SHELL_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}

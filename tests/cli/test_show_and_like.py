@@ -97,7 +97,8 @@ def test_show_obeys_nothing_in_a_recipe(tmp_path: Path, capsys: pytest.CaptureFi
     assert "made by impasto 1\\x1b[31m, stylize, 30 x 20" in printed
     escaped = r"\x1b]0;a\x07\nb\u202ec\x9b2J\x7f é"
     assert f"start  {escaped}" in printed
-    assert f"--start '{escaped}'" in printed
+    quoted = r"$'\x1b]0;a\x07\nb\xe2\x80\xaec\xc2\x9b2J\x7f é'"
+    assert f"--start {quoted}" in printed
     assert run_command(["show", str(path), "--json"]) == 0
     assert "\x1b" not in capsys.readouterr().out
 

@@ -293,5 +293,5 @@ def _tell_status(folder: Path, *, as_json: bool) -> int:
     if status.lost:
         print(f"{duration(status.lost)} of painting were lost with workers")
     for error in errors_once(entry.error or "" for entry in status.failed):
-        print(f"failed: {error}", file=sys.stderr)
+        print(f"failed: {printable(error)}", file=sys.stderr)
     return 0

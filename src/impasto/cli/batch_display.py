@@ -140,7 +140,7 @@ class BatchDisplay:
         from impasto.batch.batch_job import errors_once
 
         for error in errors_once(self.tally.errors.values()):
-            print(f"impasto: {error}", file=sys.stderr)
+            print(f"impasto: {printable(error)}", file=sys.stderr)
 
 
 class BatchLines(BatchDisplay):
@@ -166,7 +166,7 @@ class BatchLines(BatchDisplay):
         now = time.monotonic()
         if now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            current = "; ".join(self.tally.current)
+            current = printable("; ".join(self.tally.current))
             print(f"{self.tally.words()}: {current}", file=sys.stderr, flush=True)
 
     def end(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
@@ -181,9 +181,10 @@ class BatchLines(BatchDisplay):
         if tally.losses:
             lost = f"; {tally.losses} were painted again as their workers died, "
             lost += f"{duration(tally.lost)} of painting lost"
-        sheet = f"; gallery in {gallery}" if gallery else ""
+        sheet = f"; gallery in {printable(gallery)}" if gallery else ""
+        place = printable(output)
         print(
-            f"{tally.count} in {output}{before}{failed} ({duration(seconds)}{lost}){sheet}",
+            f"{tally.count} in {place}{before}{failed} ({duration(seconds)}{lost}){sheet}",
             flush=True,
         )
 
@@ -211,7 +212,7 @@ class BatchBar(BatchLines):
         self._progress.update(
             self._task,
             completed=tally.progress,
-            description=f"{tally.done}/{tally.jobs}{failed}  {current}",
+            description=f"{tally.done}/{tally.jobs}{failed}  {printable(current)}",
             left=f"{tally.per_minute:.1f} a minute{left}",
         )
 

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from impasto.cli.run_flags import FilePath, OutputFlags
 from impasto.errors import PictureError
 from impasto.files import STANDARD_STREAM, is_file
+from impasto.messages import shell_word
 from impasto.settings.groups import FILES
 from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults
@@ -96,7 +97,7 @@ class CheckpointFlags:
     def how_to_go_on(self) -> str:
         """What to tell after an interruption."""
         kept = self.checkpoint is not None and is_file(self.checkpoint)
-        return f"; go on with --resume {self.checkpoint}" if kept else ""
+        return f"; go on with --resume {shell_word(str(self.checkpoint))}" if kept else ""
 
     def caveat(self, machine: Machine) -> str:
         """What to tell where a run was resumed on another machine, or with other threads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,10 +53,12 @@ def show(
         print(f"\nThe run was {progress:.0%} done when this was taken from it.")
     try:
         command = command_line_of(recipe, name, flags_of(recipe.command))
+        if not _can_be_shown(command):
+            command = command_line_of(recipe, name, flags_of(recipe.command), ascii_only=True)
     except SettingsError as error:
         print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
         return
-    print(f"\nTo make it again:\n  {printable(command)}")
+    print(f"\nTo make it again:\n  {command}")
 
 
 def presets(
@@ -118,6 +121,15 @@ def doctor(*, json: AsJson = False) -> int:
     facts = examine()
     print_facts(facts, as_json=json)
     return 1 if facts["problems"] else 0
+
+
+def _can_be_shown(text: str) -> bool:
+    """Whether standard output has all characters of a text, and will not print others for them."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def _named_inputs(made_of: Inputs) -> list[tuple[str, str]]:

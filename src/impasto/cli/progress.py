@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from impasto.cli.standard_error import can_redraw
+from impasto.messages import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -35,7 +36,7 @@ class RunProgress:
         """Part, level and iteration in words."""
         step = self.step
         height, width = step.size
-        part = f"{self.part}, " if self.part else ""
+        part = f"{printable(self.part)}, " if self.part else ""
         return (
             f"{part}level {step.level + 1} of {step.levels} ({width} x {height}), "
             f"iteration {step.iteration} of {step.iterations}"
@@ -91,7 +92,7 @@ class Lines(Display):
 
     def warn(self, message: str) -> None:
         """Prints a line."""
-        print(f"impasto: {message}", file=sys.stderr, flush=True)
+        print(f"impasto: {printable(message)}", file=sys.stderr, flush=True)
 
 
 class Bar(Display):
@@ -111,7 +112,7 @@ class Bar(Display):
     def show(self, progress: RunProgress) -> None:
         """Moves the bar."""
         step = progress.step
-        part = f"{progress.part}  " if progress.part else ""
+        part = f"{printable(progress.part)}  " if progress.part else ""
         self._progress.update(
             self._task,
             completed=progress.share,
@@ -122,7 +123,7 @@ class Bar(Display):
 
     def warn(self, message: str) -> None:
         """Prints a line above the bar."""
-        line = f"impasto: {message}"
+        line = f"impasto: {printable(message)}"
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

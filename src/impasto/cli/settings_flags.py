@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, make_dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from cyclopts import Parameter
 
-from impasto.cli.run_flags import FilePath
 from impasto.errors import RegionWarning, SettingsError
+from impasto.paths import local_path
 from impasto.settings.command_line import check_names
 from impasto.settings.groups import PAINT
 from impasto.settings.limits import LARGEST_SIDE
@@ -26,12 +26,18 @@ from impasto.settings.presets import PRESETS, command_defaults
 from impasto.settings.wording import help_text, schemas, setting_text, setting_value
 
 if TYPE_CHECKING:
+    from cyclopts import Token
+
     from impasto.settings.recipes import Recipe
 
 G = TypeVar("G", bound="GivenSettings")
 
 SHARED_RECIPES = {"stylize": "sheet", "sheet": "stylize", "batch": "stylize"}
 """The other command whose recipes a command can follow; all others follow their own alone."""
+
+
+def _read_name(_: object, tokens: Sequence[Token]) -> str:
+    return local_path(tokens[0].value)
 
 
 @Parameter(name="*")
@@ -43,8 +49,9 @@ class GivenSettings:
     """The command that they were given to."""
 
     like: Annotated[
-        FilePath | None,
+        str | None,  # a Path would take ./- for standard input
         Parameter(
+            converter=_read_name,
             group=PAINT.title,
             metavar="FILE",
             help="Take the settings that are not given from this picture's recipe.",

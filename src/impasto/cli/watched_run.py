@@ -22,7 +22,7 @@ from impasto.cli.progress import Display, RunProgress, choose_display, duration
 from impasto.cli.run_flags import OutputFlags, TraceFlags
 from impasto.errors import DivergenceError, OutputError, PictureWarning, RegionWarning
 from impasto.files import STANDARD_STREAM
-from impasto.messages import counted
+from impasto.messages import counted, printable
 
 if TYPE_CHECKING:
     from impasto.painting.run import Step
@@ -162,7 +162,7 @@ def _report(
     """Says what has come of the run."""
     seconds = time.monotonic() - outcome.began
     size = f"{picture.width} x {picture.height}"
-    target = "standard output" if run.target == STANDARD_STREAM else run.target
+    target = "standard output" if run.target == STANDARD_STREAM else printable(run.target)
     if run.output.json:
         print(json.dumps(_facts(run, outcome, progress, picture, seconds)), flush=True)
     elif outcome.interrupted:
@@ -172,7 +172,7 @@ def _report(
             file=sys.stderr,
         )
     elif not run.output.quiet:
-        also = "".join(f", {name} in {path}" for name, path in run.files().items())
+        also = "".join(f", {name} in {printable(path)}" for name, path in run.files().items())
         # Standard output belongs to the picture where it is written there.
         stream = sys.stderr if run.target == STANDARD_STREAM else sys.stdout
         back = progress.step.taken_back

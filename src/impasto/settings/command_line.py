@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from impasto.errors import SettingsError
 from impasto.files import STANDARD_STREAM
-from impasto.messages import nearest
+from impasto.messages import nearest, shell_word
 from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults
 from impasto.settings.recipes import Recipe
@@ -24,13 +23,16 @@ _WITHOUT_NAMES = {
 }
 
 
-def command_line_of(recipe: Recipe, name: str, known: Collection[str] | None = None) -> str:
+def command_line_of(
+    recipe: Recipe, name: str, known: Collection[str] | None = None, *, ascii_only: bool = False
+) -> str:
     """The command line that makes a picture again; words in place of inputs without a name.
 
     Args:
         recipe: what made the picture.
         name: how messages name the picture.
         known: the flags that its command has; None if all settings are among them.
+        ascii_only: whether to spell out what is no ASCII.
 
     Raises:
         SettingsError: the recipe is of a command, or has settings, that this version lacks.
@@ -44,7 +46,7 @@ def command_line_of(recipe: Recipe, name: str, known: Collection[str] | None = N
     words = ["impasto", recipe.command, *pictures]
     for flag, values in _needed_flags(recipe, known).items():
         words += [flag, *values]
-    return shlex.join(words)
+    return " ".join(shell_word(word, ascii_only=ascii_only) for word in words)
 
 
 def check_names(settings: Mapping[str, Any], name: str) -> None:
