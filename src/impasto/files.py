@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import itertools
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -202,25 +203,97 @@ def check_file(path: Path, name: str, *, replaced: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Write a temporary file beside ``target``; at the end it takes the target's place.
 
     Whatever goes wrong, Ctrl-C included, the old file stays and nothing is left behind.
 
+    Args:
+        target: the file.
+        overwrite: whether a file that is there at the end may be replaced.
+
     Yields:
         The temporary file's path; nothing is there yet. Opened by name, so that the file gets the
         permissions of any new file.
+
+    Raises:
+        FileExistsError: (at the end) a file is there that may not be replaced.
     """
     temporary = _temporary_beside(target)
     try:
         yield temporary
         with temporary.open("rb+") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
-        temporary.replace(target)
+        if overwrite:
+            temporary.replace(target)
+        else:
+            _name_anew(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def _name_anew(temporary: Path, target: Path) -> None:
+    """Gives a file a name that nothing has by now. Raises `FileExistsError` if something has."""
+    try:
+        os.link(temporary, target)  # which, unlike renaming, replaces nothing
+    except FileExistsError:
+        raise
+    except OSError as error:  # a disk without such links
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+        temporary.rename(target)
+    else:
+        temporary.unlink()
+
+
+def free_name(path: Path) -> Path:
+    """``path``; where something has that name, the first of ``name-2``, ``name-3``... beside it."""
+    numbered = (path.with_name(f"{path.stem}-{n}{path.suffix}") for n in itertools.count(2))
+    return next(one for one in itertools.chain([path], numbered) if not os.path.lexists(one))
+
+
+def written_beside(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write a file that took long to make; beside one that has appeared under its name meanwhile.
+
+    Args:
+        path: the file.
+        write: writes it to the path that it is given. `FileExistsError`, also as the cause of
+            an `OutputError`, says that something is there.
+
+    Returns:
+        Where it was written: ``path`` or its `free_name`.
+    """
+    place = path
+    while True:
+        try:
+            write(place)
+            return place
+        except FileExistsError:
+            place = free_name(path)
+        except OutputError as error:
+            if not isinstance(error.__cause__, FileExistsError):
+                raise
+            place = free_name(path)
+
+
+def appeared(asked: object, what: str, place: object) -> str:
+    """What to say of a file that is not where it was asked for, as something is there by now.
+
+    Args:
+        asked: where it was asked for.
+        what: what it is, such as ``picture``.
+        place: where it is.
+    """
+    return f"{asked}: has appeared since the work began; the {what} is in {place}"
+
+
+def displaced_error(reasons: list[str]) -> OutputError:
+    """The error of work that is done, but has files elsewhere than it was asked."""
+    error = OutputError("; ".join(reasons))
+    error.exit_code = 1  # nothing impossible was asked for
+    return error
 
 
 @contextlib.contextmanager

@@ -132,6 +132,27 @@ def test_a_cell_never_replaces_an_input(
     assert cell.read_bytes() != before
 
 
+def test_a_cell_goes_beside_a_file_that_appears(
+    tiny: Weights, photograph: Image, painting: Image, tmp_path: Path
+) -> None:
+    names = ["a"], ["b", "c"]
+    steps = iterate_sheet(
+        [photograph], [painting, painting], names=names, cells=tmp_path, weights=tiny, **QUICK
+    )
+    last = next(steps)
+    (tmp_path / "a-in-b.png").write_bytes(b"mine")
+    with pytest.warns(UserWarning, match=r"a-in-b\.png: has appeared since the work began"):
+        drained(steps)
+    assert last.displaced == [
+        f"{tmp_path / 'a-in-b.png'}: has appeared since the work began; the picture is in "
+        f"{tmp_path / 'a-in-b-2.png'}"
+    ]
+    assert (tmp_path / "a-in-b.png").read_bytes() == b"mine"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "a-in-b.png", "a-in-b-2.png", "a-in-c.png",
+    }  # fmt: skip
+
+
 def test_a_cell_and_the_sheet_are_two_files(
     tiny: Weights, photograph: Image, painting: Image, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from impasto.batch.batch_job import BatchJob, sorted_by_style
@@ -25,6 +25,7 @@ class BatchPlan:
         failed: jobs that failed before and are not tried again, with the error.
         again: those of ``todo`` that were done once: their picture or an input is gone or changed.
         replaced: keys of other jobs that lose their names.
+        fresh: names of ``todo`` that nothing has had before.
         seconds: how long the painting of those that are done took, by key.
     """
 
@@ -33,6 +34,7 @@ class BatchPlan:
     failed: Sequence[tuple[BatchJob, str]]
     again: Sequence[BatchJob]
     replaced: Sequence[str]
+    fresh: Collection[str]
     seconds: Mapping[str, float]
 
 
@@ -72,7 +74,8 @@ def plan_batch(
                 again.append(job)
     replaced = _keys_to_replace(todo, known, storage, overwrite)
     seconds = {job.key: known[job.key].seconds or 0.0 for job in done}
-    return BatchPlan(sorted_by_style(todo), done, failed, again, replaced, seconds)
+    fresh = {job.name for job in todo if not overwrite and job.key not in known}
+    return BatchPlan(sorted_by_style(todo), done, failed, again, replaced, fresh, seconds)
 
 
 def _is_as_written(job: BatchJob, entry: LedgerEntry, storage: Storage) -> bool:
@@ -95,18 +98,20 @@ def _keys_to_replace(
     replaced = []
     for job in todo:
         owner = owners.get(job.name.casefold())
-        if owner is not None and owner.key == job.key:
+        # Of a job that failed there is no picture: what is there is another's.
+        if owner is not None and owner.key == job.key and owner.state != "failed":
             continue
         there = storage.size(job.name) is not None
         if there:
             _check_no_input(storage.path(job.name), todo)
         if there and not overwrite:
-            what = "is of other settings or inputs" if owner else "is none of this batch"
+            other = owner is not None and owner.key != job.key
+            what = "is of other settings or inputs" if other else "is none of this batch"
             raise OutputError(
                 f"{storage.path(job.name)}: exists already and {what}; choose another "
                 "--name (as with {strength}) or folder, or say --overwrite"
             )
-        if owner is not None:
+        if owner is not None and owner.key != job.key:
             replaced.append(owner.key)
     return replaced
 

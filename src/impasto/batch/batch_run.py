@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
@@ -28,7 +29,7 @@ from impasto.batch.worker_messages import (
     WorkOrder,
 )
 from impasto.errors import OutputError
-from impasto.files import is_file
+from impasto.files import appeared, is_file
 
 _ONE_FILE = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR}
 """Of what can go wrong with writing, that which only stops one picture."""
@@ -113,8 +114,7 @@ class BatchRun:
         store = self.storage.place if engine.distant and self.storage.shared else ""
         orders = [WorkOrder(number, job, store=store) for number, job in enumerate(plan.todo)]
         for message in dispatch_orders(orders, engine):
-            result = None if message is None else self._note(message, plan.todo[message.number])
-            yield result, message
+            yield None if message is None else self._note(message, plan), message
 
     def skipped_results(self, plan: BatchPlan) -> Iterator[BatchResult]:
         """Results of what was done, or has failed, before."""
@@ -124,8 +124,9 @@ class BatchRun:
         for job, error in plan.failed:
             yield BatchResult(job, error, skipped=True)
 
-    def _note(self, message: WorkerMessage, job: BatchJob) -> BatchResult | None:
+    def _note(self, message: WorkerMessage, plan: BatchPlan) -> BatchResult | None:
         """Notes what a worker says of a job; returns the result if that is the last word."""
+        job = plan.todo[message.number]
         if isinstance(message, PaintingBegun):
             self.ledger.note_begun(job, message.worker)
         elif isinstance(message, PictureLost) and message.seconds is not None:
@@ -135,21 +136,33 @@ class BatchRun:
                 raise OutputError(message.error)
             return self._note_failed(job, message.error)
         elif isinstance(message, PicturePainted):
-            return self._keep(message, job)
+            return self._keep(message, job, plan)
         return None
 
-    def _keep(self, painted: PicturePainted, job: BatchJob) -> BatchResult:
+    def _keep(self, painted: PicturePainted, job: BatchJob, plan: BatchPlan) -> BatchResult:
         """Writes first the picture, unless its worker did, then the ledger."""
+        name = job.name
         try:
             if painted.data:
-                self.storage.write(job.name, painted.data)
+                if name in plan.fresh and self.storage.size(name) is not None:
+                    name = self._free_name(name, plan)
+                self.storage.write(name, painted.data)
         except OutputError as error:
             cause = error.__cause__
             if not isinstance(cause, OSError) or cause.errno not in _ONE_FILE:
                 raise
             return self._note_failed(job, str(error))
+        if name != job.name:
+            path, place = self.storage.path(job.name), self.storage.path(name)
+            return self._note_failed(job, appeared(path, "picture", place))
         self.ledger.note_done(job, painted.seconds, painted.size, painted.recipe)
         return BatchResult(job, "", painted.seconds, self.storage.path(job.name))
+
+    def _free_name(self, name: str, plan: BatchPlan) -> str:
+        """A name beside this one that neither a file nor a job has."""
+        taken, path = {job.name for job in plan.todo}, PurePosixPath(name)
+        numbered = (str(path.with_stem(f"{path.stem}-{n}")) for n in itertools.count(2))
+        return next(one for one in numbered if one not in taken and self.storage.size(one) is None)
 
     def _note_failed(self, job: BatchJob, error: str) -> BatchResult:
         self.ledger.note_failed(job, error)

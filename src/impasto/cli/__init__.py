@@ -11,6 +11,7 @@ To see how a command works, read `commands` (what there is), `exit_codes` (how o
 - `painting_commands`, `sheet_commands`, `batch_command`, `studio_command`: commands that paint
 - `fact_commands`, `bench_command`: commands that tell, by way of `tables`
 - `watched_run`, `progress`: a run of one picture or sheet, and what is said meanwhile
+- `finished_files`: where its files go when they cannot go where they were asked for
 - `batch_display`: what is said while a batch is painted
 """
 

@@ -20,6 +20,7 @@ from impasto.settings.presets import command_defaults
 if TYPE_CHECKING:
     from impasto.machine.compute import Machine
     from impasto.painting.checkpoint import Checkpoint
+    from impasto.painting.checkpoint_writer import CheckpointWriter
 
 
 @Parameter(name="*", group=FILES.title)
@@ -88,7 +89,17 @@ class CheckpointFlags:
         from impasto.painting.checkpoint_writer import CheckpointWriter
 
         kept = self.checkpoint and CheckpointWriter(self.checkpoint, overwrite=overwrite)
+        self._writers.extend([kept] if kept else [])
         return {"checkpoint": kept, "resume": self._saved}
+
+    @functools.cached_property
+    def _writers(self) -> list[CheckpointWriter]:
+        """That of the run, once there is one."""
+        return []
+
+    def places(self) -> dict[str, Path]:
+        """Where the file is by flag name, which may be beside the one that was asked for."""
+        return {"checkpoint": self._writers[0].path} if self._writers else {}
 
     def files(self) -> dict[str, str]:
         """The file by flag name, if it was asked for."""
@@ -96,8 +107,9 @@ class CheckpointFlags:
 
     def how_to_go_on(self) -> str:
         """What to tell after an interruption."""
-        kept = self.checkpoint is not None and is_file(self.checkpoint)
-        return f"; go on with --resume {shell_word(str(self.checkpoint))}" if kept else ""
+        place = self.places().get("checkpoint")
+        kept = place is not None and is_file(place)
+        return f"; go on with --resume {shell_word(str(place))}" if kept else ""
 
     def caveat(self, machine: Machine) -> str:
         """What to tell where a run was resumed on another machine, or with other threads."""

@@ -146,5 +146,6 @@ def _compose(
         ),
         target=flags.output.target(default_name, sources),
         output=flags.output,
+        displaced=lambda made: made.displaced,
     )
     return paint_and_save(run)

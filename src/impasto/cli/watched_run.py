@@ -11,17 +11,18 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
+from impasto.cli.finished_files import save_somewhere
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.progress import Display, RunProgress, choose_display, duration
 from impasto.cli.run_flags import OutputFlags, TraceFlags
 from impasto.errors import DivergenceError, OutputError, PictureWarning, RegionWarning
-from impasto.files import STANDARD_STREAM
+from impasto.files import STANDARD_STREAM, appeared, displaced_error
 from impasto.messages import counted, printable
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class WatchedRun(Generic[S]):
         output: what the user wants to hear.
         traces: what else is kept of the run.
         checkpoints: what it goes on from, and where its state is kept.
+        displaced: what to say at a step of files that are elsewhere than it was asked.
     """
 
     begin: Callable[[], Generator[S, None, object]]
@@ -53,10 +55,20 @@ class WatchedRun(Generic[S]):
     output: OutputFlags
     traces: TraceFlags = field(default_factory=TraceFlags)
     checkpoints: CheckpointFlags = field(default_factory=CheckpointFlags)
+    displaced: Callable[[S], Sequence[str]] = lambda _: ()
 
     def files(self) -> dict[str, str]:
         """The files by flag name that are written beside the picture."""
         return {**self.traces.files(), **self.checkpoints.files()}
+
+
+class _Trace(Protocol):
+    """A film, a log or a plot: takes steps, and is in a file in the end."""
+
+    path: Path
+
+    def add(self, step: Step, /) -> None:
+        """Takes a step in."""
 
 
 @dataclass
@@ -78,16 +90,16 @@ def paint_and_save(run: WatchedRun[S]) -> int:
         Interrupted: interrupted before there was a picture, or while it was written.
     """
     outcome: _Outcome[S] = _Outcome()
-    with contextlib.ExitStack() as traces:
+    with contextlib.ExitStack() as stack:
         with choose_display(quiet=run.output.quiet, json=run.output.json) as display:
-            watchers = _open_traces(run.traces, traces)
+            traces = _open_traces(run, stack)
 
             def see(step: S) -> None:
                 outcome.last = step
                 progress = run.progress(step)
                 display.show(progress)
-                for watch in watchers:
-                    watch(progress.step)
+                for trace in traces.values():
+                    trace.add(progress.step)
 
             _follow(run, outcome, display, see)
         if outcome.last is None:
@@ -96,12 +108,52 @@ def paint_and_save(run: WatchedRun[S]) -> int:
             )
         # The picture first: should a film or plot fail, the picture is safe.
         picture = outcome.last.image
-        picture.save(run.target, overwrite=run.output.overwrite)
+        place, remark = save_somewhere(picture, run.target, overwrite=run.output.overwrite)
+        try:
+            stack.close()
+        except OutputError as error:
+            raise _with_words(error, [remark or f"the picture is in {place}"]) from error
+    places = {**{name: trace.path for name, trace in traces.items()}, **run.checkpoints.places()}
+    remarks = [*filter(None, [remark]), *_moved_words(run, places), *run.displaced(outcome.last)]
+    return _end(run, outcome, picture, place, remarks)
+
+
+def _end(
+    run: WatchedRun[S], outcome: _Outcome[S], picture: Image, place: str, remarks: list[str]
+) -> int:
+    """Says what has come of a run whose picture is in ``place``. Returns the exit code.
+
+    Raises:
+        DivergenceError, OutputError: what stopped the run.
+        OutputError: files are elsewhere than it was asked, of which ``remarks`` tell.
+    """
+    assert outcome.last is not None
     if outcome.failure is not None:
-        kind = type(outcome.failure)
-        raise kind(f"{outcome.failure}; the picture so far is in {run.target}") from outcome.failure
-    _report(run, outcome, run.progress(outcome.last), picture)
+        last = f"the picture so far is in {place}"
+        raise _with_words(outcome.failure, [*remarks, last]) from outcome.failure
+    if remarks and not outcome.interrupted:
+        raise displaced_error(remarks)
+    _report(run, outcome, run.progress(outcome.last), picture, place, remarks)
     return interruption.exit_code if outcome.interrupted else 0
+
+
+def _moved_words(run: WatchedRun[S], places: Mapping[str, Path]) -> list[str]:
+    """What to say of each file beside the picture that is not where it was asked for."""
+    return [
+        appeared(asked, _TRACES[name], places[name])
+        for name, asked in run.files().items()
+        if str(places.get(name, asked)) != asked
+    ]
+
+
+def _with_words(failure: DivergenceError | OutputError, words: list[str]) -> Exception:
+    """A failure that also says what became of the files."""
+    error = type(failure)("; ".join([str(failure), *words]))
+    error.exit_code = failure.exit_code
+    return error
+
+
+_TRACES = {"record": "film", "plot": "plot", "log": "log", "checkpoint": "checkpoint"}
 
 
 def _follow(
@@ -138,36 +190,44 @@ def _begin(run: WatchedRun[S], outcome: _Outcome[S]) -> Generator[S, None, objec
     return steps
 
 
-def _open_traces(flags: TraceFlags, stack: contextlib.ExitStack) -> list[Callable[[Step], None]]:
-    """Opens the film, the log and the plot that are asked for; returns what each does at a step."""
-    watchers: list[Callable[[Step], None]] = []
+def _open_traces(run: WatchedRun[S], stack: contextlib.ExitStack) -> dict[str, _Trace]:
+    """Opens the film, the log and the plot that are asked for; by the names of their flags."""
+    flags, overwrite = run.traces, run.output.overwrite
+    traces: dict[str, _Trace] = {}
     if flags.record is not None:
         from impasto.recording.film import FilmRecorder
 
-        watchers.append(stack.enter_context(FilmRecorder(flags.record)).add)
+        film = FilmRecorder(flags.record, overwrite=overwrite)
+        traces["record"] = stack.enter_context(film)
     if flags.log is not None:
         from impasto.recording.loss_log import LossLog
 
-        watchers.append(stack.enter_context(LossLog(flags.log)).add)
+        traces["log"] = stack.enter_context(LossLog(flags.log, overwrite=overwrite))
     if flags.plot is not None:
         from impasto.recording.loss_plot import LossPlot
 
-        watchers.append(stack.enter_context(LossPlot(flags.plot)).add)
-    return watchers
+        traces["plot"] = stack.enter_context(LossPlot(flags.plot, overwrite=overwrite))
+    return traces
 
 
 def _report(
-    run: WatchedRun[S], outcome: _Outcome[S], progress: RunProgress, picture: Image
+    run: WatchedRun[S],
+    outcome: _Outcome[S],
+    progress: RunProgress,
+    picture: Image,
+    place: str,
+    remarks: Sequence[str],
 ) -> None:
-    """Says what has come of the run."""
+    """Says what has come of the run, whose picture is in ``place``."""
     seconds = time.monotonic() - outcome.began
     size = f"{picture.width} x {picture.height}"
-    target = "standard output" if run.target == STANDARD_STREAM else printable(run.target)
+    target = "standard output" if place == STANDARD_STREAM else printable(place)
     if run.output.json:
-        print(json.dumps(_facts(run, outcome, progress, picture, seconds)), flush=True)
+        print(json.dumps(_facts(run, outcome, progress, picture, seconds, place)), flush=True)
     elif outcome.interrupted:
+        words = printable("".join(f"{remark}; " for remark in remarks))
         print(
-            f"impasto: interrupted at {progress.place()} ({progress.share:.0%} done); "
+            f"impasto: {words}interrupted at {progress.place()} ({progress.share:.0%} done); "
             f"the picture so far ({size}) is in {target}{run.checkpoints.how_to_go_on()}",
             file=sys.stderr,
         )
@@ -184,12 +244,17 @@ def _report(
 
 
 def _facts(
-    run: WatchedRun[S], outcome: _Outcome[S], progress: RunProgress, picture: Image, seconds: float
+    run: WatchedRun[S],
+    outcome: _Outcome[S],
+    progress: RunProgress,
+    picture: Image,
+    seconds: float,
+    place: str,
 ) -> dict[str, object]:
     """What ``--json`` prints."""
     recipe = dict(picture.recipe or {})
     return {
-        "output": str(Path(run.target)),
+        "output": str(Path(place)),
         "width": picture.width,
         "height": picture.height,
         "seconds": round(seconds, 3),

@@ -185,12 +185,13 @@ CheckpointSource = str | os.PathLike[str] | Checkpoint | None
 
 
 @with_torch_defaults
-def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
-    """Write where a run stands, whole or not at all; an existing file is replaced.
+def save_checkpoint(path: str | os.PathLike[str], step: Step, *, overwrite: bool = True) -> Path:
+    """Write where a run stands, whole or not at all.
 
     Args:
         path: the file, usually ``.safetensors``.
         step: the run's latest step.
+        overwrite: whether an existing file is replaced.
 
     Returns:
         ``path``.
@@ -214,7 +215,7 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step) -> Path:
     metadata = {_KEY: json.dumps(CheckpointFacts.of(step, state).model_dump(mode="json"))}
     with (
         reporting_failure(f"checkpoint {path}", (*PATH_ERRORS, SafetensorError)),
-        replacing(real_path(path)) as temporary,
+        replacing(real_path(path), overwrite=overwrite) as temporary,
     ):
         save_file(tensors, temporary, metadata)
     return path_of(path)

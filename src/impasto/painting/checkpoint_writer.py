@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 
 from impasto.errors import CheckpointError, OutputError
-from impasto.files import check_file, path_of
+from impasto.files import check_file, path_of, written_beside
 from impasto.painting.checkpoint import load_checkpoint, save_checkpoint
 from impasto.painting.run import Step
 from impasto.tasks.task import Task
@@ -29,6 +30,9 @@ class CheckpointWriter:
         overwrite: whether an existing file may be replaced, whatever it is; else only one of the
             same run.
 
+    Attributes:
+        path: the file; another one beside it where something has taken its name during the run.
+
     Raises:
         OutputError: the path is a folder, or cannot be written to.
     """
@@ -36,6 +40,7 @@ class CheckpointWriter:
     def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         self.path = path_of(path)
         self._overwrite = overwrite
+        self._begun = True  # whether the file is this run's, or may be replaced
         check_file(self.path, f"checkpoint {path}")
 
     def check(self, task: Task, *, resumed: bool) -> None:
@@ -48,7 +53,10 @@ class CheckpointWriter:
         Raises:
             OutputError: the file is not of this run, or it holds work that would be lost.
         """
-        if self._overwrite or not os.path.lexists(self.path):
+        if self._overwrite:
+            return
+        if not os.path.lexists(self.path):
+            self._begun = False
             return
         try:
             found = load_checkpoint(self.path).facts
@@ -84,14 +92,19 @@ class CheckpointWriter:
                 began = time.monotonic()
                 due = began - written >= max(SECONDS_BETWEEN, WORK_PER_WRITING * cost)
                 if due or step.level_done:
-                    save_checkpoint(self.path, step)
+                    self._save(step)
                     unsaved, written = None, time.monotonic()
                     # A level's end, without its optimiser, tells nothing about the next level.
                     cost = 0.0 if step.level_done else written - began
         except (GeneratorExit, KeyboardInterrupt):
             if unsaved is not None and unsaved.latest:
-                save_checkpoint(self.path, unsaved)
+                self._save(unsaved)
             raise
+
+    def _save(self, step: Step) -> None:
+        write = partial(save_checkpoint, step=step, overwrite=self._begun)
+        self.path = written_beside(self.path, write)
+        self._begun = True
 
 
 CheckpointTarget = str | os.PathLike[str] | CheckpointWriter | None

@@ -26,6 +26,11 @@ from impasto.paths import local_path
 from impasto.pictures.encoding import check_extension, encode_picture
 from impasto.pictures.profiles import Samples
 
+_EXISTS = (
+    "{}: exists already; choose another name, or replace it with --overwrite (overwrite=True in "
+    "Python)"
+)
+
 
 def check_output(
     path: str | os.PathLike[str], *, inputs: Iterable[object] = (), overwrite: bool = False
@@ -88,9 +93,12 @@ def write_picture(
     with reporting_failure(name):
         if target is None:
             _write_standard_output(data)
-        else:
-            with replacing(target) as temporary:
+            return Path(name)
+        try:
+            with replacing(target, overwrite=overwrite) as temporary:
                 temporary.write_bytes(data)
+        except FileExistsError as error:  # it has appeared while the picture was encoded
+            raise OutputError(_EXISTS.format(name)) from error
     return Path(name)
 
 
@@ -112,10 +120,7 @@ def _check_existing(target: Path, name: str, inputs: Iterable[object], overwrite
                 f"{name}: is one of the input pictures; choose another name, or replace it with "
                 "--overwrite (overwrite=True in Python)"
             )
-        raise OutputError(
-            f"{name}: exists already; choose another name, or replace it with --overwrite "
-            "(overwrite=True in Python)"
-        )
+        raise OutputError(_EXISTS.format(name)) from FileExistsError(name)
     try:
         target.open("ab").close()  # Appending nothing changes nothing, not even the time.
     except PermissionError as error:

@@ -12,6 +12,7 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ import torch
 from PIL import Image as PillowImage
 
 from impasto.errors import OutputError, SettingsError
-from impasto.files import path_of
+from impasto.files import path_of, written_beside
 from impasto.pictures.resizing import fit
 from impasto.recording.film_files import check_film, write_film
 
@@ -53,9 +54,13 @@ class FilmRecorder:
     still written where it has two frames or more.
 
     Args:
-        path: The film to write, ``.gif`` or ``.mp4``; an existing file is replaced.
+        path: The film to write, ``.gif`` or ``.mp4``.
         frames: The most frames to show, at least 2.
         max_side: The longest side of the film in pixels, at least 16.
+        overwrite: Whether an existing file is replaced; else the film is written beside it.
+
+    Attributes:
+        path: Where the film is once it is written.
 
     Raises:
         OutputError: The extension is unknown, or the folder is missing or not writable.
@@ -64,9 +69,15 @@ class FilmRecorder:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, frames: int = 60, max_side: int = 512
+        self,
+        path: str | os.PathLike[str],
+        *,
+        frames: int = 60,
+        max_side: int = 512,
+        overwrite: bool = True,
     ) -> None:
         self.path = path_of(path)
+        self._overwrite = overwrite
         if frames < 2:
             raise SettingsError(f"frames of a film: {frames} is too few; give 2 or more")
         if max_side < 16:
@@ -124,7 +135,9 @@ class FilmRecorder:
             return None
         self._latest = None
         self._candidates.clear()
-        return write_film(self.path, pictures)
+        write = partial(write_film, pictures=pictures, overwrite=self._overwrite)
+        self.path = written_beside(self.path, write)
+        return self.path
 
     def pictures(self) -> list[bytes]:
         """The frames of the film so far in order, as JPEG; the latest picture is the last one."""

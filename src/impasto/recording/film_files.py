@@ -40,13 +40,16 @@ def check_film(path: Path) -> None:
         _import_av()
 
 
-def write_film(path: str | os.PathLike[str], pictures: Sequence[bytes]) -> Path:
-    """Write a film, whole or not at all; an existing file is replaced.
+def write_film(
+    path: str | os.PathLike[str], pictures: Sequence[bytes], *, overwrite: bool = True
+) -> Path:
+    """Write a film, whole or not at all.
 
     Args:
         path: The film to write, ``.gif`` or ``.mp4``.
         pictures: One or more frames as JPEG files, such as `FilmRecorder.pictures` gives. They are
             shown in the size of the last one (H.264 wants even sides).
+        overwrite: Whether an existing file is replaced.
 
     Returns:
         ``path``.
@@ -61,7 +64,7 @@ def write_film(path: str | os.PathLike[str], pictures: Sequence[bytes]) -> Path:
     width, height = (max(step, side - side % step) for side in _from_jpeg(pictures[-1]).size)
     frames = map(_from_jpeg, pictures)
     film = (frame.resize((width, height), PillowImage.Resampling.LANCZOS) for frame in frames)
-    with reporting_failure(f"film {path}"), replacing(path) as temporary:
+    with reporting_failure(f"film {path}"), replacing(path, overwrite=overwrite) as temporary:
         write(temporary, film)
     return path
 

@@ -13,9 +13,10 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from typing import BinaryIO, Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
 
-from impasto.files import check_file, path_of, reporting_failure
+from impasto.files import check_file, kind_at, path_of, reporting_failure, written_beside
 
 
 class LoggedStep(Protocol):
@@ -48,13 +49,18 @@ class LossLog:
     Args:
         path: The JSON Lines file to write. It is whole lines at any moment; an existing file is
             replaced at the first step. A pipe or a device is written to as it is.
+        overwrite: Whether an existing file is replaced; else the log is written beside it.
+
+    Attributes:
+        path: Where the log is from the first step on.
 
     Raises:
         OutputError: The folder is missing or not writable.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         self.path = path_of(path)
+        self._overwrite = overwrite
         check_file(self.path, f"log {self.path}", replaced=False)
         self._file: BinaryIO | None = None
         self._started = time.monotonic()
@@ -78,12 +84,17 @@ class LossLog:
         line = json.dumps(facts, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         with reporting_failure(f"log {self.path}"):
             if self._file is None:
-                self._file = self.path.open("wb", buffering=0)
+                self.path = written_beside(self.path, self._open)
+            assert self._file is not None
             whole = self._file.tell() if self._file.seekable() else None
             if self._file.write(line) != len(line):
                 if whole is not None:
                     self._file.truncate(whole)
                 raise OSError("the disk is full")
+
+    def _open(self, path: Path) -> None:
+        mode = "wb" if self._overwrite or kind_at(path) == "other" else "xb"
+        self._file = cast(BinaryIO, path.open(mode, buffering=0))
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""

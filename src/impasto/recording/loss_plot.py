@@ -6,11 +6,12 @@ import itertools
 import math
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import MissingExtraError, OutputError
-from impasto.files import check_file, path_of, replacing, reporting_failure
+from impasto.files import check_file, path_of, replacing, reporting_failure, written_beside
 from impasto.recording.loss_log import LoggedStep
 
 if TYPE_CHECKING:
@@ -46,14 +47,19 @@ class LossPlot:
 
     Args:
         path: The plot to write, ``.png``, ``.svg`` or ``.pdf``.
+        overwrite: Whether an existing file is replaced; else the plot is written beside it.
+
+    Attributes:
+        path: Where the plot is once it is written.
 
     Raises:
         OutputError: An unknown extension, or a folder that is missing or not writable.
         MissingExtraError: ``impasto[plot]`` is not installed.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         self.path = path_of(path)
+        self._overwrite = overwrite
         _check_plot(self.path)
         self._levels: list[_Level] = []
 
@@ -78,7 +84,8 @@ class LossPlot:
         """
         levels, self._levels = self._levels, []
         if levels:
-            _write_plot(self.path, levels)
+            write = partial(_write_plot, levels=levels, overwrite=self._overwrite)
+            self.path = written_beside(self.path, write)
 
     def __enter__(self) -> LossPlot:
         """Return the plot itself."""
@@ -106,9 +113,9 @@ def _check_plot(path: Path) -> None:
         raise MissingExtraError("a plot needs matplotlib: pip install 'impasto[plot]'") from error
 
 
-def _write_plot(path: Path, levels: list[_Level]) -> None:
+def _write_plot(path: Path, levels: list[_Level], *, overwrite: bool) -> None:
     figure = _draw(levels)
-    with reporting_failure(f"plot {path}"), replacing(path) as temporary:
+    with reporting_failure(f"plot {path}"), replacing(path, overwrite=overwrite) as temporary:
         figure.savefig(temporary, format=path.suffix.lower()[1:])
 
 

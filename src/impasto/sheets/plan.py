@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from impasto.errors import OutputError
+from impasto.files import appeared, written_beside
 from impasto.network.weights import Weights
 from impasto.painting.run import Step
 from impasto.pictures.image import Image, ImageSource
@@ -50,6 +53,11 @@ class SheetStep:
         """Share of the whole sheet that is done, 0..1."""
         return (self.part + self.step.progress) / self.parts
 
+    @property
+    def displaced(self) -> list[str]:
+        """What to say of each finished picture that is beside the file that was asked for."""
+        return self._plan.displaced
+
 
 SheetSteps = Generator[SheetStep, None, Image]
 """Yields every step of every picture; returns the sheet."""
@@ -84,6 +92,7 @@ class SheetPlan:
         words: title and captions, as `compose` of `impasto.sheets.plate` takes them.
         files: where each finished picture is saved; empty if nowhere.
         overwrite: whether files of these names may be replaced.
+        displaced: what to say of each picture that is beside its file, as something is there.
     """
 
     command: str
@@ -95,6 +104,7 @@ class SheetPlan:
     words: Mapping[str, Any] = field(default_factory=dict)
     files: Sequence[Path] = ()
     overwrite: bool = False
+    displaced: list[str] = field(default_factory=list)
 
     @property
     def cells(self) -> list[SheetCell]:
@@ -132,8 +142,15 @@ class SheetPlan:
                 yield SheetStep(number, count, cell.label, step, self, tuple(finished))
             finished.append(Cell(step.image, cell.label))
             if self.files:
-                step.image.save(self.files[number], overwrite=self.overwrite)
+                self._save(step.image, self.files[number])
         return self.compose(finished)
+
+    def _save(self, image: Image, file: Path) -> None:
+        """Writes a finished picture; beside a file that has appeared there."""
+        place = written_beside(file, partial(image.save, overwrite=self.overwrite))
+        if place != file:
+            self.displaced.append(appeared(file, "picture", place))
+            warnings.warn(self.displaced[-1], UserWarning, stacklevel=2)
 
     def compose(self, made: Sequence[Cell]) -> Image:
         """The sheet, with its recipe, of the first of its pictures: those that are ``made``."""

@@ -1,0 +1,67 @@
+"""Files of a run that is done, where they cannot be put where they were asked for any more.
+
+A run takes minutes or hours, and the world does not stand still: a file of the same name may have
+appeared, a folder have vanished, a disk be full. What was painted is then kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.errors import OutputError
+from impasto.files import STANDARD_STREAM, appeared, free_name, path_of
+
+if TYPE_CHECKING:
+    from impasto.pictures.image import Image
+
+
+def save_somewhere(picture: Image, target: str, *, overwrite: bool) -> tuple[str, str]:
+    """Writes a picture to its target; if that cannot be done any more, elsewhere.
+
+    Elsewhere is, by turns, a free name beside the target, the current folder, and a new folder
+    among the system's temporary files.
+
+    Args:
+        picture: the picture.
+        target: where it was asked for; ``-`` is standard output, which has no elsewhere.
+        overwrite: whether a file there may be replaced.
+
+    Returns:
+        Where it is, and what to say of it if that is not its target; else empty.
+
+    Raises:
+        OutputError: it cannot be written anywhere.
+    """
+    try:
+        picture.save(target, overwrite=overwrite)
+    except OutputError as error:
+        if target == STANDARD_STREAM:
+            raise
+        for place in _other_places(path_of(target)):
+            with contextlib.suppress(OutputError):
+                picture.save(place, overwrite=False)
+                if not overwrite and os.path.lexists(path_of(target)):
+                    return str(place), appeared(target, "picture", place)
+                return str(place), f"{error}; the picture is in {place}"
+        raise
+    return target, ""
+
+
+def _other_places(target: Path) -> Iterator[Path]:
+    """Names that are free, each in a folder that is likelier to be written to than the last."""
+    yield free_name(target)
+    with contextlib.suppress(OSError):  # the current folder may be gone as well
+        yield free_name(Path.cwd() / target.name)
+    with contextlib.suppress(OSError):
+        folder = Path(tempfile.mkdtemp(prefix="impasto-"))
+        try:
+            yield folder / f"picture{target.suffix}"
+        finally:
+            if not any(folder.iterdir()):
+                shutil.rmtree(folder, ignore_errors=True)
