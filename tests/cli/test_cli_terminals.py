@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import pty
 import signal
@@ -196,3 +197,21 @@ TERMINALS = {
 def test_the_terminal_chooses_the_display(folder: Path, kind: str) -> None:
     environment, expected = TERMINALS[kind]
     assert _on_a_terminal(folder, environment, sys.executable, "-c", DISPLAYS) == expected
+
+
+def test_a_process_without_standard_streams(tmp_path: Path) -> None:
+    """As by ``>&-``: nothing is lost without a word, and nothing is a traceback."""
+    missing = "impasto: no.png: no such file\n"
+    unwritable = "impasto: standard output cannot be written to (Bad file descriptor)\n"
+    for words, closed, expected in (
+        (
+            ["layers"],
+            1,
+            (1, unwritable),
+        ),
+        (["stylize", "no.png", "b.png"], 1, (2, missing)),
+        (["stylize", "no.png", "b.png"], 2, (2, "")),
+        (["stylize", "-", "b.png"], 0, (2, "impasto: b.png: no such file\n")),
+    ):
+        done = run(*words, folder=tmp_path, prepare=functools.partial(os.close, closed))
+        assert (done.returncode, done.stderr.decode()) == expected

@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 
 from impasto.cli.interruption import interruption
-from impasto.cli.standard_error import steadfast_standard_error
+from impasto.cli.standard_error import open_missing_streams, steadfast_standard_error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Waiting threads spin for milliseconds; beside another busy process that made a step three
     # times slower. Only counts before torch is imported; see docs/decisions/0006-engine.md.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    open_missing_streams()
     # Even the imports below take a moment in which Ctrl-C must not print a traceback.
     with interruption, steadfast_standard_error():
         try:

@@ -20,7 +20,7 @@ from impasto.cli.batch_display import (
     choose_batch_display,
     passed_over_words,
 )
-from impasto.cli.interruption import Interrupted
+from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.progress import duration
 from impasto.cli.run_flags import FilePath, MachineFlags
 from impasto.cli.settings_flags import GivenSettings, setting_flags
@@ -220,6 +220,8 @@ def _follow(run: BatchRun, plan: BatchPlan, engine: Engine, display: BatchDispla
     with contextlib.redirect_stdout(sys.stderr), engine:
         for result, message in run.paint(plan, engine):
             display.hear(message, result, plan)
+            if interruption.requested:  # other code may have caught the exception
+                raise Interrupted
 
 
 def _rehearse(jobs: list[BatchJob], passed_over: list[str], output: str, flags: BatchFlags) -> int:

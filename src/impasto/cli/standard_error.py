@@ -35,6 +35,23 @@ class _Steadfast:
             self._stream.flush()
 
 
+def open_missing_streams() -> None:
+    """Opens what the process was started without, as by ``2>&-``.
+
+    Else the next file that is opened would get the number of standard output or standard error,
+    and what libraries print would go into it. Nothing can be read there, nor written to standard
+    output: a picture must not vanish without a word.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                null = os.open(os.devnull, os.O_RDONLY if name == "stdout" else os.O_WRONLY)
+                if null != number:
+                    os.dup2(null, number)
+                    os.close(null)
+                setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
 @contextlib.contextmanager
 def steadfast_standard_error() -> Iterator[None]:
     """Within the context nothing that is written to standard error raises an error."""
@@ -50,6 +67,11 @@ def steadfast_standard_error() -> Iterator[None]:
         yield
     finally:
         sys.stderr = before
+        with contextlib.suppress(ValueError):  # it is closed
+            try:
+                before.flush()
+            except OSError:  # Python would fail once more at exit
+                os.dup2(os.open(os.devnull, os.O_WRONLY), before.fileno())
 
 
 def can_redraw() -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import sys
 import time
@@ -206,6 +207,8 @@ def _open_traces(run: WatchedRun[S], stack: contextlib.ExitStack) -> dict[str, _
     if flags.plot is not None:
         from impasto.recording.loss_plot import LossPlot
 
+        # That its cache cannot be written is of no interest, least of all with --quiet.
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
         traces["plot"] = stack.enter_context(LossPlot(flags.plot, overwrite=overwrite))
     return traces
 

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image as PillowImage
 
 from impasto.errors import MissingExtraError, OutputError
-from impasto.files import check_file, path_of, replacing, reporting_failure
+from impasto.files import check_file, path_of, real_path, replacing, reporting_failure
 
 FRAME_MILLISECONDS = 80
 LAST_FRAME_MILLISECONDS = 1520
@@ -64,7 +64,10 @@ def write_film(
     width, height = (max(step, side - side % step) for side in _from_jpeg(pictures[-1]).size)
     frames = map(_from_jpeg, pictures)
     film = (frame.resize((width, height), PillowImage.Resampling.LANCZOS) for frame in frames)
-    with reporting_failure(f"film {path}"), replacing(path, overwrite=overwrite) as temporary:
+    with (
+        reporting_failure(f"film {path}"),
+        replacing(real_path(path), overwrite=overwrite) as temporary,
+    ):
         write(temporary, film)
     return path
 

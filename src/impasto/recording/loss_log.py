@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from impasto.files import check_file, kind_at, path_of, reporting_failure, written_beside
+from impasto.files import check_file, kind_at, path_of, real_path, reporting_failure, written_beside
 
 
 class LoggedStep(Protocol):
@@ -94,7 +94,7 @@ class LossLog:
 
     def _open(self, path: Path) -> None:
         mode = "wb" if self._overwrite or kind_at(path) == "other" else "xb"
-        self._file = cast(BinaryIO, path.open(mode, buffering=0))
+        self._file = cast(BinaryIO, real_path(path).open(mode, buffering=0))
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import MissingExtraError, OutputError
-from impasto.files import check_file, path_of, replacing, reporting_failure, written_beside
+from impasto.files import (
+    check_file,
+    path_of,
+    real_path,
+    replacing,
+    reporting_failure,
+    written_beside,
+)
 from impasto.recording.loss_log import LoggedStep
 
 if TYPE_CHECKING:
@@ -115,7 +122,8 @@ def _check_plot(path: Path) -> None:
 
 def _write_plot(path: Path, levels: list[_Level], *, overwrite: bool) -> None:
     figure = _draw(levels)
-    with reporting_failure(f"plot {path}"), replacing(path, overwrite=overwrite) as temporary:
+    target = real_path(path)
+    with reporting_failure(f"plot {path}"), replacing(target, overwrite=overwrite) as temporary:
         figure.savefig(temporary, format=path.suffix.lower()[1:])
 
 
