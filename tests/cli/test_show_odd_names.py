@@ -82,9 +82,16 @@ def test_a_shell_reads_the_names_again(locale: str, tmp_path: Path) -> None:
     expected = [b"impasto", b"stylize", safe[0], *safe, b"--map", b"MAP", *safe, b"--size", b"64"]
     assert _words(command) == expected
     # Nothing in it is for the terminal to obey, also where the names are told.
-    text = shown.decode()
+    text = shown.decode("latin-1" if locale == "Latin-1 output" else "utf-8")
     assert all(line.isprintable() for line in text.splitlines())
     assert len(text.splitlines()) < 2 * len(NAMES) + 20
+
+
+def test_a_shell_gets_the_bytes_of_the_name(tmp_path: Path) -> None:
+    """Not those that the encoding of standard output has for the same letters."""
+    names = {"content": "café.png", "styles": ["s.png"]}
+    *_, command = _shown(tmp_path, names, ".png", PYTHONIOENCODING="latin-1").splitlines()
+    assert _words(command)[2] == "café.png".encode()
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".webp", ".tif"])

@@ -124,12 +124,11 @@ def doctor(*, json: AsJson = False) -> int:
 
 
 def _can_be_shown(text: str) -> bool:
-    """Whether standard output has all characters of a text, and will not print others for them."""
+    """Whether standard output gives a shell the bytes that files have in their names."""
     try:
-        text.encode(sys.stdout.encoding or "ascii")
+        return text.encode(sys.stdout.encoding or "ascii") == text.encode()
     except (UnicodeEncodeError, LookupError):
         return False
-    return True
 
 
 def _named_inputs(made_of: Inputs) -> list[tuple[str, str]]:
