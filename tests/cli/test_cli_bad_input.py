@@ -61,7 +61,7 @@ BAD: dict[str, tuple[list[object], str]] = {
     "missing file": (["no.png", "b.png"], "no.png: no such file"),
     "a directory": (["folder.png", "b.png"], "folder.png: is a folder"),
     "text called jpg": (["text.jpg", "b.png"], "text.jpg: is no picture"),
-    "truncated JPEG": (["cut.jpg", "b.png"], "cut.jpg: damaged, cut short"),
+    "truncated JPEG": (["cut.jpg", "b.png"], "cut.jpg: damaged: the JPEG is cut short"),
     "empty file": (["empty.png", "b.png"], "empty.png: the file is empty"),
     "decompression bomb": (["bomb.png", "b.png"], "200000000"),
     "TIFF bomb": (["bomb.tif", "b.png"], "120 samples per pixel"),
