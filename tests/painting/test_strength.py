@@ -86,8 +86,3 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     assert (
         run("stylize", "photo.png", "style.png", "--strength", 2, folder=tmp_path).returncode == 2
     )
-
-
-def test_nothing_to_do_is_an_error(tiny: Weights, photograph: Image) -> None:
-    with pytest.raises(SettingsError, match="nothing is left to do"):
-        iterate(photograph, None, strength=1, weights=tiny, **SHALLOW)

@@ -67,7 +67,7 @@ def test_sources_of_every_kind_give_the_same_picture(
 
 
 @pytest.mark.parametrize("start", ["content", "noise", "mixed", "style"])
-@pytest.mark.parametrize("noise", ["normal", "uniform", "faint"])
+@pytest.mark.parametrize("noise", ["normal", "uniform", "unit", "faint"])
 def test_every_start_is_where_it_says(
     tiny: Weights, photograph: Image, painting: Image, start: str, noise: str
 ) -> None:
@@ -84,6 +84,15 @@ def test_every_start_is_where_it_says(
         assert content > 0.4
     else:
         assert content.abs() < 0.4
+
+
+def test_unit_noise_is_that_of_the_authors(tiny: Weights, painting: Image) -> None:
+    """A standard deviation of 1 on the network's scale of 0..255, around its mean colour."""
+    mean = torch.tensor(tiny.convention.mean_color).view(1, 3, 1, 1)
+    step = next(iter(iterate_texture(painting, **quick(tiny, size=(120, 100), noise="unit"))))
+    apart = 255 * (step.pixels - mean)
+    assert float(apart.mean()) == pytest.approx(0, abs=0.05)
+    assert float(apart.std()) == pytest.approx(1, abs=0.05)
 
 
 def test_white_noise_is_normal_around_mid_grey(tiny: Weights, painting: Image) -> None:

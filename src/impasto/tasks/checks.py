@@ -32,11 +32,6 @@ def check(task: Task) -> None:
             else "style is missing: there is nothing to paint in; give a picture, such as "
             "'painting.jpg', or regions with styles of their own"
         )
-    if not task.layers:
-        raise SettingsError(
-            "nothing is left to do: neither content nor style has a weight here; give a style, "
-            "or use a strength or weights above 0"
-        )
     least = min_size(task.layers)
     deepest = max(task.layers, key=lambda layer: (min_size([layer]), layer))
     final = task.final_size
