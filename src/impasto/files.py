@@ -145,6 +145,20 @@ def reason_of(error: Exception) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
+def check_home(folder: str | os.PathLike[str]) -> None:
+    """Find out, before a folder is made, whether the home folder in its name is known.
+
+    Raises:
+        OutputError: nobody knows what its ``~`` or ``~user`` is: it would be made as a name.
+    """
+    name = os.fspath(folder)
+    home = Path(local_path(folder)).parts[:1]
+    if name.startswith("~") and home == Path(name).parts[:1] and not os.path.lexists(home[0]):
+        raise OutputError(
+            f"{name}: the home folder {home[0]} is not known; give the folder by its path"
+        )
+
+
 def check_folder(folder: Path, name: str) -> None:
     """Find out, before a long run, whether a file can be put into a folder.
 

@@ -25,11 +25,9 @@ def local_path(name: str | os.PathLike[str]) -> str:
     Args:
         name: as a user writes it.
     """
-    text = os.fsdecode(name)
+    text = name_as_given(name)
     if os.path.lexists(text):
         return text
-    if isinstance(name, Path):
-        text = _COLLAPSED.sub(r"\1://", text)
     url = _FILE_URL.fullmatch(text)
     if url is None:
         return os.path.expanduser(text)  # noqa: PTH111 - a Path would lose a URL's slashes
@@ -39,6 +37,18 @@ def local_path(name: str | os.PathLike[str]) -> str:
     decoded = unquote(url["path"], errors="surrogateescape")
     as_written = os.path.lexists(url["path"]) and not os.path.lexists(decoded)
     return url["path"] if as_written else decoded
+
+
+def name_as_given(name: str | os.PathLike[str]) -> str:
+    """A name as its user wrote it; recipes have it so, and nobody's home folder in them.
+
+    Args:
+        name: a text, or a path; one that was made of a URL gets back the slash that it lost.
+    """
+    text = os.fsdecode(name)
+    if isinstance(name, Path) and not os.path.lexists(text):
+        return _COLLAPSED.sub(r"\1://", text)
+    return text
 
 
 def is_url(name: str) -> bool:

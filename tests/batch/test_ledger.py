@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -17,7 +18,9 @@ from impasto.batch.ledger import FILE, Ledger
 from impasto.batch.status import read_status
 from impasto.batch.storage import storage_at
 from impasto.errors import OutputError
+from impasto.pictures.encoding import encode_picture
 from impasto.settings.model import Settings
+from impasto.settings.recipes import Inputs
 from support.ledgers import cut_off
 
 
@@ -78,6 +81,48 @@ def test_no_input_is_overwritten_be_it_the_network(tmp_path: Path) -> None:
     job = BatchJob("a.jpg", ("s.jpg",), Settings(), "net.png", str(network))
     with BatchRun.at(str(tmp_path)) as run, pytest.raises(OutputError, match="is an input"):
         run.plan([job], overwrite=True)
+
+
+def _picture_of(job: BatchJob) -> bytes:
+    """A small file with the recipe that a job's picture has."""
+    recipe = {
+        "command": "stylize",
+        "inputs": Inputs.of(job.content, job.styles).to_json(),
+        "settings": job.settings.model_dump(mode="json"),
+    }
+    return encode_picture(job.name, np.zeros((8, 8, 3), np.uint8), recipe)
+
+
+def test_a_file_that_appears_between_two_batches_stays(tmp_path: Path) -> None:
+    """An interrupted job goes on over its own picture, and over nothing else."""
+    job = BatchJob("a.jpg", ("s.jpg",), Settings(strength=0.7), "a.png")
+    others = [
+        BatchJob("b.jpg", job.styles, job.settings, job.name),
+        BatchJob(job.content, ("t.jpg",), job.settings, job.name),
+        BatchJob(job.content, job.styles, Settings(), job.name),
+    ]
+    foreign = [b"mine", *map(_picture_of, others)]
+    for state in ("waiting", "failed"):
+        with BatchRun.at(str(tmp_path / state)) as run:
+            assert run.plan([job]).fresh == {"a.png"}
+            if state == "failed":
+                run.ledger.note_failed(job, "no memory")
+        file = tmp_path / state / "a.png"
+        for data in foreign:
+            file.write_bytes(data)
+            with BatchRun.at(str(tmp_path / state)) as run:
+                with pytest.raises(OutputError, match="exists already and is none of this batch"):
+                    run.plan([job], retry=True)
+                assert run.plan([job], retry=True, overwrite=True).todo == [job]
+                if state == "failed":
+                    run.ledger.note_failed(job, "no memory")
+            assert file.read_bytes() == data
+        file.write_bytes(_picture_of(job))
+        with BatchRun.at(str(tmp_path / state)) as run:
+            assert run.plan([job], retry=True).todo == [job]
+        file.unlink()
+        with BatchRun.at(str(tmp_path / state)) as run:
+            assert run.plan([job], retry=True).fresh == {"a.png"}
 
 
 def test_the_gallery_tells_each_error_once(tmp_path: Path) -> None:

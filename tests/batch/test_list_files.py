@@ -116,6 +116,12 @@ BAD_CSV: dict[str, tuple[str | bytes, str]] = {
     ),
     "header only": ("content,style\n", "the list has no row"),
     "separator only": ("sep=;\n", "the list has no row"),
+    "commas only": (",,\n,,\n", "the list has no row"),
+    "empty quotes only": ('""\n', "the list has no row"),
+    "a first line without end": (
+        "content," + "x" * 200_000,
+        "line 1, column 2: goes on for more than",
+    ),
     "empty": ("", "the list is empty"),
     "blank": ("\ufeff \r\n\n", "the list is empty"),
     "unclosed quote": (
@@ -124,7 +130,7 @@ BAD_CSV: dict[str, tuple[str | bytes, str]] = {
     ),
     "unclosed quote in a long list": (
         'content,style\n"b.png,s.png\n' + "c.png,s.png\n" * 20_000,
-        "line 2, column 1: its quote goes on for more than",
+        "line 2, column 1: goes on for more than",
     ),
     "text behind another quote": (
         'content,style\n"a\n.png","s,""s.png","x"y,"z\n',
@@ -213,8 +219,8 @@ def test_json_lines_end_at_line_feeds_alone(tmp_path: Path) -> None:
             "column 'gram': is there twice",
         ),
         ('["a.png"]', "should be an object, as in {...}, and is a list"),
-        ('"a.png"', "should be an object, as in {...}, and is a text"),
-        ("5", "should be an object, as in {...}, and is a number"),
+        ('"a.png"', "should be an object, as in {...}, and is the text 'a.png'"),
+        ("5", "should be an object, as in {...}, and is the number 5"),
         ("null", "should be an object, as in {...}, and is null"),
         ("{]", "column 2: is no JSON"),
         ('{"content": "a.png"} {"content": "b.png"}', "column 22: is no JSON"),
@@ -311,7 +317,10 @@ def test_files_of_a_list_are_beside_it_or_at_home(
         ("/tmp/a b.png", ("s3://x/s.png",)),
         (f"{tmp_path}/~odd.png", ("/s.png",)),
     ]
-    assert found[0].settings == {"keep": "/home/anna/m.png", "start": "noise"}
+    # Those of settings are as given, which is what recipes say.
+    assert found[0].settings == {"keep": "~/m.png", "start": "noise"}
+    [job, *_] = make_jobs(found, [], {"color": "match"})
+    assert (job.settings.keep, job.settings.files) == ("~/m.png", ["/home/anna/m.png"])
     assert found[1].settings == {"color_from": f"{tmp_path}/c.png"}
 
 

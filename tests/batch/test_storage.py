@@ -20,5 +20,9 @@ def test_storage_by_path_and_url(tmp_path: Path) -> None:
         assert storage.size("x/y.txt") == 5
         with storage.open("x/y.txt") as stream:
             assert stream.read() == b"three"
+        assert not storage.write("x/y.txt", b"four", overwrite=False)
+        assert storage.size("x/y.txt") == 5
+        assert storage.write("x/z.txt", b"four", overwrite=False)
+        assert storage.size("x/z.txt") == 4
     with pytest.raises((OutputError, MissingExtraError)):
         storage_at("nothing://a")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from impasto.cli import main
+from impasto.cli.exit_codes import _code_of
 from support.command_line import picture
 
 PAIR = ["a.png", "b.png"]
@@ -145,3 +146,14 @@ def test_a_current_folder_that_was_deleted(
     name = str(tmp_path / "a.png")
     line = _refusal([arguments[0], name, *arguments[1:], name], capsys)
     assert "the current folder was deleted" in line
+
+
+@pytest.mark.parametrize("place", [999, "no.png", b"no.png", Path("no.png")])
+def test_what_the_system_says_of_a_file_by_name_or_number(
+    capsys: pytest.CaptureFixture[str], place: int | str | bytes | Path
+) -> None:
+    with pytest.raises(OSError) as caught:
+        os.stat(place)  # noqa: PTH116 - also of a number
+    assert _code_of(caught.value, as_json=False) == 2
+    name = "999" if place == 999 else "no.png"
+    assert capsys.readouterr().err.startswith(f"impasto: {name}: ")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import impasto
+from impasto.batch.batch_run import BatchRun, plan_dry_run
 from impasto.batch.storage import storage_at
 from impasto.cli import main
 from impasto.errors import ImpastoError, OutputError, PictureError, SettingsError
@@ -21,6 +22,7 @@ from impasto.recording.film import FilmRecorder
 from impasto.recording.loss_log import LossLog
 from impasto.settings.model import Settings
 from impasto.sheets.grid import file_names
+from impasto.studio.studio_options import StudioOptions
 from impasto.tasks.styles import open_styles
 from support.command_line import picture
 
@@ -89,7 +91,10 @@ def test_everything_in_python_that_takes_a_file(home: Path, tiny: Weights) -> No
     assert made.save("~/out.png") == home / "out.png"
     assert made.save(f"{address}/o%20t.png") == home / "o t.png"
     assert load_checkpoint("~/run.safetensors").path == home / "run.safetensors"
-    assert impasto.read_recipe(f"{address}/out.png")["settings"]["keep"] == f"{home}/mask.png"
+    recipe = impasto.read_recipe(f"{address}/out.png")
+    assert str(home) not in recipe["settings"]["keep"]
+    assert recipe["settings"]["keep"] == "~/mask.png"
+    assert recipe["settings"]["start"] == f"{address}/a%20b.png"
     assert Settings(color="match", color_from=f"{address}/a%20b.png").files == [f"{home}/a b.png"]
     assert len(open_styles(["~/styles", Path("~/styles/s.png")])) == 2
     assert FilmRecorder("~/film.gif").path == home / "film.gif"
@@ -194,3 +199,28 @@ def test_a_home_that_is_named_in_settings_is_an_error_of_its_file(home: Path) ->
     with pytest.raises(SettingsError, match="color style takes no other"):
         Settings(color_from="~/a b.png")
     assert Settings(start=np.str_("noise")).start == "noise"
+
+
+def test_settings_keep_the_names_of_files_as_they_were_given(home: Path) -> None:
+    for given, kept, path in (
+        ("~/m.png", "~/m.png", f"{home}/m.png"),
+        (Path("~/m.png"), "~/m.png", f"{home}/m.png"),
+        ("file:///m%20m.png", "file:///m%20m.png", "/m m.png"),
+        (Path("https://x.org/m.png"), "https://x.org/m.png", "https://x.org/m.png"),
+    ):
+        settings = Settings(keep=given, start=given)
+        assert (settings.keep, settings.start, settings.files) == (kept, kept, [path, path])
+
+
+def test_an_unknown_home_is_no_name_of_a_folder_to_be_made(home: Path) -> None:
+    for make in (
+        StudioOptions(folder=Path("~no_such_user/studio")).make_folder,
+        lambda: BatchRun.at("~no_such_user/many"),
+        lambda: BatchRun.at(str(home), Path("~no_such_user/ledger")),
+        lambda: plan_dry_run([], "~no_such_user/many"),
+    ):
+        with pytest.raises(OutputError, match="the home folder ~no_such_user is not known"):
+            make()
+    assert list(Path.cwd().iterdir()) == []
+    Path("~no_such_user").mkdir()
+    assert StudioOptions(folder=Path("~no_such_user/studio")).make_folder().is_dir()

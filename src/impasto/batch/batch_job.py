@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from impasto.batch.input_files import file_facts, open_input, renamed_files
 from impasto.files import absolute_path
-from impasto.paths import is_url
+from impasto.paths import is_url, local_path
 from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def errors_once(errors: Iterable[str]) -> list[str]:
 
 
 def _absolute(name: str) -> str:
-    return name if is_url(name) else absolute_path(name)
+    path = local_path(name)
+    return path if is_url(path) else absolute_path(path)
 
 
 def sorted_by_style(jobs: Sequence[BatchJob]) -> list[BatchJob]:

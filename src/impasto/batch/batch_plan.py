@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from impasto.batch.batch_job import BatchJob, sorted_by_style
 from impasto.batch.ledger import LedgerEntry
@@ -13,6 +13,8 @@ from impasto.batch.storage import Storage
 from impasto.errors import ImpastoError, OutputError
 from impasto.files import PATH_ERRORS, is_folder, real_path, reporting_failure
 from impasto.pictures.reading import read_recipe
+from impasto.settings.model import Settings
+from impasto.settings.recipes import Inputs, check_recipe
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class BatchPlan:
         failed: jobs that failed before and are not tried again, with the error.
         again: those of ``todo`` that were done once: their picture or an input is gone or changed.
         replaced: keys of other jobs that lose their names.
-        fresh: names of ``todo`` that nothing has had before.
+        fresh: names of ``todo`` that nothing has yet: what appears there is not to be replaced.
         seconds: how long the painting of those that are done took, by key.
     """
 
@@ -72,9 +74,10 @@ def plan_batch(
             todo.append(job)
             if entry.state == "done":
                 again.append(job)
-    replaced = _keys_to_replace(todo, known, storage, overwrite)
+    there = {job.name for job in todo if storage.size(job.name) is not None}
+    replaced = _keys_to_replace(todo, known, storage, there, overwrite)
     seconds = {job.key: known[job.key].seconds or 0.0 for job in done}
-    fresh = {job.name for job in todo if not overwrite and job.key not in known}
+    fresh = {job.name for job in todo if not overwrite and job.name not in there}
     return BatchPlan(sorted_by_style(todo), done, failed, again, replaced, fresh, seconds)
 
 
@@ -90,21 +93,44 @@ def _is_as_written(job: BatchJob, entry: LedgerEntry, storage: Storage) -> bool:
     return bool(found == json.loads(entry.recipe or "null"))
 
 
+def _is_picture_of(job: BatchJob, storage: Storage) -> bool:
+    """Whether the file under a job's name is its picture, by the recipe in it."""
+    try:
+        with storage.open(job.name) as stream:
+            recipe = check_recipe(read_recipe(stream), job.name)
+        made_of = recipe.inputs or Inputs()
+        painted = replace(
+            job,
+            content=made_of.content or "",
+            styles=tuple(filter(None, made_of.styles)),
+            settings=Settings(**recipe.settings),
+        )
+        return painted.key == job.key
+    except (ImpastoError, *PATH_ERRORS):
+        return False
+
+
 def _keys_to_replace(
-    todo: Iterable[BatchJob], known: Mapping[str, LedgerEntry], storage: Storage, overwrite: bool
+    todo: Iterable[BatchJob],
+    known: Mapping[str, LedgerEntry],
+    storage: Storage,
+    there: Collection[str],
+    overwrite: bool,
 ) -> list[str]:
-    """Keys of other jobs whose pictures will be replaced."""
+    """Keys of other jobs whose pictures will be replaced; ``there`` are the names of files."""
     owners = {entry.name.casefold(): entry for entry in known.values() if entry.state != "replaced"}
     replaced = []
     for job in todo:
         owner = owners.get(job.name.casefold())
-        # Of a job that failed there is no picture: what is there is another's.
-        if owner is not None and owner.key == job.key and owner.state != "failed":
+        # What is under the name of a job that is not done is its picture only if it says so.
+        own = owner is not None and owner.key == job.key
+        if own and (known[job.key].state == "done" or job.name not in there):
             continue
-        there = storage.size(job.name) is not None
-        if there:
+        if own and _is_picture_of(job, storage):
+            continue
+        if job.name in there:
             _check_no_input(storage.path(job.name), todo)
-        if there and not overwrite:
+        if job.name in there and not overwrite:
             other = owner is not None and owner.key != job.key
             what = "is of other settings or inputs" if other else "is none of this batch"
             raise OutputError(

@@ -54,7 +54,7 @@ def row_from_mapping(given: object, place: str) -> BatchRow:
     if not isinstance(given, Mapping):
         raise SettingsError(
             f"{place}: should name content and style, as in {{'content': 'photo.jpg', 'style': "
-            f"'painting.jpg'}}, and is {_kind(given)}"
+            f"'painting.jpg'}}, and is {kind_of(given)}"
         )
     for name in given:
         if name not in COLUMNS:
@@ -66,7 +66,8 @@ def row_from_mapping(given: object, place: str) -> BatchRow:
         raise SettingsError(f"{place}, column 'content': content is missing; every row needs one")
     if not isinstance(name, str | None):
         raise SettingsError(
-            f"{place}, column 'name': should be text, the name of the result, and is {_kind(name)}"
+            f"{place}, column 'name': should be text, the name of the result, and is "
+            f"{kind_of(name)}"
         )
     return BatchRow(
         _file_name(content, f"{place}, column 'content'"),
@@ -95,7 +96,7 @@ def _style_names(style: object, place: str) -> tuple[str, ...]:
 
 def _file_name(value: object, place: str) -> str:
     if not isinstance(value, str | os.PathLike):
-        raise SettingsError(f"{place}: should be text, the name of a file, and is {_kind(value)}")
+        raise SettingsError(f"{place}: should be text, the name of a file, and is {kind_of(value)}")
     name = os.fsdecode(value)
     try:
         possible = bool(name) and "\0" not in name and bool(os.fsencode(name))
@@ -106,7 +107,7 @@ def _file_name(value: object, place: str) -> str:
     return name
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
     """What a value is, in words."""
     if value is None:
         return "null"

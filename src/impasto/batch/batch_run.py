@@ -1,6 +1,6 @@
 """A batch in its folder: what is left to do, having it painted, noting what became of it.
 
-A picture is written under a temporary name, flushed, renamed, and only then noted as done.
+A picture is written under a temporary name, flushed, named as asked, and only then noted as done.
 """
 
 from __future__ import annotations
@@ -144,9 +144,7 @@ class BatchRun:
         name = job.name
         try:
             if painted.data:
-                if name in plan.fresh and self.storage.size(name) is not None:
-                    name = self._free_name(name, plan)
-                self.storage.write(name, painted.data)
+                name = self._write(name, painted.data, plan)
         except OutputError as error:
             cause = error.__cause__
             if not isinstance(cause, OSError) or cause.errno not in _ONE_FILE:
@@ -158,11 +156,14 @@ class BatchRun:
         self.ledger.note_done(job, painted.seconds, painted.size, painted.recipe)
         return BatchResult(job, "", painted.seconds, self.storage.path(job.name))
 
-    def _free_name(self, name: str, plan: BatchPlan) -> str:
-        """A name beside this one that neither a file nor a job has."""
+    def _write(self, name: str, data: bytes, plan: BatchPlan) -> str:
+        """Writes a picture, beside what has appeared under its name. Returns its name."""
+        if self.storage.write(name, data, overwrite=name not in plan.fresh):
+            return name
         taken, path = {job.name for job in plan.todo}, PurePosixPath(name)
         numbered = (str(path.with_stem(f"{path.stem}-{n}")) for n in itertools.count(2))
-        return next(one for one in numbered if one not in taken and self.storage.size(one) is None)
+        free = (one for one in numbered if one not in taken)
+        return next(one for one in free if self.storage.write(one, data, overwrite=False))
 
     def _note_failed(self, job: BatchJob, error: str) -> BatchResult:
         self.ledger.note_failed(job, error)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from impasto.batch.batch_row import COLUMNS, OWN_COLUMNS, BatchRow, row_from_mapping
+from impasto.batch.batch_row import COLUMNS, OWN_COLUMNS, BatchRow, kind_of, row_from_mapping
 from impasto.batch.input_files import open_input, renamed_files
 from impasto.errors import PictureError, SettingsError
 from impasto.files import PATH_ERRORS, reason_of
@@ -86,7 +86,9 @@ def _read_csv(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows of a CSV that hold anything, each with its line."""
     separator = _separator(text)
     lines = _csv_lines(text, separator, source)
-    first, head = next(lines)
+    first, head = next(lines, (0, []))
+    if not head:  # nothing but separators and empty quotes
+        return
     if head[0].strip().lower().startswith("sep="):  # what Excel is told the separator with
         first, head = next(lines, (first, ["content"]))
     names = _columns(head, f"{source}, line {first}")
@@ -132,10 +134,14 @@ def _quoting_problem(text: str, separator: str, source: str, line: int, error: c
     unclosed = "unexpected end" in str(error)
     if unclosed or "field limit" in str(error):
         width = csv.field_size_limit(len(text))
-        column = len(next(csv.reader(lines, delimiter=separator, skipinitialspace=True)))
-        csv.field_size_limit(width)
-        what = "is never closed" if unclosed else f"goes on for more than {width} characters"
-        return f"{source}, line {line}, column {column}: its quote {what}; end it"
+        try:
+            column = len(next(csv.reader(lines, delimiter=separator, skipinitialspace=True)))
+        finally:
+            csv.field_size_limit(width)  # it is the whole process's
+        place = f"{source}, line {line}, column {column}"
+        if unclosed:
+            return f"{place}: its quote is never closed; end it"
+        return f"{place}: goes on for more than {width} characters; end its quote, or shorten it"
     column = _column_of_stray_text("".join(lines), separator)
     return (
         f"{source}, line {line}, column {column}: has text behind a closing quote; in a field in "
@@ -172,6 +178,7 @@ def _separator(text: str) -> str:
     if told is not None:
         return told[1]
     head = next(line for line in io.StringIO(text, newline="") if line.strip())
+    head = head[: csv.field_size_limit()]  # a longer field is an error, which has its place later
 
     def known_columns(separator: str) -> tuple[int, int]:
         fields = next(csv.reader([head], delimiter=separator, skipinitialspace=True), [])
@@ -263,10 +270,9 @@ def _object(line: str, place: str) -> dict[str, Any]:
     except ValueError as error:  # the limit on digits
         raise SettingsError(f"{place}: holds a number of too many digits") from error
     if not isinstance(given, dict):
-        kinds = {list: "a list", str: "a text", type(None): "null", bool: "true or false"}
         raise SettingsError(
-            f"{place}: should be an object, as in {{...}}, and is "
-            f"{kinds.get(type(given), 'a number')}; write one object in each line"
+            f"{place}: should be an object, as in {{...}}, and is {kind_of(given)}; write one "
+            "object in each line"
         )
     return given
 
@@ -292,9 +298,13 @@ def _relative_to_list(source: str, row: BatchRow) -> BatchRow:
         local = local_path(name)
         return local if local != name or is_url(local) else beside
 
+    def as_given(name: str) -> str:  # which is what recipes say, and whoever opens it understands
+        path = found(name)
+        return name if path == local_path(name) else path
+
     return replace(
         row,
         content=found(row.content),
         styles=tuple(map(found, row.styles)),
-        settings=renamed_files(row.settings, found),
+        settings=renamed_files(row.settings, as_given),
     )

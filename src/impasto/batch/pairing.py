@@ -89,7 +89,7 @@ def _check_files(settings: Settings) -> None:
     """That the files of settings are here: workers read no other URLs than contents and styles."""
     for name in ("start", "color_from", "keep"):
         value = getattr(settings, name)
-        if value is not None and is_url(value):
+        if value is not None and is_url(local_path(value)):
             raise SettingsError(
                 f"{name} = {value!r}: is a URL, and only contents and styles may be; give a file"
             )

@@ -12,6 +12,7 @@ from impasto.errors import MissingExtraError, OutputError
 from impasto.files import (
     PATH_ERRORS,
     check_folder,
+    check_home,
     is_file,
     is_folder,
     kind_at,
@@ -53,8 +54,17 @@ class Storage(Protocol):
     def open(self, name: str) -> IO[bytes]:
         """A file, to be read."""
 
-    def write(self, name: str, data: bytes) -> None:
-        """Puts a file in its place, or replaces it. Raises `OutputError`."""
+    def write(self, name: str, data: bytes, *, overwrite: bool = True) -> bool:
+        """Puts a file in its place. Raises `OutputError`.
+
+        Args:
+            name: of the file.
+            data: what is in it.
+            overwrite: whether a file that is there may be replaced.
+
+        Returns:
+            Whether it is written; False where something is there that may not be replaced.
+        """
 
 
 def storage_at(place: str) -> Storage:
@@ -79,6 +89,7 @@ def make_folder(folder: Path, name: str) -> None:
     Raises:
         OutputError: it cannot be made, or not be written to.
     """
+    check_home(name)
     try:
         kind_at(folder)  # what is wrong with the path, in better words than those of mkdir
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,9 +102,11 @@ def check_place(storage: Storage) -> None:
     """Find out whether a folder could be made there; makes nothing.
 
     Raises:
-        OutputError: a file is there, or the system says something against the path.
+        OutputError: a file is there, its home folder is not known, or the system says something
+            against the path.
     """
     if isinstance(storage, LocalFolder):
+        check_home(storage.place)
         with reporting_failure(storage.place, PATH_ERRORS):
             if kind_at(storage.folder) not in ("folder", "nothing"):
                 raise OutputError(f"{storage.place}: is no folder; name one for the results")
@@ -142,14 +155,18 @@ class LocalFolder:
         """See `Storage`."""
         return (self.folder / name).open("rb")
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, *, overwrite: bool = True) -> bool:
         """See `Storage`."""
         target = self.folder / name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(target) as temporary:
-                temporary.write_bytes(data)
+            try:
+                with replacing(target, overwrite=overwrite) as temporary:
+                    temporary.write_bytes(data)
+            except FileExistsError:
+                return False
             settle(target.parent)
+            return True
         except PATH_ERRORS as error:
             raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
 
@@ -201,17 +218,20 @@ class Bucket:
         stream: IO[bytes] = self._system.open(self.path(name), "rb")
         return stream
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, *, overwrite: bool = True) -> bool:
         """See `Storage`."""
         target = self.path(name)
+        if not overwrite and self.size(name) is not None:
+            return False
         with self._errors_named(target):
             self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
             if self._protocol in _WHOLE:
                 self._system.pipe_file(target, data)
-                return
+                return True
             temporary = f"{target}.{secrets.token_hex(8)}.tmp"
             self._system.pipe_file(temporary, data)
             self._system.mv(temporary, target)
+        return True
 
     @contextlib.contextmanager
     def _errors_named(self, place: str) -> Iterator[None]:

@@ -71,7 +71,9 @@ def _code_of(error: Exception, as_json: bool) -> int | None:
     if isinstance(error, BrokenPipeError):
         return 0  # whoever reads has seen enough, as in `impasto show OUT | head`
     if isinstance(error, OSError) and error.filename is not None:
-        message = printable(f"{os.fsdecode(error.filename)}: {reason_of(error)}")
+        name = error.filename  # the number of an open file where it was called by that
+        name = str(name) if isinstance(name, int) else os.fsdecode(name)
+        message = printable(f"{name}: {reason_of(error)}")
         return _fail(message, type(error).__name__, BAD_USAGE, as_json)
     if isinstance(error, OSError):
         message = f"standard output cannot be written to ({error.strerror})"

@@ -244,8 +244,8 @@ def _paint(
     flags.machine.check()
     # A run that goes on does not need the picture that it started from, nor its mask.
     resumed = flags.checkpoints.resume is not None
-    idle = (chosen.start, chosen.keep) if resumed else ()
-    sources = [*inputs, *(file for file in chosen.files if file not in idle)]
+    needed = chosen.replace(start="noise", keep=None) if resumed else chosen
+    sources = [*inputs, *needed.files]
     check_inputs(sources)
     output = flags.checkpoints.over_its_own(flags.output, default_name)
     target = output.target(default_name, sources)

@@ -24,7 +24,7 @@ from pydantic import (
 from impasto.errors import SettingsError
 from impasto.layers import LAYER_NAMES
 from impasto.messages import nearest, shortened
-from impasto.paths import local_path
+from impasto.paths import local_path, name_as_given
 from impasto.settings.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.parsing import parse_numbers, parse_weighted
@@ -277,7 +277,7 @@ class Settings(BaseModel):
     def _paths_are_strings(cls, value: object) -> object:
         if not isinstance(value, str | os.PathLike) or value in STARTS:
             return value
-        return local_path(value)
+        return name_as_given(value)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -341,9 +341,10 @@ class Settings(BaseModel):
 
     @property
     def files(self) -> list[str]:
-        """The picture files that the settings name: of the start, the colours and the mask."""
+        """Paths of the files that the settings name: of the start, the colours and the mask."""
         start = None if self.start in STARTS else self.start
-        return [file for file in (start, self.color_from, self.keep) if file is not None]
+        names = (start, self.color_from, self.keep)
+        return [local_path(name) for name in names if name is not None]
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some settings changed, checked like new ones.

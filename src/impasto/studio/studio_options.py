@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from impasto.errors import OutputError, SettingsError
-from impasto.files import PATH_ERRORS, check_folder, kind_at, path_of, real_path, reason_of
+from impasto.files import (
+    PATH_ERRORS,
+    check_folder,
+    check_home,
+    kind_at,
+    path_of,
+    real_path,
+    reason_of,
+)
 from impasto.settings.parsing import parse_bytes
 
 DEFAULT_FOLDER = Path("~/impasto-studio")
@@ -65,9 +73,10 @@ class StudioOptions:
         Raises:
             OutputError: it cannot be made or written to.
         """
+        check_home(self.folder)
         try:
             folder = real_path(self.folder)
-        except (*PATH_ERRORS, RuntimeError) as error:  # the last where nobody knows ~
+        except PATH_ERRORS as error:
             raise OutputError(
                 f"the folder {self.folder} cannot be used ({reason_of(error)})"
             ) from error
