@@ -94,7 +94,7 @@ def absolute_path(name: str | os.PathLike[str]) -> str:
         raise OutputError("the current folder was deleted; go to another one") from error
 
 
-def check_no_url(name: str | os.PathLike[str], *, written: bool = False) -> None:
+def check_name(name: str | os.PathLike[str], *, written: bool = False) -> None:
     """Find out whether a name is one of a file here, not empty and no URL.
 
     Args:
@@ -106,7 +106,7 @@ def check_no_url(name: str | os.PathLike[str], *, written: bool = False) -> None
     """
     kind, path = OutputError if written else PictureError, local_path(name)
     if not path:
-        raise kind("the name of a picture is empty; give the name of a file")
+        raise kind("the name of a file is empty; give one")
     if is_url(path) and not os.path.lexists(path):
         raise kind(url_problem(path, written=written))
 
@@ -117,7 +117,7 @@ def check_input(name: str | os.PathLike[str]) -> None:
     Raises:
         PictureError: nothing is there, it is a URL, or the system says something against the path.
     """
-    check_no_url(name)
+    check_name(name)
     with reporting_failure(os.fspath(name), PATH_ERRORS, as_=PictureError, does="read"):
         if kind_at(name) == "nothing":
             raise PictureError(f"{os.fspath(name)}: no such file")

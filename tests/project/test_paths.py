@@ -130,7 +130,7 @@ def test_what_is_elsewhere_is_refused_with_the_remedy(home: Path, tiny: Weights)
         storage_at("ftp://127.0.0.1:1/x")
     with pytest.raises(OutputError, match="the name of the folder for the results is empty"):
         storage_at("")
-    with pytest.raises(PictureError, match="the name of a picture is empty"):
+    with pytest.raises(PictureError, match="the name of a file is empty"):
         impasto.stylize("~/a b.png", "", weights=tiny)
 
 

@@ -111,7 +111,7 @@ NO_STYLE: dict[str, tuple[Callable[..., object], str]] = {
     "style without pictures": (
         lambda **given: impasto.stylize("a.png", Style(()), **given), "a style without a picture",
     ),
-    "empty name": (lambda **given: impasto.stylize("a.png", "", **given), "picture is empty"),
+    "empty name": (lambda **given: impasto.stylize("a.png", "", **given), "of a file is empty"),
     "texture": (lambda **given: impasto.texture(nothing, **given), "a NoneType is no picture"),
     "texture of a list": (lambda **given: impasto.texture([], **given), "list of styles is empty"),
     "sheet": (lambda **given: impasto.sheet(["a.png"], [], **given), "at least one of each"),

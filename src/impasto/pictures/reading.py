@@ -18,7 +18,7 @@ from typing import IO, Any
 import PIL.Image
 
 from impasto.errors import ImpastoError, MissingExtraError, PictureError, PictureWarning
-from impasto.files import PATH_ERRORS, STANDARD_STREAM, check_no_url, kind_at, path_of, reason_of
+from impasto.files import PATH_ERRORS, STANDARD_STREAM, check_name, kind_at, path_of, reason_of
 from impasto.pictures.decoding import DecodedPicture, check_size, decode_deep_png, decode_pillow
 from impasto.pictures.formats import READABLE, format_of
 from impasto.pictures.host_settings import by_own_rules
@@ -208,7 +208,7 @@ def _opened(source: str | os.PathLike[str] | IO[bytes], name: str) -> Iterator[I
         elif os.fspath(source) == STANDARD_STREAM:
             yield io.BytesIO(_standard_input().read())
         else:
-            check_no_url(source)
+            check_name(source)
             if kind_at(source) == "folder":
                 raise PictureError(f"{name}: is a folder, not a picture")
             with path_of(source).open("rb") as file:

@@ -15,7 +15,7 @@ from impasto.files import (
     PATH_ERRORS,
     STANDARD_STREAM,
     check_file,
-    check_no_url,
+    check_name,
     kind_at,
     path_of,
     real_path,
@@ -52,7 +52,7 @@ def check_output(
     name = os.fspath(path)
     if name == STANDARD_STREAM:
         return None
-    check_no_url(path, written=True)
+    check_name(path, written=True)
     check_extension(local_path(path))
     with reporting_failure(name, PATH_ERRORS):
         target = real_path(name)
