@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -356,6 +357,17 @@ def test_adobe_rgb_as_cameras_say_it(
     expected = in_srgb(color**2.19921875, primaries) if adobe else color
     for source in (tmp_path / name, PIL.Image.open(tmp_path / name)):
         np.testing.assert_allclose(pixels(open_image(source))[8, 8], expected, atol=0.012)
+
+
+def test_exif_says_nothing_of_inks(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    inks = PIL.Image.new("CMYK", (16, 16), (20, 90, 150, 10))
+    inks.save(path)
+    plain = open_image(path).to_numpy()
+    inks.save(path, exif=adobe_exif(2, "R03"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(open_image(path).to_numpy(), plain)
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 from PIL import ImageFile
 
 from impasto.errors import PictureError, PictureWarning
+from impasto.pictures.host_settings import by_own_rules
 from impasto.pictures.image import open_image
 from impasto.pictures.reading import read_recipe
 from support.picture_files import RGB, png_chunk, sample
@@ -80,18 +84,22 @@ def test_the_hosts_leave_is_given_back_after_many_threads(monkeypatch: pytest.Mo
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
-def of_many_warnings() -> dict[str, bytes]:
-    """Good pictures that make Pillow warn."""
-    palette = PIL.Image.fromarray(RGB).quantize(8)
-    stream = io.BytesIO()
-    palette.save(stream, "PNG", transparency=bytes([0, 128] + [255] * 6))
+def exif_of_two_orientations() -> bytes:
     exif = PIL.Image.Exif()
     exif[274] = 6
     inner = bytearray(exif.tobytes())
     at = inner.index(b"\x01\x12")  # the tag: then its type, and how many values it has
     inner[at + 4 : at + 8] = (2).to_bytes(4)
+    return bytes(inner)
+
+
+def of_many_warnings() -> dict[str, bytes]:
+    """Good pictures that make Pillow warn."""
+    palette = PIL.Image.fromarray(RGB).quantize(8)
+    stream = io.BytesIO()
+    palette.save(stream, "PNG", transparency=bytes([0, 128] + [255] * 6))
     turned = io.BytesIO()
-    PIL.Image.fromarray(RGB).save(turned, "JPEG", exif=bytes(inner))
+    PIL.Image.fromarray(RGB).save(turned, "JPEG", exif=exif_of_two_orientations())
     return {"palette": stream.getvalue(), "turned": turned.getvalue()}
 
 
@@ -118,6 +126,90 @@ def test_impastos_own_warnings_are_the_hosts_to_treat() -> None:
             open_image(io.BytesIO(absurd))
         warnings.simplefilter("ignore", PictureWarning)
         np.testing.assert_array_equal(open_image(io.BytesIO(absurd)).to_numpy(), NOISE)
+
+
+def test_a_jpeg_cut_and_ended_never_comes_in_without_a_word() -> None:
+    for options in ({}, {"exif": exif_of_two_orientations()}):
+        data = encoded("JPEG", **options)
+        cut = data[: len(data) // 2].rstrip(b"\xff") + b"\xff\xd9"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for source in (io.BytesIO(cut), PIL.Image.open(io.BytesIO(cut))):
+                with pytest.raises(PictureWarning, match="seem to end before its pixels do"):
+                    open_image(source)
+
+
+def test_impastos_own_warnings_come_once_where_others_are_errors() -> None:
+    data = encoded("PNG", exif=exif_of_two_orientations())
+    absurd = data[:33] + png_chunk(b"gAMA", bytes(4)) + data[33:]
+    for source in (io.BytesIO(absurd), PIL.Image.open(io.BytesIO(absurd))):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("error")
+            warnings.simplefilter("always", PictureWarning)
+            open_image(source)
+        assert len(found) == 1
+        assert "gAMA" in str(found[0].message)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_the_host_sets_meanwhile_stays(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+
+    def decode() -> None:
+        assert not ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = own
+
+    by_own_rules(decode, 9)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is own
+
+
+FORKING = """
+import os, signal, threading, warnings
+import PIL.Image
+from PIL import ImageFile
+from impasto.pictures.host_settings import by_own_rules
+
+PIL.Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = 77, True
+warnings.simplefilter("error")
+filters = list(warnings.filters)
+busy, done = threading.Event(), threading.Event()
+
+def decode():
+    if PIL.Image.MAX_IMAGE_PIXELS == 77:
+        raise UserWarning
+    busy.set()
+    done.wait()
+
+def seen_by_host():
+    return PIL.Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, warnings.filters
+
+thread = threading.Thread(target=by_own_rules, args=(decode, 9), daemon=True)
+thread.start()
+busy.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)  # instead of waiting for ever
+    assert seen_by_host() == (77, True, filters)
+    limits = iter([77, 5])
+    def decode_here():
+        assert next(limits) == PIL.Image.MAX_IMAGE_PIXELS and not ImageFile.LOAD_TRUNCATED_IMAGES
+        if PIL.Image.MAX_IMAGE_PIXELS == 77:
+            raise UserWarning
+        return "decoded"
+    assert by_own_rules(decode_here, 5) == "decoded"
+    assert seen_by_host() == (77, True, filters)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+done.set()
+thread.join()
+assert seen_by_host() == (77, True, filters)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_child_forked_while_another_thread_decodes_decodes_too() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_pillows_limit_of_pixels_counts_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

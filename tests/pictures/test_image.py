@@ -97,6 +97,20 @@ def test_an_image_beyond_its_range_is_no_picture(value: float) -> None:
         open_image(image)
 
 
+def test_an_image_slightly_beyond_its_range_is_clamped() -> None:
+    image = sample(alpha=True, recipe={"size": 9})
+    assert image.alpha is not None
+    image.pixels[0, 0, 0, :2] = torch.tensor([-0.1, 1.1])
+    image.alpha[0, 0, 0, 0] = 1.125
+    opened = open_image(image)
+    assert opened.alpha is not None
+    assert torch.equal(opened.pixels, image.pixels.clamp(0, 1))
+    assert torch.equal(opened.alpha, image.alpha.clamp(0, 1))
+    assert (opened.bits, opened.recipe) == (image.bits, image.recipe)
+    assert image.pixels[0, 0, 0, 1] == pytest.approx(1.1)  # the caller's own
+    assert open_image(opened) is opened
+
+
 def test_an_image_holds_only_what_it_says() -> None:
     good = torch.zeros(1, 3, 4, 5)
     bad: list[tuple[Any, ...]] = [

@@ -9,6 +9,7 @@ From a file to samples:
   host set in Pillow, NumPy and warnings does not count.
 - `decoding` (Pillow, 16-bit PNG) and `tiff_decoding` give samples as the file holds them.
 - `tiff_pages`: which page of a TIFF is the picture. `pillow_faults`: what Pillow misreads.
+  `picture_file`: the file of a Pillow picture.
 - `sample_scales`: what is black and what is white. `arrays`: NumPy and torch by the same rule.
 - `color_tags`: what a file says of its colours beside an ICC profile (`nclx`: in an AVIF), and
   `colorimetry`: the profile that is made of it. `profiles`: all colours into sRGB.

@@ -8,18 +8,18 @@ the picture says nothing. The first answer counts:
 3. PNG's sRGB chunk;
 4. PNG's gAMA and cHRM; of the one that is missing sRGB's is taken;
 5. the nclx box of AVIF and HEIC (after an ICC profile: ISO/IEC 23008-12, section 6.5.5);
-6. EXIF: the interoperability index R03, and colour space 2, mean Adobe RGB (DCF 2.0).
+6. EXIF: either of the interoperability index R03 and colour space 2 means Adobe RGB (DCF 2.0),
+   unless the colour space is 1, sRGB.
+
+Of inks (CMYK) and Lab only an ICC profile says something.
 
 TIFF has tags of its own (TIFF 6.0, section 20), which count where there is no ICC profile.
 """
 
 from __future__ import annotations
 
-import contextlib
 import struct
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -27,7 +27,6 @@ import PIL.Image
 from numpy.typing import NDArray
 from PIL import ExifTags
 
-from impasto.errors import PictureWarning
 from impasto.pictures.colorimetry import (
     ADOBE_RGB,
     ADOBE_RGB_GAMMA,
@@ -38,7 +37,9 @@ from impasto.pictures.colorimetry import (
     profile_of_code_points,
     usable,
 )
+from impasto.pictures.host_settings import warn
 from impasto.pictures.nclx import nclx_of
+from impasto.pictures.picture_file import told_by_file
 
 _COLOR_SPACE_TAG = int(ExifTags.Base.ColorSpace)
 _INTEROPERABILITY_INDEX_TAG = 1
@@ -66,6 +67,8 @@ def profile_of(picture: PIL.Image.Image, name: str, bits: int = 8) -> bytes | No
     Warns:
         PictureWarning: a tag that makes no sense, which is then ignored.
     """
+    if picture.mode in ("CMYK", "LAB"):
+        return picture.info.get("icc_profile") or None
     profile = _of_cicp(picture, name, bits)
     if profile is None:
         profile = picture.info.get("icc_profile")
@@ -122,8 +125,7 @@ def _tables(transfer: Sequence[int]) -> NDArray[np.float64] | None:
 
 
 def _of_cicp(picture: PIL.Image.Image, name: str, bits: int) -> bytes | None:
-    with _file_of(picture, "PNG") as file:
-        chunk = None if file is None else _cicp_chunk(file)
+    chunk = told_by_file(picture, "PNG", _cicp_chunk)
     if chunk is None:
         return None
     primaries, transfer, matrix, full_range = chunk
@@ -133,7 +135,7 @@ def _of_cicp(picture: PIL.Image.Image, name: str, bits: int) -> bytes | None:
     narrow_bits = None if full_range else bits
     if primaries == transfer == UNSPECIFIED and narrow_bits is None:
         return None
-    return _of_code_points(primaries, transfer, f"{name}: the cICP chunk", narrow_bits)
+    return _of_code_points(primaries, transfer, name, "cICP chunk", narrow_bits)
 
 
 def _cicp_chunk(file: IO[bytes]) -> tuple[int, int, int, int] | None:
@@ -198,25 +200,21 @@ def _of_nclx(picture: PIL.Image.Image, name: str) -> bytes | None:
     if isinstance(box, dict):
         points = (box.get("color_primaries"), box.get("transfer_characteristics"))
     else:
-        with _file_of(picture, "AVIF") as file:
-            points = (None if file is None else nclx_of(file.read())) or (None, None)
+        read = told_by_file(picture, "AVIF", lambda file: nclx_of(file.read()))
+        points = read or (None, None)
     primaries, transfer = (UNSPECIFIED if point is None else int(point) for point in points)
     if primaries == transfer == UNSPECIFIED:
         return None
-    return _of_code_points(primaries, transfer, f"{name}: the nclx box")
+    return _of_code_points(primaries, transfer, name, "nclx box")
 
 
 def _of_code_points(
-    primaries: int, transfer: int, subject: str, narrow_bits: int | None = None
+    primaries: int, transfer: int, name: str, tag: str, narrow_bits: int | None = None
 ) -> bytes | None:
     profile = profile_of_code_points(primaries, transfer, narrow_bits)
     if profile is None:
-        warnings.warn(
-            f"{subject} has the code points {primaries} and {transfer}, which ITU-T H.273 "
-            "reserves; ignored",
-            PictureWarning,
-            stacklevel=2,
-        )
+        points = f"{primaries} and {transfer}"
+        _warn(name, f"the {tag} has the code points {points}, which ITU-T H.273 reserves")
     return profile
 
 
@@ -240,28 +238,5 @@ def _exif_value(picture: PIL.Image.Image, directory: int, tag: int) -> Any:
         return None
 
 
-@contextlib.contextmanager
-def _file_of(picture: PIL.Image.Image, file_format: str) -> Iterator[IO[bytes] | None]:
-    """The file of a picture of this format, at its start; None where it is not to be had.
-
-    Pillow holds it until the picture is loaded, and then only knows its name.
-    """
-    file: IO[bytes] | None = getattr(picture, "fp", None)
-    path = getattr(picture, "filename", "")
-    if picture.format != file_format:
-        yield None
-    elif file is not None:
-        place = file.tell()
-        file.seek(0)
-        yield file
-        file.seek(place)
-    else:
-        with contextlib.ExitStack() as stack:
-            found = None
-            with contextlib.suppress(OSError, ValueError):
-                found = stack.enter_context(Path(path).open("rb")) if path else None
-            yield found
-
-
 def _warn(name: str, reason: str) -> None:
-    warnings.warn(f"{name}: {reason}; ignored", PictureWarning, stacklevel=2)
+    warn(f"{name}: {reason}; ignored")

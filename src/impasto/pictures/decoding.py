@@ -26,9 +26,10 @@ from impasto.pictures.sample_scales import (
     sixteen_bits_of_mode_i,
     unit_floats,
 )
+from impasto.pictures.tiff_pages import BITS_PER_SAMPLE
 
 # Tags of a TIFF that Pillow opened (TIFF 6.0, section 8).
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _COLOR_MAP = 258, 262, 320
+_PHOTOMETRIC, _COLOR_MAP = 262, 320
 _WHITE_IS_ZERO = 0  # of _PHOTOMETRIC
 
 
@@ -129,7 +130,7 @@ def _deep_samples(picture: PIL.Image.Image, name: str) -> NDArray[np.uint16]:
         samples = sixteen_bits_of_mode_i(array, name, known=picture.format in ("PNG", "PPM"))
     else:
         # Pillow leaves 12 bits of a TIFF as they are, and white as 0 (below), too.
-        samples = as_8_or_16_bits(array, tags.get(_BITS_PER_SAMPLE, (16,))[0]).astype(np.uint16)
+        samples = as_8_or_16_bits(array, tags.get(BITS_PER_SAMPLE, (16,))[0]).astype(np.uint16)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         samples = 65535 - samples
     transparent = picture.info.get("transparency")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import PIL.Image
@@ -16,9 +17,14 @@ from impasto.errors import PictureWarning
 
 T = TypeVar("T")
 
+# Pillow only asks whether it is true. It is not False, to be told from what the host sets.
+_REFUSED: Any = 0
+
 _lock = threading.RLock()
 _loads = 0  # that run now, in all threads
 _truncated_allowed = False  # by the host
+_changes = contextlib.ExitStack()  # puts back what `_undisturbed` has changed
+_thread = threading.local()  # .warnings: of the picture that it decodes
 
 
 def by_own_rules(decode: Callable[[], T], max_pixels: int) -> T:
@@ -26,22 +32,40 @@ def by_own_rules(decode: Callable[[], T], max_pixels: int) -> T:
 
     `LOAD_TRUNCATED_IMAGES` of Pillow is off meanwhile, and NumPy's `seterr` without effect.
     Pillow's warnings, turned into errors by the host, and its own limit of pixels stop nothing:
-    then ``decode`` is called once more without them. impasto's own warnings are left to the host.
+    then ``decode`` is called once more without them. impasto's own warnings (`warn`) are left to
+    the host, each once, after the picture is decoded.
 
     Args:
         decode: opens and decodes; may be called twice.
         max_pixels: what stands in for Pillow's limit in the second call.
     """
-    with _refusing_truncated(), np.errstate(all="ignore"):
+    with _own_warnings() as messages, _refusing_truncated(), np.errstate(all="ignore"):
         try:
-            return decode()
+            decoded = decode()
         except (Warning, PIL.Image.DecompressionBombError):
-            pass
-        decoded, found = _undisturbed(decode, max_pixels)
-    for warning in found:
-        if issubclass(warning.category, PictureWarning):
-            warnings.warn(warning.message, stacklevel=3)
+            decoded = _undisturbed(decode, max_pixels)
+    for message in messages:
+        warnings.warn(message, PictureWarning, stacklevel=3)
     return decoded
+
+
+def warn(message: str) -> None:
+    """Warn of a picture (PictureWarning); within `by_own_rules` once that is done."""
+    messages = getattr(_thread, "warnings", None)
+    if messages is None:
+        warnings.warn(message, PictureWarning, stacklevel=3)
+    else:
+        messages[message] = None
+
+
+@contextlib.contextmanager
+def _own_warnings() -> Iterator[dict[str, None]]:
+    """The messages of this thread, in their order, each once."""
+    _thread.warnings = messages = dict[str, None]()
+    try:
+        yield messages
+    finally:
+        _thread.warnings = None
 
 
 @contextlib.contextmanager
@@ -51,25 +75,43 @@ def _refusing_truncated() -> Iterator[None]:
     with _lock:
         _loads += 1
         if ImageFile.LOAD_TRUNCATED_IMAGES:
-            _truncated_allowed, ImageFile.LOAD_TRUNCATED_IMAGES = True, False
+            _truncated_allowed, ImageFile.LOAD_TRUNCATED_IMAGES = True, _REFUSED
     try:
         yield
     finally:
         with _lock:
             _loads -= 1
-            if _loads == 0 and _truncated_allowed:
-                _truncated_allowed, ImageFile.LOAD_TRUNCATED_IMAGES = False, True
+            _allow_truncated_again()
 
 
-def _undisturbed(
-    decode: Callable[[], T], max_pixels: int
-) -> tuple[T, list[warnings.WarningMessage]]:
+def _allow_truncated_again() -> None:
+    """After the last load, unless the host has set something else meanwhile."""
+    global _truncated_allowed
+    if _loads == 0 and _truncated_allowed:
+        _truncated_allowed = False
+        if ImageFile.LOAD_TRUNCATED_IMAGES is _REFUSED:
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+
+
+def _undisturbed(decode: Callable[[], T], max_pixels: int) -> T:
+    global _changes
     # Filters and limit belong to the whole process: one thread at a time.
-    with _lock, warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        limit = PIL.Image.MAX_IMAGE_PIXELS
+    with _lock, contextlib.ExitStack() as _changes:
+        _changes.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        _changes.callback(setattr, PIL.Image, "MAX_IMAGE_PIXELS", PIL.Image.MAX_IMAGE_PIXELS)
         PIL.Image.MAX_IMAGE_PIXELS = max_pixels
-        try:
-            return decode(), found
-        finally:
-            PIL.Image.MAX_IMAGE_PIXELS = limit
+        return decode()
+
+
+def _after_fork() -> None:
+    """In a forked child, of whose threads only this one is there."""
+    global _lock, _loads
+    _lock = threading.RLock()
+    _changes.close()
+    _loads = int(getattr(_thread, "warnings", None) is not None)
+    _allow_truncated_again()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

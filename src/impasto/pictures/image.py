@@ -169,8 +169,8 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
         source: a path (a leading ``~`` or a ``file://`` URL too); ``-`` for standard input; a
             binary stream; a Pillow picture; an array (H, W) or (H, W, 1 | 3 | 4), or a tensor
             (1 | 3 | 4, H, W) or (1, 1 | 3 | 4, H, W), of bool, uint8, uint16 or floats 0..1; or an
-            Image, which is returned as it is. Arrays and tensors are taken as sRGB, floats get 8
-            bits.
+            Image, which is returned as it is if no value is outside 0..1. Arrays and tensors are
+            taken as sRGB, floats get 8 bits.
         max_pixels: the most pixels (width times height) to accept from a file or Pillow.
 
     Raises:
@@ -182,10 +182,11 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
         PictureWarning: what a file says of its colours cannot be used, or it lacks its end mark.
     """
     if isinstance(source, Image):
-        for channels in (source.pixels, source.alpha):
-            if channels is not None:
-                check_range(channels.numpy(force=True), "Image")
-        return source
+        pixels = _clamped(source.pixels)
+        alpha = None if source.alpha is None else _clamped(source.alpha)
+        if pixels is source.pixels and alpha is source.alpha:
+            return source
+        return replace(source, pixels=pixels, alpha=alpha)
     if isinstance(source, torch.Tensor):
         return _from_channels(*channels_of_tensor(source))
     if isinstance(source, np.ndarray):
@@ -202,6 +203,15 @@ def open_image(source: ImageSource, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
         f"a {type(source).__name__} is no picture; give a path, a binary stream, a Pillow "
         "picture, a NumPy array or a tensor"
     )
+
+
+def _clamped(channels: torch.Tensor) -> torch.Tensor:
+    """Channels of an Image in 0..1; themselves where they are."""
+    array = channels.numpy(force=True)
+    check_range(array, "Image")
+    if array.min() >= 0 and array.max() <= 1:
+        return channels
+    return channels.detach().clamp(0, 1)
 
 
 def _from_decoded(decoded: DecodedPicture) -> Image:

@@ -20,15 +20,17 @@ _FRAMES = range(0xC0, 0xD0)
 _NO_FRAMES = {0xC4, 0xC8, 0xCC}  # tables, and a code that is reserved
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _BEGIN, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_ALL = bytearray(64)  # the lowest bit of every coefficient
 
 
-def with_end_mark(data: bytes) -> bytes | None:
+def with_end_mark(data: bytes, tables: bytes = b"") -> bytes | None:
     """A JPEG with its end mark; None where more than that is missing.
 
     Zeros at the end, with which recovered files are filled up, are taken away.
 
     Args:
         data: the file.
+        tables: segments of it that are kept elsewhere, and stand behind its first mark.
 
     Returns:
         ``data`` itself where nothing is missing.
@@ -39,7 +41,8 @@ def with_end_mark(data: bytes) -> bytes | None:
     if last[0] == _END:
         return data
     rest = data[: last[1]] if last[0] == _BEGIN else data
-    return next((ended for ended in _ended(rest) if is_whole(ended)), None)
+    whole = (ended for ended in _ended(rest) if is_whole(ended[:2] + tables + ended[2:]))
+    return next(whole, None)
 
 
 def _ended(data: bytes) -> Iterator[bytes]:
@@ -78,21 +81,21 @@ def all_scans_are_there(data: bytes) -> bool:
     """
     try:
         components, lowest = _scans_of(data)
-    except (IndexError, struct.error):  # a segment that ends early
+    except (IndexError, ValueError, struct.error):  # a segment that ends early, or is none
         return False
-    return bool(components) and all(
-        lowest.get((component, coefficient)) == 0
-        for component in components
-        for coefficient in range(64)
-    )
+    return bool(components) and all(lowest.get(number) == _ALL for number in components)
 
 
-def _scans_of(data: bytes) -> tuple[list[int], dict[tuple[int, int], int]]:
-    """The components, and the lowest bit that the scans bring of each of their coefficients."""
+def _scans_of(data: bytes) -> tuple[list[int], dict[int, bytearray]]:
+    """The components, and the lowest bit that the scans bring of each of their 64 coefficients.
+
+    Raises:
+        ValueError: a scan of more than T.81 allows (section B.2.3), which no decoder takes.
+    """
     components: list[int] = []
     progressive = False
     # Successive approximation: ITU-T T.81, section G.1.1.1.2.
-    lowest: dict[tuple[int, int], int] = {}
+    lowest: dict[int, bytearray] = {}
     for marker, _, segment in _segments(data):
         if marker in _FRAMES and marker not in _NO_FRAMES:
             progressive = marker in _PROGRESSIVE
@@ -100,10 +103,13 @@ def _scans_of(data: bytes) -> tuple[list[int], dict[tuple[int, int], int]]:
         elif marker == _SCAN:
             count = segment[0]
             first, last, bits = struct.unpack_from("3B", segment, 1 + 2 * count)
-            for index in range(count):
-                component = segment[1 + 2 * index]
-                for coefficient in range(first, last + 1) if progressive else range(64):
-                    lowest[component, coefficient] = bits & 15 if progressive else 0
+            if not progressive:
+                first, last, bits = 0, 63, 0
+            if not (1 <= count <= 4 and first <= last <= 63):
+                raise ValueError(f"a scan of {count} components, {first} to {last}")
+            for component in segment[1 : 1 + 2 * count : 2]:
+                scanned = lowest.setdefault(component, bytearray(b"\xff" * 64))
+                scanned[first : last + 1] = bytes([bits & 15]) * (last + 1 - first)
     return components, lowest
 
 

@@ -68,7 +68,7 @@ def _of_primary_item(top: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
     properties = _inside(meta, b"iprp")
     stored = _inside(properties, b"ipco")
     indices = dict(_associations([content for kind, content in properties if kind == b"ipma"]))
-    for item in (primary, *_tiles(meta, primary)):
+    for item in dict.fromkeys((primary, *_tiles(meta, primary))):
         for index in indices.get(item, ()):
             # They count from 1; 0 stands for none.
             if 0 < index <= len(stored) and stored[index - 1][0] == b"colr":

@@ -5,15 +5,19 @@ Most come to light only as long as the picture is opened and not loaded.
 
 from __future__ import annotations
 
-import contextlib
-
 import PIL.Image
 
 from impasto.errors import PictureError
-from impasto.pictures.tiff_pages import NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, is_secondary
+from impasto.pictures.picture_file import file_of
+from impasto.pictures.tiff_pages import (
+    BITS_PER_SAMPLE,
+    NEW_SUBFILE_TYPE,
+    OLD_SUBFILE_TYPE,
+    is_secondary,
+)
 
 # Tags of TIFF 6.0, section 8, and values of theirs.
-_BITS_PER_SAMPLE, _COMPRESSION, _PLANAR_CONFIGURATION = 258, 259, 284
+_COMPRESSION, _PLANAR_CONFIGURATION = 259, 284
 _UNCOMPRESSED, _SEPARATE = 1, 2
 
 # A JPEG 2000 codestream begins with the markers SOC and SIZ (ISO/IEC 15444-1, annex A.5.1). Behind
@@ -34,38 +38,57 @@ def refuse_misread(picture: PIL.Image.Image, name: str) -> None:
     Raises:
         PictureError: as above; the message says what to do.
     """
+    for is_misread, words in (
+        (
+            _is_secondary_page,
+            "the TIFF marks this page as a thumbnail or a mask; give the file itself, or seek the "
+            "page of the picture",
+        ),
+        (
+            _loses_scale,
+            f"Pillow reads {picture.format} of more than 8 bits without its scale, sign or byte "
+            "order; convert the samples to floats 0..1 with a library for it",
+        ),
+        (
+            _misplaces_bytes,
+            "Pillow mixes up the bytes of this TIFF (separate planes, or big-endian and compressed "
+            "floats); give the file itself, or save it without these",
+        ),
+        (
+            _turns_white_black,
+            "of JPEG 2000 with more than 8 bits a channel Pillow turns white into black; convert "
+            "it to a 16-bit PNG or TIFF",
+        ),
+        (
+            _loses_transparency,
+            "Pillow loses which colour of this PNG is transparent; give the file itself",
+        ),
+    ):
+        if is_misread(picture):
+            raise PictureError(f"{name}: {words}")
+
+
+def _is_secondary_page(picture: PIL.Image.Image) -> bool:
     tags = getattr(picture, "tag_v2", {})
-    if is_secondary(tags.get(NEW_SUBFILE_TYPE, 0), tags.get(OLD_SUBFILE_TYPE)):
-        raise PictureError(
-            f"{name}: the TIFF marks this page as a thumbnail or a mask; give the file itself, or "
-            "seek the page of the picture"
-        )
-    deep = picture.mode[0] in "IF"
-    if (picture.format == "FITS" and deep) or (picture.format == "TIFF" and picture.mode == "I"):
-        raise PictureError(
-            f"{name}: Pillow reads {picture.format} of more than 8 bits without its scale, sign or "
-            "byte order; convert the samples to floats 0..1 with a library for it"
-        )
-    if picture.format == "TIFF" and _misplaces_bytes(picture):
-        raise PictureError(
-            f"{name}: Pillow mixes up the bytes of this TIFF (separate planes, or big-endian and "
-            "compressed floats); give the file itself, or save it without these"
-        )
-    if picture.format == "JPEG2000" and _jpeg2000_bits(picture) > 8 and not deep:
-        raise PictureError(
-            f"{name}: of JPEG 2000 with more than 8 bits a channel Pillow turns white into black; "
-            "convert it to a 16-bit PNG or TIFF"
-        )
-    if picture.format == "PNG" and _loses_transparency(picture):
-        raise PictureError(
-            f"{name}: Pillow loses which colour of this PNG is transparent; give the file itself"
-        )
+    return is_secondary(tags.get(NEW_SUBFILE_TYPE, 0), tags.get(OLD_SUBFILE_TYPE))
+
+
+def _is_deep(picture: PIL.Image.Image) -> bool:
+    return picture.mode[0] in "IF"
+
+
+def _loses_scale(picture: PIL.Image.Image) -> bool:
+    return (picture.format == "FITS" and _is_deep(picture)) or (
+        picture.format == "TIFF" and picture.mode == "I"
+    )
 
 
 def _misplaces_bytes(picture: PIL.Image.Image) -> bool:
-    """Whether a TIFF is of a kind that Pillow decodes in a wrong order."""
+    """Whether it is a TIFF of a kind that Pillow decodes in a wrong order."""
+    if picture.format != "TIFF":
+        return False
     tags = getattr(picture, "tag_v2", {})
-    bits = tags.get(_BITS_PER_SAMPLE, (1,))
+    bits = tags.get(BITS_PER_SAMPLE, (1,))
     separate = tags.get(_PLANAR_CONFIGURATION) == _SEPARATE and len(bits) > 1
     compressed = tags.get(_COMPRESSION, _UNCOMPRESSED) != _UNCOMPRESSED
     big_endian = getattr(tags, "prefix", b"II") == b"MM"
@@ -75,19 +98,20 @@ def _misplaces_bytes(picture: PIL.Image.Image) -> bool:
 
 
 def _loses_transparency(picture: PIL.Image.Image) -> bool:
-    """Whether one colour is transparent that Pillow compares with samples of another depth."""
+    """Whether one colour of a PNG is transparent that Pillow compares with another depth."""
+    if picture.format != "PNG":
+        return False
     raw_modes = {str(tile[3]) for tile in getattr(picture, "tile", [])}
     return "transparency" in picture.info and not raw_modes.isdisjoint({"L;2", "L;4", "RGB;16B"})
 
 
+def _turns_white_black(picture: PIL.Image.Image) -> bool:
+    return picture.format == "JPEG2000" and not _is_deep(picture) and _jpeg2000_bits(picture) > 8
+
+
 def _jpeg2000_bits(picture: PIL.Image.Image) -> int:
     """Bits of the first channel; 0 where the file is no longer at hand."""
-    stream, head = getattr(picture, "fp", None), b""
-    if stream is not None:
-        with contextlib.suppress(OSError, ValueError):
-            place = stream.tell()
-            stream.seek(0)
-            head = stream.read(_HEAD)
-            stream.seek(place)
+    with file_of(picture) as file:
+        head = b"" if file is None else file.read(_HEAD)
     at = head.find(_CODESTREAM) + _DEPTH_AT
     return (head[at] & 127) + 1 if _CODESTREAM in head and at < len(head) else 0

@@ -11,19 +11,20 @@ import contextlib
 import io
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+import numpy as np
 import PIL.Image
 
-from impasto.errors import ImpastoError, MissingExtraError, PictureError, PictureWarning
+from impasto.errors import ImpastoError, MissingExtraError, PictureError
 from impasto.files import PATH_ERRORS, STANDARD_STREAM, check_name, kind_at, path_of, reason_of
 from impasto.pictures.decoding import DecodedPicture, check_size, decode_deep_png, decode_pillow
 from impasto.pictures.formats import READABLE, format_of
-from impasto.pictures.host_settings import by_own_rules
+from impasto.pictures.host_settings import by_own_rules, warn
 from impasto.pictures.jpeg_end import all_scans_are_there, is_whole, with_end_mark
 from impasto.pictures.metadata import recipe_of
+from impasto.pictures.picture_file import file_of
 from impasto.pictures.png_chunks import checked_png
 from impasto.pictures.tiff_decoding import decode_tiff
 from impasto.pictures.tiff_pages import beginning_with_the_picture
@@ -67,14 +68,15 @@ def decode_object(picture: PIL.Image.Image, name: str) -> DecodedPicture:
     Raises:
         PictureError: its file is damaged, or its samples have no scale.
     """
-    file: IO[bytes] | None = getattr(picture, "fp", None)
-    if file is not None and getattr(picture, "tile", None):
-        if picture.format == "JPEG":
-            return _decode_jpeg(picture, file, name)
-        if picture.format == "PNG":
-            place = file.tell()
-            checked_png(file, name)
-            file.seek(place)
+    data = b""
+    if getattr(picture, "tile", None):
+        with file_of(picture) as file:
+            if file is not None and picture.format == "JPEG":
+                data = file.read()
+            elif file is not None and picture.format == "PNG":
+                checked_png(file, name)
+    if data:
+        return _decode_jpeg(picture, data, name)
     return decode_pillow(picture, name)
 
 
@@ -91,7 +93,8 @@ def _decode(stream: IO[bytes], file_format: str, name: str, max_pixels: int) -> 
     picture = _open_lazily(stream, file_format, name)
     check_size(picture.size, name, max_pixels)
     if file_format == "JPEG":
-        return _decode_jpeg(picture, stream, name)
+        stream.seek(0)
+        return _decode_jpeg(picture, stream.read(), name)
     return decode_pillow(picture, name)
 
 
@@ -105,42 +108,40 @@ def _decode_png(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture
     return decoded
 
 
-def _decode_jpeg(picture: PIL.Image.Image, stream: IO[bytes], name: str) -> DecodedPicture:
-    stream.seek(0)
-    data = stream.read()
+def _decode_jpeg(picture: PIL.Image.Image, data: bytes, name: str) -> DecodedPicture:
     ended = with_end_mark(data)
     if ended is None:
         raise PictureError(
             f"{name}: damaged: the JPEG is cut short, some of its pixels are missing"
         )
     if ended is data:
-        decoded = decode_pillow(picture, name)
-        _warn_of_early_end(decoded, data, name)
-        return decoded
+        picture.load()
+        # At once: a second decoding (`by_own_rules`) would find the picture loaded.
+        _warn_of_early_end(picture, data, name)
+        return decode_pillow(picture, name)
     decoded = decode_pillow(_open_lazily(io.BytesIO(ended), "JPEG", name), name)
     _warn_of_missing_end(name, "the JPEG lacks its end mark")
     return decoded
 
 
-def _warn_of_early_end(decoded: DecodedPicture, data: bytes, name: str) -> None:
+def _warn_of_early_end(picture: PIL.Image.Image, data: bytes, name: str) -> None:
     """Warn where a JPEG was cut short and got an end mark afterwards.
 
     The decoder fills up such a picture with one colour. To look for it first spares most pictures
     the strict reading, which takes longer than decoding.
     """
-    corner = decoded.samples[-8:, -8:]
-    may_be_filled = decoded.space != "cmyk" and bool((corner == corner[0, 0]).all())
+    width, height = picture.size
+    corner = np.asarray(picture.crop((max(width - 8, 0), max(height - 8, 0), width, height)))
+    may_be_filled = picture.mode != "CMYK" and bool((corner == corner[0, 0]).all())
     if (may_be_filled and not is_whole(data)) or not all_scans_are_there(data):
-        warnings.warn(
+        warn(
             f"{name}: the data of the JPEG seem to end before its pixels do; is its lower right "
-            "as it should be?",
-            PictureWarning,
-            stacklevel=2,
+            "as it should be?"
         )
 
 
 def _warn_of_missing_end(name: str, problem: str) -> None:
-    warnings.warn(f"{name}: {problem}; its pixels are whole", PictureWarning, stacklevel=2)
+    warn(f"{name}: {problem}; its pixels are whole")
 
 
 def read_recipe(

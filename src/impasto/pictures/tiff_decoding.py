@@ -64,6 +64,7 @@ def decode_tiff(stream: IO[bytes], name: str, max_pixels: int) -> DecodedPicture
     """
     with tifffile.TiffFile(stream) as file:
         page = file.pages.first
+        check_size((page.imagewidth, page.imagelength), name, max_pixels)
         _check_jpegs(page, file.filehandle, name)
         space = _SPACES.get(page.photometric)
         if space is None or page.dtype is None or not isinstance(page.bitspersample, int):
@@ -91,10 +92,13 @@ def _check_jpegs(page: tifffile.TiffPage, file: tifffile.FileHandle, name: str) 
         return
     # Tables that all share stand apart, as a JPEG without pixels (TIFF Technical Note 2).
     tables = page.jpegtables[2:-2] if page.jpegtables else b""
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+    # Some may be one and the same; apart from that, they take no more than the file has.
+    strips = dict.fromkeys(zip(page.dataoffsets, page.databytecounts, strict=True))
+    if sum(max(min(count, file.size - offset), 0) for offset, count in strips) > file.size:
+        raise PictureError(f"{name}: damaged: the JPEGs in the TIFF overlap; save it anew")
+    for offset, count in strips:
         file.seek(offset)
-        data = file.read(count)
-        if count and with_end_mark(data[:2] + tables + data[2:]) is None:
+        if count and with_end_mark(file.read(count), tables) is None:
             raise PictureError(
                 f"{name}: damaged: a JPEG in the TIFF is cut short, some of its pixels are missing"
             )
@@ -114,7 +118,6 @@ def _check_size_in_memory(page: tifffile.TiffPage, name: str, max_pixels: int) -
     Width and height do not tell: each pixel may have thousands of samples, each tile may be larger
     than the picture.
     """
-    check_size((page.imagewidth, page.imagelength), name, max_pixels)
     if page.imagedepth != 1:
         raise PictureError(
             f"{name}: a TIFF volume of {page.imagedepth} layers is no picture; save one of them"
@@ -181,7 +184,7 @@ def _scaled(array: NDArray[Any], page: tifffile.TiffPage, name: str) -> NDArray[
             "to RGB of unsigned integers or floats 0..1"
         )
     bits = page.bitspersample
-    if 16 < bits not in (32, 64):  # tifffile takes no heed of their byte order
+    if bits > 16 and bits not in (32, 64):  # tifffile takes no heed of their byte order
         raise PictureError(
             f"{name}: a TIFF of {bits} bits a sample cannot be read; save it with 8, 16 or 32"
         )

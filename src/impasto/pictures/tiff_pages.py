@@ -17,7 +17,7 @@ import tifffile
 
 from impasto.errors import PictureError
 
-NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE = 254, 255
+NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, BITS_PER_SAMPLE = 254, 255, 258
 
 # NewSubfileType: a reduced picture (bit 0), a transparency mask (2), a depth map (3; DNG 1.5).
 _SECONDARY_BITS = 0b1101
@@ -101,7 +101,12 @@ def _all_pages(file: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
 def _versions(page: tifffile.TiffPage) -> list[tifffile.TiffPage]:
     """The pages in a page's SubIFDs; none where its pointers lead nowhere."""
     try:
-        return [own for own in page.pages or () if isinstance(own, tifffile.TiffPage)]
+        pages, offsets = page.pages, page.subifds
+        if pages is None or offsets is None:
+            return []
+        first_places = dict(zip(reversed(offsets), reversed(range(len(offsets))), strict=True))
+        versions = [pages[place] for place in sorted(first_places.values())]
+        return [own for own in versions if isinstance(own, tifffile.TiffPage)]
     # Programs that edit a file may leave dead pointers; what tifffile raises there is open-ended.
     except Exception:
         return []
