@@ -9,11 +9,12 @@ with `with_torch_defaults`; nothing below has to know of it.
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -53,10 +54,11 @@ def torch_defaults() -> Iterator[None]:
         return
     _refuse_transforms()
     with ExitStack() as stack:
+        # First and last: while the lock is held, Python may close a run that nobody wants any more.
+        stack.callback(setattr, _thread, "inside", False)
+        _thread.inside = True
         stack.enter_context(_process.defaults())
         _enter_thread_defaults(stack)
-        _thread.inside = True
-        stack.callback(setattr, _thread, "inside", False)
         yield
 
 
@@ -99,6 +101,19 @@ def _take_steps(steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
             steps.close()
 
 
+def private_in_torch(name: str, default: T) -> T:
+    """What PyTorch has at ``torch.<name>``, which is private; ``default`` where it has gone.
+
+    Args:
+        name: with dots, without ``torch``.
+        default: stands for a PyTorch that does not have what the name is about.
+    """
+    try:
+        return cast(T, operator.attrgetter(name)(torch))
+    except AttributeError:
+        return default
+
+
 def safe_threads(wanted: int) -> int:
     """How many threads of the processor may compute: one, in what has come through a fork.
 
@@ -113,23 +128,31 @@ def _thread_forked() -> bool:
 
 
 def _refuse_transforms() -> None:
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    if private_in_torch("_C._functorch.peek_interpreter_stack", _nothing)() is not None:
         raise HostError(
             "impasto was called inside a transform of torch.func (vmap, grad, ...), which cannot "
             "see through it; call it outside"
         )
-    if torch._C._get_tracing_state() is not None:
+    if private_in_torch("_C._get_tracing_state", _nothing)() is not None:
         raise HostError("impasto was called inside torch.jit.trace; call it outside")
+
+
+def _nothing(*_: object) -> None:
+    """What a question about a state answers where there is no such state."""
+
+
+def _no_context() -> AbstractContextManager[None]:
+    """Does nothing, where there is nothing to switch off."""
+    return nullcontext()
 
 
 def _enter_thread_defaults(stack: ExitStack) -> None:
     """Sets what PyTorch and NumPy keep for each thread, until the stack is left."""
     # Default devices are function modes, and so is whatever else looks at every call.
-    stack.enter_context(torch._C.DisableTorchFunction())
-    if torch._C._len_torch_dispatch_stack():  # fake tensors, counters of operations...
-        from torch.utils._python_dispatch import _disable_current_modes
-
-        stack.enter_context(_disable_current_modes())
+    stack.enter_context(private_in_torch("_C.DisableTorchFunction", _no_context)())
+    if private_in_torch("_C._len_torch_dispatch_stack", _nothing)():  # fake tensors, counters...
+        modes_off = private_in_torch("utils._python_dispatch._disable_current_modes", _no_context)
+        stack.enter_context(modes_off())
     stack.enter_context(torch.inference_mode(False))
     stack.enter_context(torch.enable_grad())
     for device in _AUTOCASTING:
@@ -139,8 +162,8 @@ def _enter_thread_defaults(stack: ExitStack) -> None:
     if _thread_forked():
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(1)
-    hooks = torch._C._autograd
-    if hooks._top_saved_tensors_default_hooks(True) is not None:
+    hooks = private_in_torch("_C._autograd._top_saved_tensors_default_hooks", _nothing)
+    if hooks(True) is not None:
         own = torch.autograd.graph.saved_tensors_hooks(torch.Tensor.detach, lambda saved: saved)
         stack.enter_context(own)
     if sys.float_info.min / 2 == 0 and torch.set_flush_denormal(False):
@@ -181,7 +204,8 @@ def _precision_switches() -> list[_Switch]:
             True,
         ),
     ]
-    if not hasattr(torch._C, "_set_fp32_precision_setter"):  # before PyTorch 2.9
+    places = ("_C._get_fp32_precision_getter", "_C._set_fp32_precision_setter")
+    if not all(private_in_torch(name, None) for name in places):  # before PyTorch 2.9
         return older
     general = [_precision_at(backend, "all", "none") for backend in ("generic", "cuda", "mkldnn")]
     return [
@@ -254,11 +278,15 @@ class _Process:
                     self._restore()
 
     def _change(self) -> None:
-        for switch in self._switches:
-            value = switch.get()
-            if value != switch.own:
-                self._found.append((switch, value))
-                switch.set(switch.own)
+        try:
+            for switch in self._switches:
+                value = switch.get()
+                if value != switch.own:
+                    self._found.append((switch, value))
+                    switch.set(switch.own)
+        except BaseException:
+            self._restore()
+            raise
 
     def _restore(self) -> None:
         """Puts back what the host had, but for what another thread of it has set meanwhile."""

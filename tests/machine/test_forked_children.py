@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from impasto.errors import HostError
+from impasto.machine.compute import Compute
+
 FORKING = """
 import hashlib, os, sys
 import numpy as np
@@ -47,3 +50,14 @@ def test_a_child_forked_after_a_run_paints(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["painted", "both"], done.stderr
+
+
+def test_a_fork_that_lost_its_graphics_device_computes_on_the_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PyTorch's answers in such a process are given, as there may be no such device here."""
+    monkeypatch.setattr("torch.cuda._is_in_bad_fork", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert [str(Compute(name).torch_device()) for name in ("auto", "cpu")] == ["cpu", "cpu"]
+    with pytest.raises(HostError, match=r"device = 'cuda:0': .*use auto or cpu, or start"):
+        Compute("cuda:0").torch_device()

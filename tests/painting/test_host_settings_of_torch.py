@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import impasto
+from impasto import torch_state
 from impasto.errors import HostError
 from impasto.network.weights import Weights
 from impasto.painting.synthesis import iterate, iterate_texture, reconstruct, stylize
@@ -345,3 +346,68 @@ def test_transforms_of_torch_are_refused_in_one_line(quickly: Quick) -> None:
             transformed(torch.zeros(2))
     with pytest.raises(HostError, match=r"inside torch\.jit\.trace"):
         torch.jit.trace(paint, torch.zeros(2))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_C._functorch.peek_interpreter_stack",
+        "_C.DisableTorchFunction",
+        "_C._len_torch_dispatch_stack",
+        "_C._autograd._top_saved_tensors_default_hooks",
+        "_C._get_fp32_precision_getter",
+        "_C._set_fp32_precision_setter",
+        "cuda._is_in_bad_fork",
+    ],
+)
+def test_what_torch_keeps_private_may_go(
+    name: str, quickly: Quick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = stylize(CONTENT, STYLE, **quickly).pixels
+    monkeypatch.delattr(f"torch.{name}")
+    monkeypatch.setattr(torch_state, "_process", torch_state._Process())
+    assert torch.equal(stylize(CONTENT, STYLE, **quickly).pixels, wanted)
+    assert torch.equal(open_image(CONTENT).pixels, CONTENT)
+
+
+def test_what_torch_needs_itself_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without these PyTorch computes nothing, so none of it is asked for more."""
+    monkeypatch.delattr("torch._C._get_tracing_state")
+    monkeypatch.delattr("torch.utils._python_dispatch._disable_current_modes")
+    with FlopCounterMode(display=False), torch_defaults():
+        pass
+
+
+def switches_with(get: Callable[[], Any]) -> torch_state._Process:
+    """The settings of the process, and one more that is asked for last."""
+    process = torch_state._Process()
+    process._switches.append(torch_state._Switch(get, lambda value: None, None))
+    return process
+
+
+def test_a_run_that_is_collected_while_settings_change(
+    quickly: Quick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python may collect at any time; here it does while the settings are read."""
+    steps = iterate(CONTENT, STYLE, **quickly)
+    next(steps)
+    left = [steps]
+    del steps
+    monkeypatch.setattr(torch_state, "_process", switches_with(left.clear))
+    opened = threading.Thread(target=open_image, args=(CONTENT,), daemon=True)
+    opened.start()
+    opened.join(60)
+    assert not opened.is_alive()
+    assert not left
+
+
+def test_settings_are_the_hosts_if_one_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch_state, "_process", switches_with(unreadable))
+    with STATES["default torch.float64"](), STATES["deterministic"]():
+        before = facts()
+        with pytest.raises(KeyboardInterrupt):
+            open_image(CONTENT)
+        assert facts() == before

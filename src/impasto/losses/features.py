@@ -25,6 +25,7 @@ from torch import Tensor
 
 from impasto.losses.normalization import TINY
 from impasto.losses.statistics import as_matrix, in_float64
+from impasto.machine.sums import total
 from impasto.settings.model import Settings, StyleLoss
 
 MOST_POSITIONS = 16_384
@@ -88,7 +89,7 @@ class SlicedLoss:
         gaussian = torch.randn(channels, channels, generator=generator, dtype=torch.float64)
         directions = torch.linalg.qr(gaussian)[0].to(style)
         target = (style @ directions).t().contiguous().sort(dim=1).values
-        return cls(directions, target, style.square().sum(1).mean().clamp_min(TINY), seed)
+        return cls(directions, target, (total(style.square()) / len(style)).clamp_min(TINY), seed)
 
     def __call__(
         self, features: Tensor, weight: float = 1.0, counts: Tensor | None = None
@@ -106,10 +107,10 @@ class SlicedLoss:
                 shares = projected.new_full((1, projected.shape[1]), 1 / projected.shape[1])
             else:
                 own = counts.reshape(-1)[part].to(projected)
-                shares = (own / own.sum().clamp_min(TINY))[order]
+                shares = (own / total(own).clamp_min(TINY))[order]
             difference = projected - self._quantiles(shares, self.target[number :: len(parts)])
             moved = difference * shares
-            value = value + factor * (moved * difference).sum(1).sum()
+            value = value + factor * total(moved * difference)
             unsorted = torch.empty_like(moved).scatter_(1, order, moved)
             gradient[part] = (2 * factor * unsorted).t() @ directions.t()
         _, _, height, width = features.shape
@@ -167,9 +168,9 @@ class NeighborLoss:
         if counts is None:
             moved = difference / (features.shape[2] * features.shape[3])
         else:
-            moved = difference * (counts / counts.sum().clamp_min(TINY)).to(wide)
+            moved = difference * (counts / total(counts).clamp_min(TINY)).to(wide)
         factor = weight / self.size
-        value = factor * (moved * difference).sum(1).sum()
+        value = factor * total((moved * difference).sum(1))
         return value, (moved * (2 * factor)).to(features.dtype)
 
 

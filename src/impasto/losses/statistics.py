@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.machine import onednn
+from impasto.machine.sums import total
 
 FEWEST_POSITIONS = 1.0
 """A layer that sees less of a part of a picture leaves it out."""
@@ -65,8 +66,9 @@ class Statistics:
             matrix = matrix.to(torch.promote_types(matrix.dtype, torch.float32))
         if weights is None:
             return cls(matrix.shape[0], *_sums(matrix, matrix, means=means))
-        weights = weights.reshape(-1, 1).to(matrix.dtype)
-        count = float(weights.sum(dtype=torch.promote_types(matrix.dtype, torch.float32)))
+        weights = weights.to(matrix.dtype)
+        count = float(total(weights.to(torch.promote_types(matrix.dtype, torch.float32))))
+        weights = weights.reshape(-1, 1)
         return cls(count, *_sums(matrix * weights, matrix, means=means))
 
     def __add__(self, other: Statistics) -> Statistics:
@@ -168,12 +170,12 @@ def _sums(left: Tensor, right: Tensor, *, means: bool) -> tuple[Tensor, Tensor]:
     whole = len(left) // parts * parts
     shape = (parts, -1, left.shape[1])
     first, second = left[:whole].view(shape), right[:whole].view(shape)
-    total, product = nothing, torch.bmm(first.transpose(1, 2), second).float().sum(0)
+    summed, product = nothing, torch.bmm(first.transpose(1, 2), second).float().sum(0)
     if means:
         ones = left.new_ones(parts, 1, whole // parts)
-        total = torch.bmm(ones, first).float().sum(0)[0]
+        summed = torch.bmm(ones, first).float().sum(0)[0]
     if whole < len(left):
         rest = left[whole:].float()
-        total = total + rest.sum(0) if means else nothing
+        summed = summed + rest.sum(0) if means else nothing
         product = product + rest.t() @ right[whole:].float()
-    return total, product
+    return summed, product

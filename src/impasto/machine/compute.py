@@ -22,7 +22,7 @@ from impasto.machine.memory import (
     parse_memory,
 )
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
-from impasto.torch_state import safe_threads, with_torch_defaults
+from impasto.torch_state import private_in_torch, safe_threads, with_torch_defaults
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """How exactly the network computes. Statistics, losses and optimisers are always float32."""
@@ -84,8 +84,8 @@ class Compute:
     """The machine's part that does the work, as a user asks for it.
 
     Args:
-        device: ``auto`` (CUDA where there is one, else the CPU), or a name torch knows, such as
-            ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        device: ``auto`` (CUDA where there is one, else the CPU, also where a fork has lost it), or
+            a name torch knows, such as ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         precision: of the network: ``float32``; ``bfloat16``, which is several times faster where
             the machine has instructions for it; ``tf32``, on NVIDIA devices; or ``auto``.
         threads: of the processor; as many as PyTorch uses if None. One in a forked process.
@@ -141,15 +141,17 @@ class Compute:
 
         Raises:
             SettingsError: a name torch does not know, or a device this machine does not have.
-            HostError: a forked process without its graphics device.
+            HostError: a graphics device that a forked process has lost.
         """
-        if torch.cuda._is_in_bad_fork():
-            raise HostError(
-                "this process was forked from one that had used its graphics device, which does "
-                "not survive that; start processes with spawn or forkserver"
-            )
+        lost = private_in_torch("cuda._is_in_bad_fork", lambda: False)()
         if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            return torch.device("cuda" if torch.cuda.is_available() and not lost else "cpu")
+        if lost and self.device.startswith("cuda"):
+            raise HostError(
+                f"device = {self.device!r}: this process was forked from one that had used it, and "
+                "it does not survive that; use auto or cpu, or start processes with spawn or "
+                "forkserver"
+            )
         try:
             trial = torch.zeros(1, device=torch.device(self.device))
             trial.cpu()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+
+_SHARED = 2**15
+"""PyTorch shares out a sum of this many values or more among threads (its GRAIN_SIZE)."""
 
 
 def total(values: Tensor) -> Tensor:
@@ -12,8 +16,12 @@ def total(values: Tensor) -> Tensor:
     accordingly; sums along a dimension are each the work of one thread.
 
     Args:
-        values: of two or more dimensions, none longer than 2^15.
+        values: of any shape.
     """
     while values.ndim:
-        values = values.sum(-1)
+        if _SHARED <= values.numel() == values.shape[-1]:  # one long line
+            parts = torch.split(values.reshape(-1), _SHARED // 2)
+            values = torch.stack([part.sum() for part in parts])
+        else:
+            values = values.sum(-1)
     return values

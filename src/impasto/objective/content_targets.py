@@ -16,6 +16,7 @@ from torch import Tensor
 from impasto.layers import stride
 from impasto.losses.content import ContentLoss, squares
 from impasto.losses.self_similarity import SelfSimilarityLoss, positions, weight_on
+from impasto.machine.sums import total
 from impasto.network.encoder import Features
 from impasto.objective.describer import Describer
 from impasto.objective.tiles import Tile
@@ -219,7 +220,7 @@ class _ContentMeasures:
             for number, mask in enumerate(self._masks):
                 counts = tile.counts(mask, stride(layer))
                 self._norms[layer][number] += float(squares(part, weights=counts))
-                share = 1.0 if counts is None else float(counts.mean())
+                share = 1.0 if counts is None else float(total(counts)) / counts.numel()
                 self._sizes[layer][number] += share * part.numel()
             if layer in places:
                 self._samples[layer].append(_at(part, places[layer]))

@@ -18,6 +18,7 @@ from impasto.errors import SettingsError
 from impasto.layers import stride
 from impasto.losses.features import MOST_POSITIONS, FeatureLoss, SlicedLoss
 from impasto.losses.statistics import FEWEST_POSITIONS, as_matrix
+from impasto.machine.sums import total
 from impasto.network.encoder import Encoder
 from impasto.objective.neighbor_search import GRID, NeighborSearch, grid_size, on_grid, pooled, wide
 from impasto.objective.style_targets import LevelRegion, StyleView
@@ -243,9 +244,9 @@ def drawn(
         for layer in layers:
             # Not every device has float64.
             together = torch.cat([counts for _, counts in own[layer]]).cpu().double()
-            if together.sum() >= least:
+            if (seen := total(together)) >= least:
                 rows[layer] += [part for part, _ in own[layer]]
-                chances[layer].append(share * together / together.sum())
+                chances[layer].append(share * together / seen)
     return {
         layer: torch.cat(rows.pop(layer))[_spread(torch.cat(chances[layer]), most, seed)]
         for layer in layers
@@ -268,7 +269,7 @@ def _spread(chances: Tensor, most: int, seed: int) -> Tensor:
 
 def _sees(layer: str, masks: Iterable[Tensor | None]) -> bool:
     """Whether a layer has a position or more that count, in pictures with these masks."""
-    counts = [None if mask is None else float(pooled(mask, stride(layer)).sum()) for mask in masks]
+    counts = [None if mask is None else float(total(pooled(mask, stride(layer)))) for mask in masks]
     return None in counts or sum(filter(None, counts)) >= FEWEST_POSITIONS
 
 

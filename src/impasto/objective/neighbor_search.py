@@ -13,6 +13,7 @@ from impasto.layers import stride
 from impasto.losses.features import NeighborLoss
 from impasto.losses.normalization import TINY
 from impasto.losses.statistics import as_matrix
+from impasto.machine.sums import total
 from impasto.pictures.resizing import Size
 
 GRID = 4
@@ -69,8 +70,8 @@ class NeighborSearch:
         for layer, rows in known.items():
             own = _column(rows, layer)
             if layer not in self._found:
-                squares = _column(rows.square(), layer).sum(1).mean()
-                self._squares[layer] = squares.clamp_min(TINY)
+                squares = _column(rows.square(), layer)
+                self._squares[layer] = (total(squares) / len(squares)).clamp_min(TINY)
                 self._found[layer] = rows.new_zeros(len(self._wanted), rows.shape[1])
             columns.append(self._balanced(own, layer, _mean_and_size(own)))
         cosines, matches = nearest(self._wanted, torch.cat(columns, 1))
@@ -156,10 +157,10 @@ def _column(rows: Tensor, layer: str) -> Tensor:
 
 def _mean_and_size(rows: Tensor, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean (C,) of rows (N, C), and root of the mean square less it, weighed by ``counts`` (N,)."""
-    shares = None if counts is None else (counts / counts.sum().clamp_min(TINY)).to(rows)
+    shares = None if counts is None else (counts / total(counts).clamp_min(TINY)).to(rows)
     mean = rows.mean(0) if shares is None else shares @ rows
     squares = (rows - mean).square().sum(1)
-    size = squares.mean() if shares is None else shares @ squares
+    size = total(squares) / len(squares) if shares is None else total(shares * squares)
     return mean, size.clamp_min(TINY).sqrt()
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from impasto.losses.features import feature_losses_in
 from impasto.losses.style import balances
+from impasto.machine.sums import total
 from impasto.network.encoder import Encoder
 from impasto.objective.content_targets import ContentTarget, weighted
 from impasto.objective.describer import Describer, Sums
@@ -46,7 +47,10 @@ def make_objective(
     describer = Describer.of(encoder, settings, side)
     regions = list(regions) if settings.weights.style else []
     target = ContentTarget()
-    shares = [1.0 if region.mask is None else float(region.mask.mean()) for region in regions]
+    shares = [
+        1.0 if region.mask is None else float(total(region.mask)) / region.mask.numel()
+        for region in regions
+    ]
     if content is not None and settings.weights.content:
         styled = weighted(settings.style_layers, 1.0) if regions else {}
         tiles = describer.tiles(content, {*weighted(settings.content_layers, 1.0), *styled})

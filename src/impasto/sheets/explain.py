@@ -28,6 +28,11 @@ CONTENT_LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 """The layers whose cumulative sets rebuild the style in the same figure."""
 
+_WORDS: dict[str, Any] = {
+    "title": "What the network keeps of the content, and of the style",
+    "row_captions": ["content", "style"],
+}
+
 
 @with_torch_defaults
 def iterate_explain(
@@ -81,17 +86,8 @@ def iterate_explain(
 
     rebuilt = [rebuild(layer) for layer in CONTENT_LAYERS]
     painted = [paint(STYLE_LAYERS[:count]) for count in range(1, len(STYLE_LAYERS) + 1)]
-    plan = SheetPlan(
-        "explain",
-        chosen,
-        network,
-        [rebuilt, painted],
-        side=[Cell(picture, "original") for picture in pictures],
-        words={
-            "title": "What the network keeps of the content, and of the style",
-            "row_captions": ["content", "style"],
-        },
-    )
+    side = [Cell(picture, "original") for picture in pictures]
+    plan = SheetPlan("explain", chosen, network, [rebuilt, painted], side=side, words=_WORDS)
     plan.check()
     return plan.steps()
 
