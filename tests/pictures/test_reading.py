@@ -128,6 +128,22 @@ def test_binary_streams_and_standard_input(tmp_path: Path) -> None:
     assert run.stdout.decode().strip() == f"({HEIGHT}, {WIDTH}, 3)"
 
 
+def test_streams_of_other_kinds(tmp_path: Path) -> None:
+    """One that can only be read comes in; one opened as text is refused with the remedy."""
+
+    class Pipe:
+        def read(self) -> bytes:
+            return (tmp_path / "a.png").read_bytes()
+
+    PIL.Image.fromarray(RGB).save(tmp_path / "a.png")
+    came = open_image(Pipe())  # type: ignore[arg-type]
+    assert np.array_equal(came.to_numpy(), RGB)
+    (tmp_path / "some.txt").write_text("words")
+    for text in ((tmp_path / "some.txt").open(), io.StringIO("words")):
+        with text, pytest.raises(PictureError, match="opened as text; open it with the mode 'rb'"):
+            open_image(text)  # type: ignore[arg-type]
+
+
 def test_threads_do_not_disturb_each_other(tmp_path: Path) -> None:
     PIL.Image.fromarray(RGB).save(tmp_path / "a.png", icc_profile=adobe_rgb())
     tifffile.imwrite(tmp_path / "a.tif", gradient(16), photometric="rgb", compression="zlib")

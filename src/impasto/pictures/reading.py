@@ -205,7 +205,7 @@ def _opened(source: str | os.PathLike[str] | IO[bytes], name: str) -> Iterator[I
     """A seekable stream; a file opened here is closed again."""
     try:
         if not isinstance(source, (str, os.PathLike)):
-            yield source if source.seekable() else io.BytesIO(source.read())
+            yield _seekable(source, name)
         elif os.fspath(source) == STANDARD_STREAM:
             yield io.BytesIO(_standard_input().read())
         else:
@@ -220,6 +220,16 @@ def _opened(source: str | os.PathLike[str] | IO[bytes], name: str) -> Iterator[I
         raise PictureError(f"{name}: no permission to read it") from error
     except PATH_ERRORS as error:  # ValueError: also a closed stream
         raise PictureError(f"{name}: cannot be read ({reason_of(error)})") from error
+
+
+def _seekable(stream: IO[bytes], name: str) -> IO[bytes]:
+    """The stream, or all of it in memory where it only reads."""
+    if hasattr(stream, "seekable") and stream.seekable() and not isinstance(stream, io.TextIOBase):
+        return stream
+    data = stream.read()
+    if not isinstance(data, bytes):
+        raise PictureError(f"{name}: is opened as text; open it with the mode 'rb'")
+    return io.BytesIO(data)
 
 
 def _standard_input() -> IO[bytes]:
