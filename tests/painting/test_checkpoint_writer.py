@@ -83,7 +83,7 @@ def test_writing_takes_a_small_share_of_the_time(
 ) -> None:
     now, moments = 0.0, []
 
-    def slowly(path: Path, step: Step) -> None:
+    def slowly(path: Path, step: Step, *, overwrite: bool) -> None:
         nonlocal now
         moments.append(now)
         now += 3.0
