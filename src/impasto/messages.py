@@ -15,7 +15,7 @@ def counted(number: int, noun: str) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Words that point from a mistyped ``name`` to the nearest known one, or list them all."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
 
 
@@ -32,7 +32,11 @@ def printable(text: str) -> str:
 
 def shortened(value: object, most: int = 80) -> str:
     """A value as Python writes it, its middle left out where it is long."""
-    text = repr(value)
+    return cut_short(repr(value), most)
+
+
+def cut_short(text: str, most: int = 80) -> str:
+    """A text, its middle left out where it is long."""
     return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 4 :]}"
 
 

@@ -45,7 +45,7 @@ def row_from_mapping(given: object, place: str) -> BatchRow:
 
     Args:
         given: ``content``, ``style`` (one or a list), ``name``, and settings. The files are named
-            by texts or paths.
+            by texts or paths. None is not given, but in settings that may be none.
         place: what messages call it.
 
     Raises:
@@ -73,8 +73,15 @@ def row_from_mapping(given: object, place: str) -> BatchRow:
         _file_name(content, f"{place}, column 'content'"),
         styles=_style_names(style, f"{place}, column 'style'"),
         name=name or "",
-        settings={key: value for key, value in given.items() if key not in OWN_COLUMNS},
+        settings={key: value for key, value in given.items() if _is_given(key, value)},
         place=place,
+    )
+
+
+def _is_given(name: str, value: object) -> bool:
+    """Whether it is a setting with a value; None is one where a setting may be none."""
+    return name not in OWN_COLUMNS and (
+        value is not None or Settings.model_fields[name].default is None
     )
 
 

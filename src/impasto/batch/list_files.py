@@ -91,7 +91,7 @@ def _read_csv(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]:
         return
     if head[0].strip().lower().startswith("sep="):  # what Excel is told the separator with
         first, head = next(lines, (first, ["content"]))
-    names = _columns(head, f"{source}, line {first}")
+    names = _columns(head, separator, f"{source}, line {first}")
     for line, fields in lines:
         given = {}
         for number, field in enumerate(fields, start=1):
@@ -102,10 +102,9 @@ def _read_csv(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]:
             place = f"{source}, line {line}, column {repr(name) if name else number}"
             _check_decoded(value, place)
             if not name:
-                mark = "a tab" if separator == "\t" else separator
                 raise SettingsError(
                     f"{place}: holds {shortened(value)}, and line {first} gives this column no "
-                    f"name; give it one, or put a field that has {mark} in it in quotes"
+                    f"name; give it one, or put a field that has {_mark(separator)} in it in quotes"
                 )
             given[name] = _field_value(name, value)
         yield line, given
@@ -135,13 +134,17 @@ def _quoting_problem(text: str, separator: str, source: str, line: int, error: c
     if unclosed or "field limit" in str(error):
         width = csv.field_size_limit(len(text))
         try:
-            column = len(next(csv.reader(lines, delimiter=separator, skipinitialspace=True)))
+            fields = next(csv.reader(lines, delimiter=separator, skipinitialspace=True))
         finally:
             csv.field_size_limit(width)  # it is the whole process's
-        place = f"{source}, line {line}, column {column}"
         if unclosed:
-            return f"{place}: its quote is never closed; end it"
-        return f"{place}: goes on for more than {width} characters; end its quote, or shorten it"
+            return f"{source}, line {line}, column {len(fields)}: its quote is never closed; end it"
+        column, field = next(found for found in enumerate(fields, start=1) if len(found[1]) > width)
+        quoted = any(mark in field for mark in (separator, "\n", "\r"))
+        return (
+            f"{source}, line {line}, column {column}: goes on for more than {width} characters; "
+            f"{'end its quote, or ' if quoted else ''}shorten it"
+        )
     column = _column_of_stray_text("".join(lines), separator)
     return (
         f"{source}, line {line}, column {column}: has text behind a closing quote; in a field in "
@@ -187,12 +190,16 @@ def _separator(text: str) -> str:
     return max(_SEPARATORS, key=known_columns)
 
 
+def _mark(separator: str) -> str:
+    return "a tab" if separator == "\t" else separator
+
+
 def _column(field: str) -> str:
     """A column's name as it stands in the first line; people write it with capitals and spaces."""
     return re.sub(r"[\s-]+", "_", field.strip().lower())
 
 
-def _columns(head: Sequence[str], place: str) -> list[str]:
+def _columns(head: Sequence[str], separator: str, place: str) -> list[str]:
     """The names of the columns, empty where one has none."""
     names = [_column(field) for field in head]
     if not any(name in COLUMNS for name in names):
@@ -203,6 +210,13 @@ def _columns(head: Sequence[str], place: str) -> list[str]:
     for number, name in enumerate(names, start=1):
         here = f"{place}, column {number}"
         _check_decoded(name, here)
+        field = head[number - 1]
+        others = [one for one in _SEPARATORS if one in field and one != separator]
+        if name not in COLUMNS and others and _column(field.partition(others[0])[0]) in COLUMNS:
+            raise SettingsError(
+                f"{here}: {shortened(field.strip())} has {_mark(others[0])} in it, and "
+                f"other columns are separated by {_mark(separator)}; use one of them alone"
+            )
         if name and name not in COLUMNS:
             raise SettingsError(
                 f"{here}: unknown column {shortened(head[number - 1].strip())}; "
@@ -247,7 +261,21 @@ def _read_json_lines(text: str, source: str) -> Iterator[tuple[int, dict[str, An
     # A line feed ends a line, and nothing else does: U+2028 and its like may stand in a text.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip(" \t\r"):
-            yield number, _object(line, f"{source}, line {number}")
+            place = f"{source}, line {number}"
+            yield number, _by_column(_object(line, place), place)
+
+
+def _by_column(given: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """An object with its columns called as they are known, however a CSV may write them too."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        column = _column(name) if _column(name) in COLUMNS else name
+        if column in found:
+            raise SettingsError(
+                f"{place}, column {shortened(name)}: is there twice; leave one of them out"
+            )
+        found[column] = value
+    return found
 
 
 def _object(line: str, place: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import string
 from collections.abc import Mapping
@@ -11,11 +12,13 @@ from typing import Any
 from impasto.batch.batch_job import BatchJob
 from impasto.batch.batch_row import BatchRow
 from impasto.errors import OutputError
-from impasto.messages import nearest
+from impasto.messages import nearest, shortened
 from impasto.pictures.encoding import check_extension
 from impasto.settings.model import Settings
 
 DEFAULT_TEMPLATE = "{folder}/{content}_{style}.png"
+
+_MOST_BYTES = 255  # of a file's name on the common file systems, its extension included
 
 _FIELDS = ("content", "style", "folder", "number")
 
@@ -89,6 +92,13 @@ def _text(value: Any) -> str:
 
 def _check_name(name: str) -> None:
     parts = PurePosixPath(name).parts
+    longest = max(parts, key=lambda part: len(os.fsencode(part)), default="")
+    size = len(os.fsencode(longest))
+    if size > _MOST_BYTES:
+        raise OutputError(
+            f"the name {shortened(longest)}: has {size} bytes, and a file's may have at most "
+            f"{_MOST_BYTES}; choose a shorter one"
+        )
     if name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
         raise OutputError(f"the name {name!r}: should be a file below the output folder")
     if any(part.startswith(".") for part in parts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -49,7 +50,7 @@ def make_jobs(
     places: dict[str, BatchJob] = {}
     local_rows = list(map(row_of_local_files, rows))
     for row, own in _pair(local_rows, list(map(local_path, styles)), pair):
-        with _placed_errors(row.place):
+        with _placed_errors(row):
             settings = Settings(**{**given, **row.settings})
             _check_files(settings)
             job = BatchJob(row.content, own, settings, "", weights)
@@ -100,11 +101,17 @@ def _style_place(row: BatchRow) -> str:
 
 
 @contextlib.contextmanager
-def _placed_errors(place: str) -> Iterator[None]:
-    """Errors of a row, called by its place."""
+def _placed_errors(row: BatchRow) -> Iterator[None]:
+    """Errors of a row, called by its place: its column where they are of a value given there."""
+    place = row.place
     try:
         yield
     except (SettingsError, OutputError) as error:
-        if place:
-            raise type(error)(f"{place}: {error}") from None
-        raise
+        if not place:
+            raise
+        about = re.match(r"(?:unknown )?(\w+)", str(error))
+        if isinstance(error, OutputError):
+            place += ", column 'name'" if row.name else ""
+        elif about is not None and about[1] in row.settings:
+            place += f", column {about[1]!r}"
+        raise type(error)(f"{place}: {error}") from None

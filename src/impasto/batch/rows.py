@@ -11,11 +11,13 @@ from pathlib import Path
 
 from impasto.batch.batch_row import BatchRow
 from impasto.batch.list_files import LISTS, read_list
-from impasto.errors import PictureError
+from impasto.errors import PictureError, SettingsError
 from impasto.files import PATH_ERRORS, is_file, is_folder, real_path, reason_of
 from impasto.messages import counted
 from impasto.paths import is_url, local_path, url_problem
 from impasto.pictures.formats import PICTURE_EXTENSIONS, format_of
+
+_OTHER_LISTS = (".tsv", ".tab", ".txt", ".json", ".ndjson", ".xlsx", ".xls", ".ods")
 
 
 @dataclass
@@ -50,9 +52,20 @@ def find_rows(sources: Sequence[str], leave_out: Path | None = None) -> FoundRow
         if source.lower().endswith(LISTS):
             found.rows += read_list(source)
         else:
+            _check_no_list(source)
             files = _pictures(source, leave_out, found.passed_over)
             found.rows += [BatchRow(file, folder) for file, folder in files]
     return found
+
+
+def _check_no_list(source: str) -> None:
+    """Checks that a file is no list of a kind that is not read, to be taken for a picture."""
+    there = is_url(source) or is_file(source)
+    if there and source.lower().endswith(_OTHER_LISTS) and not _begins_as_picture(Path(source)):
+        raise SettingsError(
+            f"{source}: is neither a picture nor a list that is read; lists are called .csv "
+            "(with commas, semicolons or tabs) or .jsonl (with an object in each line)"
+        )
 
 
 def find_styles(sources: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -163,6 +176,10 @@ def _may_be_picture(file: Path) -> bool:
     if file.suffix.lower() in PICTURE_EXTENSIONS:
         # No pipe, no socket; of a link that leads nowhere, its picture would be missed.
         return is_file(file) or is_folder(file) or file.is_symlink()
+    return _begins_as_picture(file)
+
+
+def _begins_as_picture(file: Path) -> bool:
     try:
         if not is_file(file):
             return False

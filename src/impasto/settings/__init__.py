@@ -4,7 +4,8 @@
 - `presets`: named sets of settings, and the values that single commands have instead.
 - `groups`: under which heading a setting is shown.
 - `limits`: how large pictures may be.
-- `parsing`: what a user writes becomes a value. `wording`: values and their bounds become words.
+- `parsing`: what a user writes becomes a value. `wording`: values become words.
+- `bounds`: what a value should be, in words, and why one is refused.
 - `recipes`: what made a picture, as the picture says it, and whether that can be believed.
 - `command_line`: from a recipe to the command that makes its picture again.
 

@@ -25,6 +25,7 @@ from impasto.errors import SettingsError
 from impasto.layers import LAYER_NAMES
 from impasto.messages import nearest, shortened
 from impasto.paths import local_path, name_as_given
+from impasto.settings.bounds import refusal, written
 from impasto.settings.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.parsing import parse_numbers, parse_weighted
@@ -375,9 +376,13 @@ def _one_line(error: ValidationError) -> str:
         return message
     # A union reports its members in the location; users know the setting and the name in it.
     known = (*Settings.model_fields, *LAYER_NAMES, *get_args(StyleLoss), *get_args(ContentLossName))
-    name = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part in known)
-    message = message.removeprefix("Input ")
-    return f"{name} = {shortened(first['input'])}: {message}"
+    setting, *parts = (part for part in first["loc"] if isinstance(part, int) or part in known)
+    name = ".".join(str(part) for part in (setting, *parts) if isinstance(part, str))
+    if first["type"] != "value_error":
+        schema = Settings.model_json_schema()["properties"][setting]
+        context = first.get("ctx", {})
+        message = refusal(first["input"], schema, inside=bool(parts), context=context)
+    return f"{name} = {written(first['input'])}: {message}"
 
 
 def _has_truth(value: object) -> bool:

@@ -36,7 +36,9 @@ def parse_weighted(value: object, known: Iterable[str], what: str, example: str)
     elif isinstance(value, Iterable):
         pairs = []
         for item in value:
-            for part in str(item).split(","):
+            if not isinstance(item, str):
+                raise ValueError(f"must be {what} names, such as {example}")
+            for part in item.split(","):
                 name, equals, weight = part.strip().partition("=")
                 pairs.append((name, weight if equals else 1.0))
     else:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from impasto.settings.bounds import allowed_range
 from impasto.settings.model import Settings
 
 
@@ -46,30 +47,3 @@ def help_text(schema: Mapping[str, Any]) -> str:
     words = allowed_range(schema)
     text = str(schema.get("description", "")).replace("`", "")
     return f"{text} [{words}]" if words not in ("", "none") else text
-
-
-def allowed_range(schema: Mapping[str, Any]) -> str:
-    """The allowed values in words, from a JSON Schema; empty where there is no bound."""
-    if "anyOf" in schema:
-        return " or ".join(filter(None, map(allowed_range, schema["anyOf"])))
-    if "const" in schema:
-        return str(schema["const"])
-    kind = schema.get("type")
-    if kind == "null":
-        return "none"
-    if kind == "object":
-        names = schema.get("propertyNames", {}).get("enum")
-        weights = f"weights {allowed_range(schema['additionalProperties'])}"
-        return f"{', '.join(names)}; {weights}" if names else weights
-    if kind == "array":
-        return f"each {allowed_range(schema['items'])}"
-    if kind not in ("integer", "number"):
-        return ""
-    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
-    high = schema.get("maximum")
-    upper = f"{high:g}".replace("e+", "e") if isinstance(high, float) else str(high)
-    if above is not None:
-        return f"above {above}, at most {upper}"
-    if low is not None and high is not None:
-        return f"{low} to {upper}"
-    return f"{low} or more" if low is not None else ""
