@@ -20,7 +20,7 @@ import pytest
 
 from impasto.batch.ledger import Ledger
 from impasto.batch.status import read_status
-from support.command_line import COMMAND, ENVIRONMENT, error_line, picture, run
+from support.command_line import COMMAND, ENVIRONMENT, error_line, picture, run, run_all
 from support.ledgers import cut_off
 from support.processes import alive, children_of, wait_until
 
@@ -192,6 +192,38 @@ def test_a_dry_run_lists_and_measures_and_writes_nothing(pictures: Path) -> None
     assert lines[0] == "photos0_styles0.png: photos/photos0.png in styles/styles0.png"
     assert lines[-1].startswith("6 pictures, about ")
     assert not (pictures / "out").exists()
+
+
+def test_a_dry_run_says_what_cannot_be_painted_as_the_run_would(pictures: Path) -> None:
+    (pictures / "page.png").write_text("<html>a picture's name, and none</html>")
+    head, good = "content,style", "photos/photos0.png,styles/styles0.png"
+    gone = "gone.png,styles/styles0.png\nphotos/photos1.png,gone.jpg"
+    (pictures / "mixed.csv").write_text(f"{head}\n{good}\n{gone}\n")
+    bad = "".join(f"{name}.png,styles/styles0.png\n" for name in ("page", *range(25)))
+    (pictures / "bad.csv").write_text(f"{head}\n{bad}")
+    cases = {
+        name: ["batch", f"{name}.csv", "-o", "out", *SMALL, "--dry-run"]
+        for name in ("mixed", "bad")
+    }
+    found = run_all(cases, pictures)
+    assert {result.returncode for result in found.values()} == {1}
+    assert not (pictures / "out").exists()
+    said = {name: result.stderr.decode().splitlines() for name, result in found.items()}
+    listed = {name: result.stdout.decode().splitlines() for name, result in found.items()}
+    missing = ["gone.png: no such file", "gone.jpg: no such file"]
+    assert said["mixed"] == [f"impasto: {error}" for error in missing]
+    assert listed["mixed"][1].endswith("  (cannot be painted)")
+    assert listed["mixed"][-1].startswith("1 picture, about ")
+    assert listed["mixed"][-1].endswith("; 2 more cannot be painted")
+    assert listed["bad"][-1] == "26 pictures; none can be painted"
+    assert said["bad"][0].startswith("impasto: page.png: is no picture of a kind")
+    assert (len(said["bad"]), said["bad"][-1]) == (21, "impasto: and 6 errors more")
+    real = run("batch", "mixed.csv", "-o", "out", *SMALL, "--quiet", folder=pictures)
+    assert real.returncode == 1
+    assert sorted(real.stderr.decode().splitlines()) == sorted(said["mixed"])
+    again = run(*cases["mixed"], "--json", folder=pictures)
+    assert again.returncode == 1  # as another run would, which does not try them again
+    assert sorted(json.loads(again.stdout)["errors"].values()) == sorted(missing)
 
 
 def test_its_help_imports_no_torch() -> None:

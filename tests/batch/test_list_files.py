@@ -11,6 +11,7 @@ import pytest
 from impasto.batch.batch_row import BatchRow, row_from_mapping
 from impasto.batch.list_files import read_list
 from impasto.batch.pairing import make_jobs
+from impasto.batch.rows import find_rows
 from impasto.errors import ImpastoError, PictureError, SettingsError
 from impasto.settings.model import Settings
 from support.command_line import error_line, picture, run, run_all
@@ -75,6 +76,10 @@ GOOD_CSV: dict[str, tuple[str | bytes, list[tuple[Any, ...]]]] = {
         [("a\u2028b\x85c\x0bd\x0ce\x1cf.png", "s.png", {})],
     ),
     "none": ("content,keep\na.png,none\n", [("a.png", {"keep": None})]),
+    "dashes in a column": (
+        "Content,Style-Weight\na.png,2\n",
+        [("a.png", {"style_weight": "2"})],
+    ),
 }
 
 
@@ -131,6 +136,26 @@ BAD_CSV: dict[str, tuple[str | bytes, str]] = {
     "unclosed quote in a long list": (
         'content,style\n"b.png,s.png\n' + "c.png,s.png\n" * 20_000,
         "line 2, column 1: goes on for more than",
+    ),
+    "a long field without a quote": (
+        "content,style\n" + "a" * 200_000 + ",../x.jpg",
+        "line 2, column 1: goes on for more than 131072 characters; shorten it",
+    ),
+    "a long field beside one in quotes": (
+        'content,style\n"x,y.jpg",' + "a" * 200_000 + ",\n",
+        "line 2, column 2: goes on for more than 131072 characters; shorten it",
+    ),
+    "two separators": (
+        "content;style,strength\na.png;s.png,1\n",
+        "column 1: 'content;style' has ; in it, and other columns are separated by ,; use one",
+    ),
+    "tabs and commas": (
+        "content,style\tstrength\na.png,s.png\t1\n",
+        "column 2: 'style\\tstrength' has a tab in it, and other columns are separated by ,",
+    ),
+    "a column like no other": (
+        "content,device\na.png,cpu\n",
+        "column 2: unknown column 'device'; known: content, style, name, preset",
     ),
     "text behind another quote": (
         'content,style\n"a\n.png","s,""s.png","x"y,"z\n',
@@ -214,6 +239,7 @@ def test_json_lines_end_at_line_feeds_alone(tmp_path: Path) -> None:
             "column 'strenght': is unknown; did you mean 'strength'?",
         ),
         ('{"content": "a.png", "content": "b.png"}', "column 'content': is there twice"),
+        ('{"content": "a.png", "Content": "b.png"}', "column 'Content': is there twice"),
         (
             '{"content": "a.png", "style_loss": {"gram": 1, "gram": 2}}',
             "column 'gram': is there twice",
@@ -263,7 +289,7 @@ def test_every_setting_takes_its_values_or_says_why_not(tmp_path: Path, name: st
         (tmp_path / "list.jsonl").write_text(f"\n{text}\n")
         found, problem = _setting(tmp_path / "list.jsonl", name)
         if problem:
-            assert problem.startswith(f"{tmp_path}/list.jsonl, line 2: ")
+            assert problem.startswith(f"{tmp_path}/list.jsonl, line 2, column '{name}': ")
             assert "\n" not in problem
             assert len(problem) < len(str(tmp_path)) + 500
         elif isinstance(value, bool):
@@ -285,19 +311,103 @@ def test_numbers_and_truth_values_of_json_are_settings(tmp_path: Path) -> None:
 
 def test_what_is_wrong_later_is_named_by_its_line_too(tmp_path: Path) -> None:
     def refusal(text: str) -> str:
-        (tmp_path / "list.csv").write_text(text)
-        with pytest.raises(ImpastoError) as caught:
-            make_jobs(read_list(str(tmp_path / "list.csv")), [], {})
-        return str(caught.value).removeprefix(f"{tmp_path}/list.csv, ")
+        return _refusal(tmp_path / "list.csv", text).removeprefix("list.csv, ")
 
     assert refusal('content,style,strength\n"a\n.png",s.png,\nb.png,s.png,0;5\n').startswith(
-        "line 4: strength = '0;5'"
+        "line 4, column 'strength': strength = '0;5'"
     )
     assert refusal("content,style\na.png,s.png\nb.png\n").startswith(
         "line 3, column 'style': has no style"
     )
-    assert refusal("content,style,name\na.png,s.png,../x.png\n").startswith("line 2: the name")
+    assert refusal("content,style,name\na.png,s.png,../x.png\n").startswith(
+        "line 2, column 'name': the name '../x.png'"
+    )
     assert refusal("content,style\na.png,s.png\na.png,s.png\n").startswith("line 3: a_s.png")
+
+
+def _refusal(file: Path, text: str) -> str:
+    """Why the jobs of a list are refused, from the list's name on."""
+    file.write_text(text)
+    with pytest.raises(ImpastoError) as caught:
+        make_jobs(read_list(str(file)), [], {})
+    return str(caught.value).removeprefix(f"{file.parent}/")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("strength", '"0,7"', "strength = '0,7': should be a number, 0 to 1; write 0.7"),
+        ("strength", "70%", "strength = '70%': should be a number, 0 to 1; write 0.7"),
+        ("strength", "170%", "strength = '170%': should be a number, 0 to 1"),
+        ("strength", "2", "strength = '2': should be a number, 0 to 1"),
+        ("strength", "nan", "strength = 'nan': should be a finite number, 0 to 1"),
+        ("size", "big", "size = 'big': should be a whole number, 0 to 65536"),
+        ("size", "9" * 5000, "should be a whole number, 0 to 65536"),
+        ("seed", str(2**63), "should be a whole number, 0 or more, below 9223372036854775808"),
+        ("levels", "17", "levels = '17': should be a whole number, 1 to 16, or auto"),
+        ("stop_loss", "-1", "stop_loss = '-1': should be a number, 0 or more, or none"),
+        ("iterations", '"5,x"', "iterations = 'x': should be a whole number, 1 to 100000"),
+        ("style_crop", '"0,1"', "should have at least 4 values, and has 2"),
+        (
+            "style_layers",
+            "relu1_1=-1",
+            "style_layers.relu1_1 = '-1': should be a number, 0 to 1e12",
+        ),
+        ("seamless", "maybe", "seamless = 'maybe': should be true or false"),
+        ("color", "red", "color = 'red': should be 'style', 'content', 'match' or 'histogram'"),
+        ("preset", "x", "unknown preset 'x'; known: default"),
+        ("name", f"{'n' * 300}.png", "nnn.png': has 304 bytes, and a file's may have at most 255"),
+        ("name", f"{'ä' * 126}.png", "has 256 bytes, and a file's may have at most 255"),
+    ],
+)
+def test_a_value_is_named_by_its_column_with_its_range(
+    tmp_path: Path, column: str, value: str, words: str
+) -> None:
+    said = _refusal(tmp_path / "list.csv", f"content,style,{column}\na.png,s.png,{value}\n")
+    assert said.startswith(f"list.csv, line 2, column '{column}': ")
+    assert words in said
+    assert ("; write" in said) == ("; write" in words)
+    assert len(said) < 500
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ('"strength": true', "column 'strength': strength = true: true and false are no value"),
+        ('"strength": NaN', "column 'strength': strength = NaN: should be a finite number, 0 to 1"),
+        ('"iterations": []', "column 'iterations': iterations = []: should have at least 1 value,"),
+        ('"iterations": [null]', "iterations = null: should be a whole number, 1 to 100000"),
+        ('"style_blend": {"a": null}', "style_blend = {'a': null}: should be a list of numbers"),
+        ('"style_layers": [null]', "style_layers = [null]: must be layer names, such as relu4_2"),
+        ('"keep": 5', "keep = 5: should be the name of a file, or none"),
+    ],
+)
+def test_values_of_json_are_shown_as_they_are_written(
+    tmp_path: Path, setting: str, words: str
+) -> None:
+    said = _refusal(tmp_path / "x.jsonl", f'{{"content": "a.png", "style": "s.png", {setting}}}')
+    assert said.startswith("x.jsonl, line 1, column ")
+    assert words in said
+
+
+def test_json_lines_name_columns_and_leave_out_values_as_csv_does(tmp_path: Path) -> None:
+    given = {" Content ": "a.png", "STYLE": "s.png", "style-weight": 2, "Strength": None}
+    also = {"name": None, "stop_loss": None}
+    rows = _rows(tmp_path, "list.jsonl", json.dumps({**given, **also}))
+    assert rows == [("a.png", "s.png", {"style_weight": 2, "stop_loss": None})]
+    [job] = make_jobs(read_list(str(tmp_path / "list.jsonl")), [], {"strength": 0.25})
+    assert job.settings.strength == 0.25
+
+
+@pytest.mark.parametrize("name", ["x.tsv", "x.txt", "a.ndjson", "a.JSON", "x.xlsx"])
+def test_lists_of_other_kinds_are_refused_as_such(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("content\tstyle\na.png\ts.png\n")
+    with pytest.raises(SettingsError, match=r"lists are called \.csv .* or \.jsonl"):
+        find_rows([str(tmp_path / name)])
+    picture().save(tmp_path / name, format="PNG")  # oddly called, and a picture
+    assert [row.content for row in find_rows([str(tmp_path / name)]).rows] == [f"{tmp_path}/{name}"]
+    with pytest.raises(PictureError, match="no such file"):
+        find_rows([str(tmp_path / f"not-{name}")])
 
 
 def test_files_of_a_list_are_beside_it_or_at_home(

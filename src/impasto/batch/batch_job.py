@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from impasto.batch.input_files import file_facts, open_input, renamed_files
-from impasto.files import absolute_path
+from impasto.errors import PictureError
+from impasto.files import absolute_path, check_input
 from impasto.paths import is_url, local_path
 from impasto.settings.model import Settings
 
@@ -59,7 +60,24 @@ class BatchJob:
     def files(self) -> list[str]:
         """All files and URLs that it reads."""
         network = [self.weights] if self.weights else []
-        return [self.content, *self.styles, *self.settings.files, *network]
+        return [*self.pictures, *network]
+
+    @property
+    def pictures(self) -> list[str]:
+        """Files, folders and URLs of the pictures that it reads."""
+        return [self.content, *self.styles, *self.settings.files]
+
+    def missing_picture(self) -> str:
+        """Why it cannot be painted, as far as that can be told without opening a picture; or
+        nothing.
+        """
+        for name in self.pictures:
+            if not is_url(local_path(name)):
+                try:
+                    check_input(name)
+                except PictureError as error:
+                    return str(error)
+        return ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +107,6 @@ class BatchResult:
         Raises:
             PictureError: there is none, or it cannot be read.
         """
-        from impasto.errors import PictureError
         from impasto.pictures.image import open_image
 
         if self.error:

@@ -30,24 +30,33 @@ class TimeEstimate:
     machine: str
 
 
-def estimate_time(jobs: Sequence[BatchJob], engine: Engine) -> TimeEstimate | None:
-    """Measures a typical picture in every worker at once; None where none can be painted.
+def estimate_time(
+    jobs: Sequence[BatchJob], engine: Engine
+) -> tuple[TimeEstimate | None, dict[str, str]]:
+    """Measures a typical picture in every worker at once.
 
     Other pictures are taken to differ by their pixels and iterations alone.
 
     Args:
         jobs: what there is to do.
         engine: paints; left running.
+
+    Returns:
+        The estimate, None where none of some pictures can be painted; and why those that were
+        tried cannot, by the name of the result.
     """
     ordered = sorted(jobs, key=work_of)
     middle = len(ordered) // 2
+    errors: dict[str, str] = {}
     for job in [*ordered[middle:], *ordered[:middle]][:_TRIES]:
-        found = _measure_in_all_workers(job, engine)
+        found, error = _measure_in_all_workers(job, engine)
         if found:
             each = sum(one.seconds for one in found) / len(found)
-            whole = sum(map(work_of, jobs)) / work_of(job) * each
-            return TimeEstimate(whole / engine.workers, each, found[0].machine)
-    return None
+            whole = sum(work_of(one) for one in jobs if one.name not in errors)
+            seconds = whole / work_of(job) * each / engine.workers
+            return TimeEstimate(seconds, each, found[0].machine), errors
+        errors[job.name] = error
+    return None, errors
 
 
 def work_of(job: BatchJob) -> float:
@@ -58,12 +67,13 @@ def work_of(job: BatchJob) -> float:
     return sum(count * math.prod(size) for count, size in zip(counts, sizes, strict=True))
 
 
-def _measure_in_all_workers(job: BatchJob, engine: Engine) -> list[TimeMeasured]:
+def _measure_in_all_workers(job: BatchJob, engine: Engine) -> tuple[list[TimeMeasured], str]:
+    """What each worker measured; or nothing, and why the job cannot be painted."""
     trials = [WorkOrder(number, job, trial=True) for number in range(engine.workers)]
     found: list[TimeMeasured] = []
     for message in dispatch_orders(trials, engine):
         if isinstance(message, TimeMeasured):
             found.append(message)
         elif isinstance(message, PictureFailed):
-            return []
-    return found
+            return [], message.error
+    return found, ""

@@ -19,6 +19,7 @@ from impasto.cli.batch_display import (
     BatchTally,
     choose_batch_display,
     passed_over_words,
+    say_errors,
 )
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.progress import duration
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from impasto.batch.batch_plan import BatchPlan
     from impasto.batch.batch_run import BatchRun
     from impasto.batch.engine import Engine
+    from impasto.batch.estimate import TimeEstimate
+
+_MOST_ERRORS = 20  # that a dry run says
 
 
 @Parameter(name="*", group=FILES.title)
@@ -55,8 +59,8 @@ class BatchFlags:
     """Every content in every style (all), or first in first, second in second (zip)."""
 
     dry_run: bool = False
-    """List what would run, and how long it takes. The time is estimated from some steps
-    on this machine; nothing is written."""
+    """List what would run, how long it takes, and whose files are missing. The time is estimated
+    from some steps on this machine; nothing is written."""
 
     retry: bool = False
     """Try again what failed in an earlier run."""
@@ -225,37 +229,53 @@ def _follow(run: BatchRun, plan: BatchPlan, engine: Engine, display: BatchDispla
 
 
 def _rehearse(jobs: list[BatchJob], passed_over: list[str], output: str, flags: BatchFlags) -> int:
-    """Lists the jobs and estimates the time."""
+    """Lists the jobs, says which cannot be painted, and estimates the time. Returns the exit code
+    of the batch, as far as it can be told.
+    """
     from impasto.batch.batch_run import plan_dry_run
     from impasto.batch.estimate import estimate_time
 
     plan = plan_dry_run(jobs, output, flags.ledger, retry=flags.retry, overwrite=flags.overwrite)
-    todo = list(plan.todo)
+    errors = {job.name: why for job in plan.todo if (why := job.missing_picture())}
+    todo = [job for job in plan.todo if job.name not in errors]
     engine = _choose_engine(todo, "local", flags)
-    with contextlib.ExitStack() as stack:
-        found = estimate_time(todo, stack.enter_context(engine)) if todo else None
+    found = None
+    if todo:
+        with engine:
+            found, tried = estimate_time(todo, engine)
+        errors = tried | errors
+    before = {job.name: error for job, error in plan.failed}
     if flags.json:
         rows = [
             {"content": job.content, "styles": job.styles, "name": job.name, "state": state}
             for job, state, _ in _states(jobs, plan)
         ]
         facts = {"jobs": rows, "workers": engine.workers, "passed_over": len(passed_over)}
-        print(json.dumps({**facts, "seconds": None if found is None else round(found.seconds, 1)}))
-        return 0
+        seconds = None if found is None else round(found.seconds, 1)
+        print(json.dumps({**facts, "seconds": seconds, "errors": before | errors}))
+        return 1 if before or errors else 0
     if passed_over and not flags.quiet:
         print(passed_over_words(passed_over), file=sys.stderr)
     for job, _, remark in _states(jobs, plan):
-        print(printable(f"{job.name}: {job.content} in {' + '.join(job.styles)}{remark}"))
+        bad = "  (cannot be painted)" if job.name in errors else remark
+        print(printable(f"{job.name}: {job.content} in {' + '.join(job.styles)}{bad}"))
+    print(_summary(len(plan.todo), len(errors), found, engine.workers))
+    say_errors({**before, **errors}.values(), most=_MOST_ERRORS)
+    return 1 if before or errors else 0
+
+
+def _summary(todo: int, bad: int, found: TimeEstimate | None, workers: int) -> str:
+    """What a dry run has found, in one line."""
     if not todo:
-        print("nothing is left to do")
-    elif found is None:
-        print(f"{counted(len(todo), 'picture')}; none of those that were tried can be painted")
-    else:
-        print(
-            f"{counted(len(todo), 'picture')}, about {duration(found.seconds)} on this machine: "
-            f"{found.each:.1f} s each with {engine.workers} at a time ({found.machine})"
-        )
-    return 0
+        return "nothing is left to do"
+    if found is None:
+        tried = " of those that were tried" if bad < todo else ""
+        return f"{counted(todo, 'picture')}; none{tried} can be painted"
+    also = f"; {bad} more cannot be painted" if bad else ""
+    return (
+        f"{counted(todo - bad, 'picture')}, about {duration(found.seconds)} on this machine: "
+        f"{found.each:.1f} s each with {workers} at a time ({found.machine}){also}"
+    )
 
 
 def _states(jobs: list[BatchJob], plan: BatchPlan) -> Iterator[tuple[BatchJob, str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,10 +137,7 @@ class BatchDisplay:
 
     def end(self, seconds: float, output: str, gallery: str | None, *, interrupted: bool) -> None:
         """Names what failed, each error once."""
-        from impasto.batch.batch_job import errors_once
-
-        for error in errors_once(self.tally.errors.values()):
-            print(f"impasto: {printable(error)}", file=sys.stderr)
+        say_errors(self.tally.errors.values())
 
 
 class BatchLines(BatchDisplay):
@@ -282,6 +279,17 @@ class BatchEvents(BatchDisplay):
         """Raises the error for which events could not be written, if there was one."""
         if self._unheard is not None:
             raise self._unheard
+
+
+def say_errors(errors: Iterable[str], most: int | None = None) -> None:
+    """Each error once, a line on standard error; of more than ``most`` how many they are."""
+    from impasto.batch.batch_job import errors_once
+
+    lines = errors_once(errors)
+    for error in lines[:most]:
+        print(f"impasto: {printable(error)}", file=sys.stderr)
+    if most is not None and len(lines) > most:
+        print(f"impasto: and {counted(len(lines) - most, 'error')} more", file=sys.stderr)
 
 
 def passed_over_words(files: Sequence[str]) -> str:
