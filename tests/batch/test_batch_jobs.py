@@ -68,7 +68,7 @@ def test_pairs_and_rows_with_styles_of_their_own() -> None:
     wrong = BatchRow(
         "c.jpg", styles=("s.jpg",), settings={"strength": "7"}, place="list.csv, line 3"
     )
-    with pytest.raises(SettingsError, match=r"list.csv, line 3: strength = '7'"):
+    with pytest.raises(SettingsError, match=r"list.csv, line 3, column 'strength': strength = '7'"):
         make_jobs([wrong], [], {})
 
 
