@@ -11,6 +11,7 @@ import pytest
 from impasto.batch.list_files import read_list
 from impasto.batch.pairing import make_jobs
 from impasto.batch.rows import find_rows
+from impasto.cli.exit_codes import run_command
 from impasto.errors import ImpastoError, PictureError, SettingsError
 from impasto.settings.model import Settings
 from support.command_line import picture
@@ -134,3 +135,14 @@ def test_lists_of_other_kinds_are_refused_as_such(tmp_path: Path, name: str) -> 
     assert [row.content for row in find_rows([str(tmp_path / name)]).rows] == [f"{tmp_path}/{name}"]
     with pytest.raises(PictureError, match="no such file"):
         find_rows([str(tmp_path / f"not-{name}")])
+
+
+def test_the_command_line_calls_columns_by_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.csv").write_text("content,device\na.png,cpu\n")
+    assert run_command(["batch", str(tmp_path / "x.csv"), "-o", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "line 1, column 2: unknown column 'device'; known: content, style, name, " in said
+    assert "style_blend" in said
+    assert "--" not in said

@@ -24,7 +24,7 @@ def with_flags(message: str, arguments: Sequence[str]) -> str:
         arguments: what stands after ``impasto``.
     """
     known = flags_of(arguments[0]) if arguments else set()
-    if not known:
+    if not known or re.search(r", line \d+, column ", message):  # a list has columns, no flags
         return message
     typed = {argument.partition("=")[0] for argument in arguments}
     start = re.match(r"([a-z_]+)((?:\.[\w-]+)*) = ('.*?'|\[.*?\]|\(.*?\)|[^\s:]+)(?=[: ])", message)

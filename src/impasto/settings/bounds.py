@@ -28,14 +28,13 @@ def allowed_range(schema: Mapping[str, Any]) -> str:
     if kind not in ("integer", "number"):
         return ""
     low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
-    high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
+    high = schema.get("maximum")
     upper = f"{high:g}".replace("e+", "e") if isinstance(high, float) else str(high)
     if above is not None:
         return f"above {above}, at most {upper}"
     if low is not None and high is not None:
         return f"{low} to {upper}"
-    beyond = "" if below is None else f", below {below}"
-    return f"{low} or more{beyond}" if low is not None else ""
+    return f"{low} or more" if low is not None else ""
 
 
 def expected_value(schema: Mapping[str, Any]) -> str:
@@ -52,7 +51,8 @@ def expected_value(schema: Mapping[str, Any]) -> str:
     bounds = allowed_range(schema)
     match schema.get("type"):
         case "integer":
-            return f"a whole number, {bounds}"
+            below = schema.get("exclusiveMaximum")  # which help pages need not say
+            return f"a whole number, {bounds}" + ("" if below is None else f", below {below}")
         case "number":
             return f"a number, {bounds}"
         case "array":
