@@ -27,6 +27,10 @@ STANDARD_STREAM = "-"
 """What stands in place of a file's name for standard input or output."""
 
 
+MAKE_IT_FIRST = "; make it first"
+"""The remedy for a folder that is missing, which is none after the run."""
+
+
 class NamedBytes(io.BytesIO):
     """A file's bytes from elsewhere (a URL, an upload), which messages call by the file's name.
 
@@ -174,11 +178,12 @@ def check_folder(folder: Path, name: str) -> None:
     except PATH_ERRORS as error:
         # A file among the folders above it; everything else the system says better.
         above = isinstance(error, NotADirectoryError)
-        problem = "is no folder; make it first" if above else f"cannot be used ({reason_of(error)})"
+        cannot = f"cannot be used ({reason_of(error)})"
+        problem = f"is no folder{MAKE_IT_FIRST}" if above else cannot
         raise OutputError(f"{name}: the folder {folder} {problem}") from error
     if kind != "folder":
         problem = "does not exist" if kind == "nothing" else "is no folder"
-        raise OutputError(f"{name}: the folder {folder} {problem}; make it first")
+        raise OutputError(f"{name}: the folder {folder} {problem}{MAKE_IT_FIRST}")
     # To try is the only answer that knows of access lists, network shares and read-only disks.
     trial = _temporary_beside(folder / "trial")
     try:

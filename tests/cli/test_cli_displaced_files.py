@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from impasto.files import replacing
 from impasto.painting.checkpoint import load_checkpoint
 from impasto.pictures.image import Image
 from impasto.recording.loss_log import LossLog
-from support.command_line import error_line, picture, pixels, start, wait_for
+from support.command_line import error_line, picture, pixels, run, start, wait_for
 from support.loss_steps import LossStep
 
 MINE = b"not to be touched"
@@ -73,6 +74,55 @@ def test_interrupted_beside_a_file_that_appeared(folder: Path) -> None:
     assert "o.png: has appeared since the work began; the picture is in o-2.png" in line
     assert line.endswith("is in o-2.png; go on with --resume c-2.st")
     assert load_checkpoint(folder / "c-2.st").facts.progress < 1
+
+
+def test_folders_that_vanish_during_the_run(folder: Path) -> None:
+    """All that is lost is told, without a remedy that comes too late; the picture is kept."""
+    for name in "abcd":
+        (folder / name).mkdir()
+    files = ["--record", "a/f.gif", "--checkpoint", "b/c.st", "-o", "c/o.png", "--log", "d/l.jsonl"]
+    process = start(folder, "stylize", "house.png", "waves.png", *RUN[:-2], *files)
+    wait_for((folder / "d" / "l.jsonl").exists, process)
+    for name in "abcd":
+        shutil.rmtree(folder / name)
+    stdout, stderr = process.communicate(timeout=120)
+    assert (process.returncode, stdout) == (1, b"")
+    assert error_line(CompletedProcess([], process.returncode, stdout, stderr)) == (
+        "impasto: checkpoint b/c.st: cannot be written (No such file or directory); "
+        "log d/l.jsonl: was deleted while the run went on; "
+        "film a/f.gif: cannot be written (No such file or directory); "
+        f"c/o.png: the folder {folder.resolve()}/c does not exist; "
+        f"the picture is in {folder.resolve()}/o.png"
+    )
+    assert pixels(folder / "o.png").shape == (43, 64, 3)
+
+
+def test_a_checkpoint_that_cannot_be_kept_at_the_end(folder: Path) -> None:
+    (folder / "d").mkdir()
+    files = ["--checkpoint", "d/c.st", "-o", "o.png"]
+    process = start(folder, "stylize", "house.png", "waves.png", *RUN, *files)
+    wait_for((folder / "run.jsonl").exists, process)
+    (folder / "d").rmdir()
+    stdout, stderr = process.communicate(timeout=120)
+    assert error_line(CompletedProcess([], process.returncode, stdout, stderr)) == (
+        "impasto: checkpoint d/c.st: cannot be written (No such file or directory); "
+        "the picture is in o.png"
+    )
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_standard_output_that_is_full(folder: Path) -> None:
+    flags = ["--size", "32", "--iterations", "1", "-o", "-"]
+    with Path("/dev/full").open("wb") as full:
+        result = run("stylize", "house.png", "waves.png", *flags, folder=folder, stdout=full)
+    assert result.returncode == 1
+    line = result.stderr.decode().splitlines()[-1]
+    assert line == (
+        "impasto: standard output: cannot be written (No space left on device); "
+        "the picture is in picture.png"
+    )
+    assert pixels(folder / "picture.png").shape == (21, 32, 3)
 
 
 def _image() -> Image:

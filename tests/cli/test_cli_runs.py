@@ -172,6 +172,8 @@ def test_interruption_keeps_the_picture_so_far(folder: Path, number: signal.Sign
     process = start(folder, *LONG, "--levels", "1", *flags)
     wait_for(lambda: log.exists() and len(log.read_text().splitlines()) >= 4, process)
     process.send_signal(number)
+    time.sleep(0.025)  # a key that bounces
+    process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, b"")
     lines = stderr.decode().splitlines()

@@ -48,3 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print("impasto: interrupted; nothing was written", file=sys.stderr)
             return interruption.exit_code
+        finally:
+            if arguments is None and interruption.requested:
+                interruption.ignore_more()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.errors import OutputError
-from impasto.files import STANDARD_STREAM, appeared, free_name, path_of
+from impasto.files import MAKE_IT_FIRST, STANDARD_STREAM, appeared, free_name, path_of
 
 if TYPE_CHECKING:
     from impasto.pictures.image import Image
@@ -29,26 +29,30 @@ def save_somewhere(picture: Image, target: str, *, overwrite: bool) -> tuple[str
 
     Args:
         picture: the picture.
-        target: where it was asked for; ``-`` is standard output, which has no elsewhere.
+        target: where it was asked for; ``-`` is standard output. Whoever stopped reading from it
+            wanted no more, and there is no elsewhere.
         overwrite: whether a file there may be replaced.
 
     Returns:
         Where it is, and what to say of it if that is not its target; else empty.
 
     Raises:
-        OutputError: it cannot be written anywhere.
+        OutputError: it cannot be written anywhere; its exit code is 1.
     """
     try:
         picture.save(target, overwrite=overwrite)
     except OutputError as error:
-        if target == STANDARD_STREAM:
+        error.exit_code = 1  # nothing impossible was asked for
+        if isinstance(error.__cause__, BrokenPipeError):
             raise
-        for place in _other_places(path_of(target)):
+        to_stream = target == STANDARD_STREAM
+        for place in _other_places(Path("picture.png") if to_stream else path_of(target)):
             with contextlib.suppress(OutputError):
                 picture.save(place, overwrite=False)
-                if not overwrite and os.path.lexists(path_of(target)):
+                if not (to_stream or overwrite) and os.path.lexists(path_of(target)):
                     return str(place), appeared(target, "picture", place)
-                return str(place), f"{error}; the picture is in {place}"
+                reason = str(error).removesuffix(MAKE_IT_FIRST)
+                return str(place), f"{reason}; the picture is in {place}"
         raise
     return target, ""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
+import time
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,6 +20,12 @@ HUNG_UP = 129
 """The exit code of a command whose terminal was closed, or whose connection was lost."""
 
 SECONDS_UNTIL_AGAIN = 0.02
+
+SECONDS_OF_ONE_PRESS = 1.0
+"""Signals within so many seconds are one: a key bounces, a process group gets two.
+
+A whole second, as Python sees a signal only when what computes or encodes has returned.
+"""
 
 # None on Windows, where a closed console ends the process.
 _HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
@@ -36,10 +45,12 @@ class Interruption:
 
     A closed terminal sends more than one: the shell, the system and what shuts the session down
     each send theirs. A hangup after another signal, and a SIGTERM after a hangup, raise nothing:
-    the picture is being written by then. Ctrl-C a second time is a person who will not wait.
+    the picture is being written by then. Nor does anything within `SECONDS_OF_ONE_PRESS`. Ctrl-C
+    again after that is a person who will not wait.
 
-    Python drops an exception that a signal raises in a destructor or a callback (importing is full
-    of them). Such a one is sent again a moment later.
+    Nothing is raised while a module is imported: torch's is C++ that calls Python, and ends the
+    process at an exception. And Python drops what is raised in a destructor or a callback. Both
+    are sent again a moment later.
 
     Attributes:
         requested: whether a signal came; other code may have caught the exception.
@@ -48,6 +59,7 @@ class Interruption:
     def __init__(self) -> None:
         self.requested = False
         self._latest: int | None = None
+        self._came = -math.inf
         self._again = False
         self._waits: Callable[[], bool] | None = None
         self._handlers: dict[signal.Signals, Any] = {}
@@ -61,6 +73,12 @@ class Interruption:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._handlers[number] = signal.signal(number, self._stop)
         return self
+
+    def ignore_more(self) -> None:
+        """From here on signals do nothing, for good: the process is about to end by itself."""
+        self._handlers = dict.fromkeys(self._handlers, signal.SIG_IGN)
+        for number in self._handlers:
+            signal.signal(number, signal.SIG_IGN)
 
     def __exit__(self, *_: object) -> None:
         """Gives the signals back."""
@@ -85,30 +103,46 @@ class Interruption:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         again, self._again = self._again, False
-        echo = _HANGUP in ((number, self._latest) if self.requested else ())
-        if echo and number != signal.SIGINT and not again:
-            return
-        self.requested = True
-        self._latest = number
-        if self._waits is None or not self._waits():
+        if not again:
+            if self.requested and self._is_echo(number):
+                return
+            self.requested, self._latest, self._came = True, number, time.monotonic()
+        if _is_importing(frame):
+            start_new_thread(self._send_again, ())  # a Timer's locks may be held here
+        elif self._waits is None or not self._waits():
             raise Interrupted
+
+    def _is_echo(self, number: int) -> bool:
+        if time.monotonic() - self._came < SECONDS_OF_ONE_PRESS:
+            return True
+        return number != signal.SIGINT and _HANGUP in (number, self._latest)
 
     def _dropped(self, dropped: sys.UnraisableHookArgs) -> None:
         if isinstance(dropped.exc_value, Interrupted):
-            self._again = True
-            threading.Timer(SECONDS_UNTIL_AGAIN, self._send_again).start()
+            start_new_thread(self._send_again, ())
         else:
             self._hook(dropped)
 
     def _send_again(self) -> None:
         """To the main thread: a signal to this one would not wake it from a blocking read."""
+        time.sleep(SECONDS_UNTIL_AGAIN)
         identity = threading.main_thread().ident
         if not self._handlers or identity is None or self._latest is None:
             return  # too late: the signals are given back
+        self._again = True
         if hasattr(signal, "pthread_kill"):
             signal.pthread_kill(identity, self._latest)
         else:
             signal.raise_signal(self._latest)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether a frame is of an import, or of what one calls."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib."):
+            return True
+        frame = frame.f_back
+    return False
 
 
 interruption = Interruption()

@@ -79,6 +79,7 @@ class _Outcome(Generic[S]):
     last: S | None = None
     began: float = field(default_factory=time.monotonic)
     warnings: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)  # why a film, a plot or a log is not there
     interrupted: bool = False
     failure: DivergenceError | OutputError | None = None
 
@@ -113,7 +114,7 @@ def paint_and_save(run: WatchedRun[S]) -> int:
         try:
             stack.close()
         except OutputError as error:
-            raise _with_words(error, [remark or f"the picture is in {place}"]) from error
+            outcome.lost = [str(error), *getattr(error, "__notes__", ())]
     places = {**{name: trace.path for name, trace in traces.items()}, **run.checkpoints.places()}
     remarks = [*filter(None, [remark]), *_moved_words(run, places), *run.displaced(outcome.last)]
     return _end(run, outcome, picture, place, remarks)
@@ -129,12 +130,15 @@ def _end(
         OutputError: files are elsewhere than it was asked, of which ``remarks`` tell.
     """
     assert outcome.last is not None
+    progress = run.progress(outcome.last)
+    remarks = [*outcome.lost, *remarks]
+    so_far = " so far" if progress.share < 1 else ""
+    where = [f"the picture{so_far} is in {place}"] if place == run.target else []  # else told
     if outcome.failure is not None:
-        last = f"the picture so far is in {place}"
-        raise _with_words(outcome.failure, [*remarks, last]) from outcome.failure
+        raise _with_words(outcome.failure, [*remarks, *where]) from outcome.failure
     if remarks and not outcome.interrupted:
-        raise displaced_error(remarks)
-    _report(run, outcome, run.progress(outcome.last), picture, place, remarks)
+        raise displaced_error([*remarks, *(where if outcome.lost else [])])
+    _report(run, outcome, progress, picture, place, remarks)
     return interruption.exit_code if outcome.interrupted else 0
 
 
@@ -148,9 +152,9 @@ def _moved_words(run: WatchedRun[S], places: Mapping[str, Path]) -> list[str]:
 
 
 def _with_words(failure: DivergenceError | OutputError, words: list[str]) -> Exception:
-    """A failure that also says what became of the files."""
+    """What stopped a run that had begun, with what became of the files."""
     error = type(failure)("; ".join([str(failure), *words]))
-    error.exit_code = failure.exit_code
+    error.exit_code = 1  # nothing impossible was asked for
     return error
 
 

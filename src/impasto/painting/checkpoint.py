@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -217,8 +218,20 @@ def save_checkpoint(path: str | os.PathLike[str], step: Step, *, overwrite: bool
         reporting_failure(f"checkpoint {path}", (*PATH_ERRORS, SafetensorError)),
         replacing(real_path(path), overwrite=overwrite) as temporary,
     ):
-        save_file(tensors, temporary, metadata)
+        _save(tensors, temporary, metadata)
     return path_of(path)
+
+
+def _save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Saves tensors. What the system has against it is an OSError, in the system's words."""
+    try:
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code)) from error
 
 
 @with_torch_defaults

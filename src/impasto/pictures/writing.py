@@ -90,7 +90,7 @@ def write_picture(
     name = local_path(path)
     target = check_output(name, overwrite=overwrite)
     data = encode_picture(name, samples, recipe, extension=".png" if target is None else None)
-    with reporting_failure(name):
+    with reporting_failure("standard output" if target is None else name):
         if target is None:
             _write_standard_output(data)
             return Path(name)

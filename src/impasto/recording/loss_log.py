@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from impasto.errors import OutputError
 from impasto.files import check_file, kind_at, path_of, real_path, reporting_failure, written_beside
 
 
@@ -97,17 +99,30 @@ class LossLog:
         self._file = cast(BinaryIO, real_path(path).open(mode, buffering=0))
 
     def close(self) -> None:
-        """Close the file. A second call does nothing."""
-        if self._file is not None:
-            self._file.close()
+        """Close the file. A second call does nothing.
+
+        Raises:
+            OutputError: The log was deleted meanwhile, perhaps with its folder.
+        """
+        if self._file is None or self._file.closed:
+            return
+        with self._file:
+            about = os.fstat(self._file.fileno())
+        if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
+            raise OutputError(f"log {self.path}: was deleted while the run went on")
 
     def __enter__(self) -> LossLog:
         """Return the log itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self.close()
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Close the file; an error of the block itself is never hidden by one of the log."""
+        try:
+            self.close()
+        except OutputError as second:
+            if error is None:
+                raise
+            error.add_note(str(second))
 
 
 def _finite_or_none(value: float) -> float | None:
