@@ -46,7 +46,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 BAD = {
     "notes.jpg": (b"Dear diary, this is no picture.", "no picture"),
-    "cut.png": (png(400, 300)[:5000], "damaged, cut short"),
+    "cut.png": (png(400, 300)[:5000], "the PNG is cut short"),
     "bomb.png": (bomb(60_000, 60_000), "more than the limit"),
     "wide.png": (bomb(20_000, 20_000), "20000 x 20000 pixels are more than the limit"),
     "dot.png": (png(1, 1), "1 x 1 pixels are too few"),
