@@ -7,7 +7,6 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 import torch
@@ -19,7 +18,7 @@ from impasto.files import replacing
 from impasto.painting.checkpoint import load_checkpoint
 from impasto.pictures.image import Image
 from impasto.recording.loss_log import LossLog
-from support.command_line import error_line, picture, pixels, run, start, wait_for
+from support.command_line import ended, error_line, pixels, run, start, wait_for
 from support.loss_steps import LossStep
 
 MINE = b"not to be touched"
@@ -27,13 +26,11 @@ RUN = ["--size", "64", "--levels", "1", "--iterations", "60", "--quiet", "--log"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of two pictures, beside which the temporary files are in ``other``."""
-    for seed, name in enumerate(("house.png", "waves.png")):
-        picture(seed=seed).save(tmp_path / name)
-    (tmp_path / "other").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "other"))
-    return tmp_path
+def folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That of all tests, with the temporary files in ``other``."""
+    (folder / "other").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "other"))
+    return folder
 
 
 def test_files_that_appear_during_the_run(folder: Path) -> None:
@@ -44,9 +41,9 @@ def test_files_that_appear_during_the_run(folder: Path) -> None:
     wait_for((folder / "run.jsonl").exists, process)
     for name in names.values():
         (folder / name).write_bytes(MINE)
-    stdout, stderr = process.communicate(timeout=120)
-    assert (process.returncode, stdout) == (1, b"")
-    assert error_line(CompletedProcess([], process.returncode, stdout, stderr)) == (
+    done = ended(process)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert error_line(done) == (
         "impasto: o.png: has appeared since the work began; the picture is in o-2.png; "
         "f.gif: has appeared since the work began; the film is in f-2.gif; "
         "p.png: has appeared since the work began; the plot is in p-2.png; "
@@ -68,9 +65,9 @@ def test_interrupted_beside_a_file_that_appeared(folder: Path) -> None:
     for name in ("o.png", "c.st"):
         (folder / name).write_bytes(MINE)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=120)
-    assert process.returncode == 130
-    line = error_line(CompletedProcess([], process.returncode, stdout, stderr))
+    interrupted = ended(process)
+    assert interrupted.returncode == 130
+    line = error_line(interrupted)
     assert "o.png: has appeared since the work began; the picture is in o-2.png" in line
     assert line.endswith("is in o-2.png; go on with --resume c-2.st")
     assert load_checkpoint(folder / "c-2.st").facts.progress < 1
@@ -85,9 +82,9 @@ def test_folders_that_vanish_during_the_run(folder: Path) -> None:
     wait_for((folder / "d" / "l.jsonl").exists, process)
     for name in "abcd":
         shutil.rmtree(folder / name)
-    stdout, stderr = process.communicate(timeout=120)
-    assert (process.returncode, stdout) == (1, b"")
-    assert error_line(CompletedProcess([], process.returncode, stdout, stderr)) == (
+    done = ended(process)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert error_line(done) == (
         "impasto: checkpoint b/c.st: cannot be written (No such file or directory); "
         "log d/l.jsonl: was deleted while the run went on; "
         "film a/f.gif: cannot be written (No such file or directory); "
@@ -103,8 +100,7 @@ def test_a_checkpoint_that_cannot_be_kept_at_the_end(folder: Path) -> None:
     process = start(folder, "stylize", "house.png", "waves.png", *RUN, *files)
     wait_for((folder / "run.jsonl").exists, process)
     (folder / "d").rmdir()
-    stdout, stderr = process.communicate(timeout=120)
-    assert error_line(CompletedProcess([], process.returncode, stdout, stderr)) == (
+    assert error_line(ended(process)) == (
         "impasto: checkpoint d/c.st: cannot be written (No such file or directory); "
         "the picture is in o.png"
     )

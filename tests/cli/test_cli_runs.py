@@ -31,13 +31,6 @@ from support.command_line import (
 QUICK = ["--size", "40", "--iterations", "2"]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    picture().save(tmp_path / "house.png")
-    picture(seed=1).save(tmp_path / "waves.png")
-    return tmp_path
-
-
 def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 

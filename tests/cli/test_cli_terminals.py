@@ -20,7 +20,6 @@ from impasto.painting.checkpoint import load_checkpoint
 from support.command_line import (
     COMMAND,
     ENVIRONMENT,
-    picture,
     pixels,
     read_terminal,
     run,
@@ -34,13 +33,6 @@ LONG = [
     "-o", "out.png", "--checkpoint", "run.st", "--log", "run.jsonl",
 ]  # fmt: skip
 QUICK = ["--size", "40", "--iterations", "2"]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    picture().save(tmp_path / "house.png")
-    picture(seed=1).save(tmp_path / "waves.png")
-    return tmp_path
 
 
 def _has_begun(folder: Path) -> Callable[[], bool]:

@@ -348,36 +348,6 @@ def test_transforms_of_torch_are_refused_in_one_line(quickly: Quick) -> None:
         torch.jit.trace(paint, torch.zeros(2))  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "_C._functorch.peek_interpreter_stack",
-        "_C.DisableTorchFunction",
-        "_C._len_torch_dispatch_stack",
-        "_C._autograd._top_saved_tensors_default_hooks",
-        "_C._get_fp32_precision_getter",
-        "_C._set_fp32_precision_setter",
-        "cuda._is_in_bad_fork",
-    ],
-)
-def test_what_torch_keeps_private_may_go(
-    name: str, quickly: Quick, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted = stylize(CONTENT, STYLE, **quickly).pixels
-    monkeypatch.delattr(f"torch.{name}")
-    monkeypatch.setattr(torch_state, "_process", torch_state._Process())
-    assert torch.equal(stylize(CONTENT, STYLE, **quickly).pixels, wanted)
-    assert torch.equal(open_image(CONTENT).pixels, CONTENT)
-
-
-def test_what_torch_needs_itself_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without these PyTorch computes nothing, so none of it is asked for more."""
-    monkeypatch.delattr("torch._C._get_tracing_state")
-    monkeypatch.delattr("torch.utils._python_dispatch._disable_current_modes")
-    with FlopCounterMode(display=False), torch_defaults():
-        pass
-
-
 def switches_with(get: Callable[[], Any]) -> torch_state._Process:
     """The settings of the process, and one more that is asked for last."""
     process = torch_state._Process()

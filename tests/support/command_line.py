@@ -115,6 +115,12 @@ def picture(width: int = 48, height: int = 32, seed: int = 0) -> Image.Image:
     return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
 
+def ended(process: subprocess.Popen[bytes]) -> subprocess.CompletedProcess[bytes]:
+    """What a process that `start` began leaves, once it has ended."""
+    stdout, stderr = process.communicate(timeout=120)
+    return subprocess.CompletedProcess([], process.returncode, stdout, stderr)
+
+
 def error_line(result: subprocess.CompletedProcess[bytes]) -> str:
     """The only line on standard error, which must be one of impasto's own."""
     text = result.stderr.decode()

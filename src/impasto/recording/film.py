@@ -20,9 +20,10 @@ import numpy as np
 import torch
 from PIL import Image as PillowImage
 
-from impasto.errors import OutputError, SettingsError
+from impasto.errors import SettingsError
 from impasto.files import path_of, written_beside
 from impasto.pictures.resizing import fit
+from impasto.recording.closing import close_behind
 from impasto.recording.film_files import check_film, write_film
 
 _CANDIDATES_PER_FRAME = 4
@@ -152,13 +153,8 @@ class FilmRecorder:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Write the film; an error of the block itself is never hidden by one of the film."""
-        if error is None:
-            self.close()
-        elif len(self._positions()) >= 2:
-            try:
-                self.close()
-            except OutputError as second:
-                error.add_note(str(second))
+        if error is None or len(self._positions()) >= 2:
+            close_behind(error, self.close)
 
     def _thumbnail(self, pixels: torch.Tensor) -> torch.Tensor:
         """Small copies of one size for all levels, so that levels can be compared."""

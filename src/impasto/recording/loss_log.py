@@ -19,6 +19,7 @@ from typing import BinaryIO, Protocol, cast
 
 from impasto.errors import OutputError
 from impasto.files import check_file, kind_at, path_of, real_path, reporting_failure, written_beside
+from impasto.recording.closing import close_behind
 
 
 class LoggedStep(Protocol):
@@ -117,12 +118,7 @@ class LossLog:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Close the file; an error of the block itself is never hidden by one of the log."""
-        try:
-            self.close()
-        except OutputError as second:
-            if error is None:
-                raise
-            error.add_note(str(second))
+        close_behind(error, self.close)
 
 
 def _finite_or_none(value: float) -> float | None:

@@ -19,6 +19,7 @@ from impasto.files import (
     reporting_failure,
     written_beside,
 )
+from impasto.recording.closing import close_behind
 from impasto.recording.loss_log import LoggedStep
 
 if TYPE_CHECKING:
@@ -100,12 +101,7 @@ class LossPlot:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Write the plot; an error of the block itself is never hidden by one of the plot."""
-        try:
-            self.close()
-        except OutputError as second:
-            if error is None:
-                raise
-            error.add_note(str(second))
+        close_behind(error, self.close)
 
 
 def _check_plot(path: Path) -> None:
