@@ -19,8 +19,8 @@ def local_path(name: str | os.PathLike[str]) -> str:
     """The path that a name stands for; every other name, URLs included, as it is.
 
     A leading ``~`` or ``~user`` is that user's home folder. Of a ``file://`` URL (RFC 8089, of no
-    host or ``localhost``; also ``file:/path``) the path counts, percent-decoded. A file that is
-    really called so comes first.
+    host, ``localhost`` or this one; also ``file:/path``) the path counts, percent-decoded. A file
+    that is really called so comes first.
 
     Args:
         name: as a user writes it.
@@ -31,12 +31,19 @@ def local_path(name: str | os.PathLike[str]) -> str:
     url = _FILE_URL.fullmatch(text)
     if url is None:
         return os.path.expanduser(text)  # noqa: PTH111 - a Path would lose a URL's slashes
-    if (url["host"] or "localhost").lower() != "localhost":
+    if not _is_here(url["host"] or "localhost"):
         return text
     # File names are bytes: those that are no UTF-8 come through as the system hands them out.
     decoded = unquote(url["path"], errors="surrogateescape")
     as_written = os.path.lexists(url["path"]) and not os.path.lexists(decoded)
     return url["path"] if as_written else decoded
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this computer."""
+    import platform  # only for URLs, as it takes a few milliseconds
+
+    return host.lower() in ("localhost", platform.node().lower())
 
 
 def name_as_given(name: str | os.PathLike[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def test_homes_and_file_urls_are_paths(home: Path) -> None:
         "a/~/b.png": "a/~/b.png",
         "file:///tmp/a%20b%23.png": "/tmp/a b#.png",
         "file://localhost/tmp/a.png": "/tmp/a.png",
+        f"file://{platform.node()}/tmp/a.png": "/tmp/a.png",
         "FILE:///tmp/100%.png": "/tmp/100%.png",
         "file:/tmp/a.png": "/tmp/a.png",
         "file:///tmp/caf%E9.png": os.fsdecode(b"/tmp/caf\xe9.png"),
