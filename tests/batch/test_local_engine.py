@@ -8,11 +8,13 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from impasto.batch.batch_job import BatchJob
+from impasto.batch.batch_run import BatchRun
 from impasto.batch.engine import ATTEMPTS, dispatch_orders
 from impasto.batch.local_engine import LocalEngine
 from impasto.batch.worker_messages import (
@@ -77,6 +79,24 @@ def test_where_a_worker_cannot_be_replaced_the_others_go_on(
     assert len(workers) == 2
     assert sum(isinstance(message, PictureLost) for message in found) >= 1
     assert sum(isinstance(message, PicturePainted) for message in found) == 6
+
+
+def test_what_a_killed_worker_left_half_written_is_removed(tmp_path: Path) -> None:
+    """As soon as the batch is done, not by the next one."""
+    (order,) = _orders(tmp_path, 1, 250)
+    results = tmp_path / "results"
+    killed = False
+    with BatchRun.at(str(results)) as run:
+        plan = run.plan([replace(order.job, name="one.png")])
+        with LocalEngine(1, ONE_THREAD, fixed=True) as engine:
+            for _, message in run.paint(plan, engine):
+                if isinstance(message, PaintingBegun) and not killed:
+                    killed = True
+                    (results / ".impasto-0123456789abcdef.tmp.png").write_bytes(b"half")
+                    os.kill(int(message.worker), signal.SIGKILL)
+    assert killed
+    assert [path.name for path in results.glob("*.png")] == ["one.png"]
+    assert not [*results.glob(".impasto-*.tmp*")]
 
 
 def test_where_no_worker_is_left_it_ends_with_the_reason(

@@ -113,8 +113,12 @@ class BatchRun:
         """
         store = self.storage.place if engine.distant and self.storage.shared else ""
         orders = [WorkOrder(number, job, store=store) for number, job in enumerate(plan.todo)]
+        lost = False
         for message in dispatch_orders(orders, engine):
+            lost = lost or isinstance(message, PictureLost)
             yield None if message is None else self._note(message, plan), message
+        if lost:  # with its worker, which may have been writing
+            self.storage.clear()
 
     def skipped_results(self, plan: BatchPlan) -> Iterator[BatchResult]:
         """Results of what was done, or has failed, before."""

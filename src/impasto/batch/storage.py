@@ -41,9 +41,10 @@ class Storage(Protocol):
     shared: bool
 
     def prepare(self) -> None:
-        """Makes it ready and finds out whether it can be written to; removes what a killed process
-        left half-written.
-        """
+        """Makes it ready and finds out whether it can be written to; see also `clear`."""
+
+    def clear(self) -> None:
+        """Removes what killed processes left half-written."""
 
     def path(self, name: str) -> str:
         """The whole path or URL of a file."""
@@ -137,6 +138,10 @@ class LocalFolder:
     def prepare(self) -> None:
         """See `Storage`."""
         make_folder(self.folder, self.place)
+        self.clear()
+
+    def clear(self) -> None:
+        """See `Storage`."""
         folders = [self.folder, *(path for path in self.folder.rglob("*") if is_folder(path))]
         for left in [left for folder in folders for left in leftovers(folder)]:
             if left.suffix != ".safetensors":  # a checkpoint that another run is writing
@@ -201,6 +206,9 @@ class Bucket:
         """See `Storage`."""
         with self._errors_named(self.place):
             self._system.makedirs(self.place, exist_ok=True)
+
+    def clear(self) -> None:
+        """See `Storage`: other programs' files may look alike there, so nothing is removed."""
 
     def path(self, name: str) -> str:
         """See `Storage`."""
