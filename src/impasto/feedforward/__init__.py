@@ -1,0 +1,11 @@
+"""Networks that paint at once, and how they are trained.
+
+=======================  ==========================================================================
+`network`                the network: a U of convolutions, steered by a film of gains and biases
+`style_code`             from a style to its film: what makes the network universal
+`base`                   the base network inside the package, and other base files
+`model`                  a network trained on styles of its own: one file, which is a style
+=======================  ==========================================================================
+
+Begin with `network`: its `forward` is the whole way of a picture.
+"""

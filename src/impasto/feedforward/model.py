@@ -1,0 +1,39 @@
+"""A model: a network trained on styles of its own. One file, which is a style like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+KNOTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""The strengths at which a model holds a film of each style; between them films are blended."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network. The tensors are shared: never change them in place.
+
+    Attributes:
+        kernels: of `network.forward`, float32.
+        films: by the style's name, in the order in which they are numbered: (5, FILM_SIZE), one
+            film for each strength of `KNOTS`.
+        side: long side in pixels of the pictures in which its strokes have their own size.
+        facts: its recipe: settings, styles, steps, losses, base, licence, as JSON can carry it.
+        sha256: of its file; empty where there is none.
+    """
+
+    kernels: Mapping[str, Tensor]
+    films: Mapping[str, Tensor]
+    side: int
+    facts: Mapping[str, Any]
+    sha256: str = ""
+
+    def film(self, style: str, strength: float) -> Tensor:
+        """The film of one of its styles, (FILM_SIZE,), at a strength of 0 to 1."""
+        place = strength * (len(KNOTS) - 1)
+        below = min(int(place), len(KNOTS) - 2)
+        films = self.films[style]
+        return films[below].lerp(films[below + 1], place - below)

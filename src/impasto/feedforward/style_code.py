@@ -1,0 +1,90 @@
+"""From the statistics of a style to the film that steers the network: one network, any style.
+
+VGG-19, which impasto looks at styles with anyway, describes the style; a small network of three
+layers makes the gains and biases of it. Source: Ghiasi et al., Exploring the Structure of a
+Real-Time, Arbitrary Neural Artistic Stylization Network, 2017, who train a network of its own to
+look at the style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.feedforward.network import FILM_SIZE
+from impasto.losses.statistics import Statistics
+
+CODE_LAYERS: Mapping[str, int] = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512}
+"""The layers whose statistics describe a style, with their channels."""
+
+RANK = 24
+"""How many mixtures of its channels stand for a layer's covariance."""
+
+HIDDEN = 128
+"""Width of the layers between."""
+
+_STRENGTHS = 3  # times that strength is told, or it would be lost among so many numbers
+_TRIANGLE = RANK * (RANK + 1) // 2
+_CODE = sum(2 * c for c in CODE_LAYERS.values()) + len(CODE_LAYERS) * _TRIANGLE + _STRENGTHS
+
+
+def initial_predictor(seed: int = 1) -> dict[str, Tensor]:
+    """What predicts films, as a base network begins its training."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(*shape: int, scale: float) -> Tensor:
+        return torch.randn(shape, generator=generator) * scale
+
+    predictor = {
+        f"project_{layer}": drawn(channels, RANK, scale=channels**-0.5)
+        for layer, channels in CODE_LAYERS.items()
+    }
+    layers = (("w1", HIDDEN, _CODE), ("w2", HIDDEN, HIDDEN))
+    for name, outputs, inputs in layers:
+        predictor[name] = drawn(outputs, inputs, scale=(2 / inputs) ** 0.5)
+        predictor[name.replace("w", "b")] = torch.zeros(outputs)
+    predictor["w3"] = drawn(FILM_SIZE, HIDDEN, scale=0.1 * HIDDEN**-0.5)
+    predictor["b3"] = torch.zeros(FILM_SIZE)
+    return predictor
+
+
+def film_of(
+    predictor: Mapping[str, Tensor],
+    reference: Mapping[str, Tensor],
+    style: Mapping[str, Statistics],
+    strength: float,
+) -> Tensor:
+    """The film of a style.
+
+    Args:
+        predictor: of `initial_predictor`'s names, float32.
+        reference: for each layer ``mean_LAYER`` and ``deviation_LAYER``, (C,): what is usual.
+        style: its statistics, by layer; `CODE_LAYERS` are looked at.
+        strength: 0..1, as the setting.
+
+    Returns:
+        (FILM_SIZE,), float32.
+    """
+    parts = []
+    for layer in CODE_LAYERS:
+        mean, deviation = reference[f"mean_{layer}"], reference[f"deviation_{layer}"] + 1e-6
+        covariance = style[layer].covariance
+        own = covariance.diagonal().clamp_min(0).sqrt()
+        projection = predictor[f"project_{layer}"] / deviation[:, None]
+        mixed = projection.t() @ covariance @ projection
+        mixed = mixed / (1 + mixed.abs()).sqrt()  # spread over powers of ten otherwise
+        rows, columns = torch.triu_indices(RANK, RANK)
+        parts += [
+            (style[layer].mean - mean) / deviation,
+            (own / deviation + 0.05).log().clamp(-4, 4),
+            mixed[rows, columns],
+        ]
+    parts.append(parts[0].new_full((_STRENGTHS,), 2 * strength - 1))
+    hidden = torch.cat(parts)
+    for layer in ("1", "2"):
+        hidden = predictor[f"w{layer}"] @ hidden + predictor[f"b{layer}"]
+        hidden = functional.leaky_relu(hidden, 0.1)
+    return predictor["w3"] @ hidden + predictor["b3"]

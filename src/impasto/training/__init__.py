@@ -1,0 +1,1 @@
+"""Training: a network of one's own, from a style and some photographs."""
