@@ -142,7 +142,7 @@ def _convolved(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
 
 
 def _noise(kernel: Tensor, height: int, width: int) -> Tensor:
-    tile = functional.conv2d(noise_tile().to(kernel.dtype), kernel)
+    tile = functional.conv2d(noise_tile().to(kernel), kernel)
     down, across = -(-height // NOISE_SIDE), -(-width // NOISE_SIDE)
     return tile.repeat(1, 1, down, across)[:, :, :height, :width]
 

@@ -171,9 +171,19 @@ def losses_of_sums(
     """
     if not any(settings.style_loss.get(name) for name in STYLE_LOSSES):
         return {}
+    described = [(share, views.sums(describer, weights)) for share, views in styles]
+    return losses_towards(described, settings, weights, content)
+
+
+def losses_towards(
+    styles: Sequence[tuple[float, Sums]],
+    settings: Settings,
+    weights: Mapping[str, float],
+    content: Sums,
+) -> dict[str, tuple[float, StyleLossFunction]]:
+    """`losses_of_sums` of styles that are described already: each with its share of the blend."""
     blend: dict[str, list[tuple[float, Statistics]]] = {layer: [] for layer in weights}
-    for share, views in styles:
-        sums = views.sums(describer, weights)
+    for share, sums in styles:
         for layer in weights:
             if sums[layer].count >= FEWEST_POSITIONS:
                 blend[layer].append((share, sums[layer]))
