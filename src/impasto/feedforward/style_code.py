@@ -26,9 +26,9 @@ RANK = 24
 HIDDEN = 128
 """Width of the layers between."""
 
-_STRENGTHS = 3  # times that strength is told, or it would be lost among so many numbers
+_LOUD = 3  # what strength is multiplied by, or it would be lost among so many numbers
 _TRIANGLE = RANK * (RANK + 1) // 2
-_CODE = sum(2 * c for c in CODE_LAYERS.values()) + len(CODE_LAYERS) * _TRIANGLE + _STRENGTHS
+_CODE = sum(2 * c for c in CODE_LAYERS.values()) + len(CODE_LAYERS) * _TRIANGLE + 1
 
 
 def initial_predictor(seed: int = 1) -> dict[str, Tensor]:
@@ -82,7 +82,7 @@ def film_of(
             (own / deviation + 0.05).log().clamp(-4, 4),
             mixed[rows, columns],
         ]
-    parts.append(parts[0].new_full((_STRENGTHS,), 2 * strength - 1))
+    parts.append(parts[0].new_full((1,), _LOUD * (2 * strength - 1)))
     hidden = torch.cat(parts)
     for layer in ("1", "2"):
         hidden = predictor[f"w{layer}"] @ hidden + predictor[f"b{layer}"]
