@@ -18,6 +18,7 @@ _MODULES = {
     "diagnostics.doctor": "examine",
     "errors": "CheckpointError DivergenceError HostError ImpastoError MissingExtraError "
     "OutputError PictureError PictureWarning RegionWarning SettingsError WeightsError",
+    "exporting.export": "export",
     "layers": "layer_facts",
     "machine.compute": "Compute",
     "network.weights": "describe_weights load_weights",

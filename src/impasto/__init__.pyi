@@ -16,6 +16,7 @@ from impasto.errors import (
     SettingsError as SettingsError,
     WeightsError as WeightsError,
 )
+from impasto.exporting.export import export as export
 from impasto.layers import layer_facts as layer_facts
 from impasto.machine.compute import Compute as Compute
 from impasto.network.weights import (
