@@ -1,35 +1,48 @@
-"""The network that paints at once: a U of convolutions, steered at every layer by a style.
+"""The network that paints at once: convolutions, steered at every layer by a style.
 
-It goes down to a sixteenth of the picture's side, where few positions see everything, and comes up
-again, coarse to fine. All that depends on the style is a gain and a bias for each channel of each
-layer, its film, so a style is a few thousand numbers, and two styles are blended by blending them.
+The way of a picture: down to a quarter of its side, five residual blocks there, and up again. A
+second way branches off at the quarter, goes down to a sixteenth, where few positions see
+everything, and comes back coarse to fine. All that depends on the style is a gain and a bias for
+each channel of each layer, its film, so a style is a few thousand numbers, and two styles are
+blended by blending them.
 
 Sources: Johnson, Alahi, Fei-Fei, Perceptual Losses for Real-Time Style Transfer, 2016 (a network
 trained for what the optimisation minimises); Dumoulin, Shlens, Kudlur, A Learned Representation for
-Artistic Style, 2017 (gain and bias by style after instance normalisation); Ronneberger, Fischer,
-Brox, U-Net, 2015 (what the finer levels saw on the way down comes back on the way up).
+Artistic Style, 2017 (gain and bias by style after instance normalisation); Ghiasi et al., Exploring
+the Structure of a Real-Time, Arbitrary Neural Artistic Stylization Network, 2017 (the first way,
+half of whose channels come from a network of theirs); Ronneberger, Fischer, Brox, U-Net, 2015 (the
+second way). No way goes past the quarter: a network that can hand on the photograph's own pixels
+colours it, and learns no strokes (docs/decisions/0024-at-once.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-WIDTHS = (16, 48, 96, 128, 160)
+WIDTHS = (16, 32, 64, 128, 160)
 """Channels at a picture's own size, at half of it, and so on to a sixteenth."""
 
-BLOCKS = (0, 1, 2, 2, 3)
+BLOCKS = (0, 0, 5, 1, 2)
 """Residual blocks at each of these sizes, on the way up."""
+
+QUARTER = 2
+"""Index of the size at which the second way branches off."""
 
 STRIDE = 2 ** (len(WIDTHS) - 1)
 """Sides of what goes through the network are multiples of this."""
 
 NOISE_CHANNELS = 16
 NOISE_SIDE = 32
+
+_EPSILON = 1e-5
+
+Kind = Literal["down", "first", "second", "join", "up", "out"]
 
 
 @dataclass(frozen=True)
@@ -40,38 +53,46 @@ class Site:
         name: of its kernel.
         inputs: channels.
         outputs: channels.
+        size: of the kernel's sides.
         stride: 1 or 2.
-        level: index into `WIDTHS` of the size of what comes out of the convolution.
-        kind: ``down``, ``side`` (on the same size), ``up`` (its result is enlarged and what the way
-            down had there is added), ``first`` or ``second`` (of a residual block).
+        normalised: whether each channel is brought to mean 0 and deviation 1 over the picture.
+        level: index into `WIDTHS` of the size of what comes out of it.
+        kind: ``down`` (then ReLU); ``first`` (then ReLU) and ``second`` (then the block's input is
+            added) of a residual block; ``join`` (of what was enlarged; then what came down at this
+            size is added); ``up`` (of what was enlarged; then ReLU); ``out`` (then the sigmoid).
     """
 
     name: str
     inputs: int
     outputs: int
+    size: int
     stride: int
+    normalised: bool
     level: int
-    kind: str
+    kind: Kind
 
 
 def sites() -> tuple[Site, ...]:
-    """All convolutions but the last one, in order."""
-    found = [Site("down0", 3, WIDTHS[0], 1, 0, "down")]
+    """All convolutions in order."""
+    found = [Site("down0", 3, WIDTHS[0], 9, 1, False, 0, "down")]
     for level in range(1, len(WIDTHS)):
-        found.append(Site(f"down{level}", WIDTHS[level - 1], WIDTHS[level], 2, level, "down"))
+        before, own = WIDTHS[level - 1], WIDTHS[level]
+        found.append(Site(f"down{level}", before, own, 3, 2, level > QUARTER, level, "down"))
     for level in range(len(WIDTHS) - 1, -1, -1):
-        width = WIDTHS[level]
+        own = WIDTHS[level]
+        if level < len(WIDTHS) - 1:
+            kind: Kind = "join" if level >= QUARTER else "up"
+            found.append(Site(f"up{level}", WIDTHS[level + 1], own, 3, 1, True, level, kind))
         for block in range(BLOCKS[level]):
-            for part in ("first", "second"):
-                found.append(Site(f"block{level}_{block}_{part}", width, width, 1, level, part))
-        if level:
-            found.append(Site(f"up{level - 1}", width, WIDTHS[level - 1], 1, level, "up"))
-    return (*found, Site("last", WIDTHS[0], WIDTHS[0], 1, 0, "side"))
+            name = f"block{level}_{block}"
+            found.append(Site(f"{name}_first", own, own, 3, 1, True, level, "first"))
+            found.append(Site(f"{name}_second", own, own, 3, 1, True, level, "second"))
+    return (*found, Site("out", WIDTHS[0], 3, 9, 1, True, 0, "out"))
 
 
 SITES = sites()
 FILM_SIZE = sum(2 * site.outputs for site in SITES)
-"""Numbers that steer the network: a gain and a bias for each channel of each site."""
+"""Numbers that steer the network: the gains, less 1, and the biases of each site in turn."""
 
 
 def noise_tile() -> Tensor:
@@ -85,19 +106,16 @@ def noise_tile() -> Tensor:
 
 
 def initial_kernels(seed: int = 0) -> dict[str, Tensor]:
-    """Kernels and biases with which a base network begins its training."""
+    """Random kernels, by name: of each site, and of the noise that two of them add."""
     generator = torch.Generator().manual_seed(seed)
     kernels = {}
     for site in SITES:
-        scale = (2 / (9 * site.inputs)) ** 0.5
-        shape = (site.outputs, site.inputs, 3, 3)
+        scale = (2 / (site.size**2 * site.inputs)) ** 0.5
+        shape = (site.outputs, site.inputs, site.size, site.size)
         kernels[site.name] = torch.randn(shape, generator=generator) * scale
-    kernels["out"] = torch.randn(3, WIDTHS[0], 3, 3, generator=generator) * (1 / (9 * 16)) ** 0.5
-    kernels["out_bias"] = torch.zeros(3)
-    for level in (3, 4):
-        kernels[f"noise{level}"] = (
-            torch.randn(WIDTHS[level], NOISE_CHANNELS, 1, 1, generator=generator) * 0.1
-        )
+    for level in range(QUARTER + 1, len(WIDTHS)):
+        shape = (WIDTHS[level], NOISE_CHANNELS, 1, 1)
+        kernels[f"noise{level}"] = torch.randn(shape, generator=generator) * 0.1
     return kernels
 
 
@@ -113,31 +131,36 @@ def forward(kernels: Mapping[str, Tensor], film: Tensor, picture: Tensor) -> Ten
         (1, 3, H, W), float32, 0..1.
     """
     dtype = kernels["out"].dtype
-    x = (picture - 0.5).to(dtype).contiguous(memory_format=torch.channels_last) * 2
-    skips: list[Tensor] = []
-    start = 0
-    trunk = x
+    x = picture.to(dtype).contiguous(memory_format=torch.channels_last)
+    came_down: list[Tensor] = []
+    trunk, start = x, 0
     for site in SITES:
         gain = film[start : start + site.outputs] + 1
         bias = film[start + site.outputs : start + 2 * site.outputs]
         start += 2 * site.outputs
         if site.kind == "first":
             trunk = x
+        if site.kind in ("join", "up"):
+            x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
         x = _convolved(x, kernels[site.name], site.stride)
-        if site.kind == "up":
-            x = functional.interpolate(x, scale_factor=2.0, mode="nearest") + skips[site.level - 1]
         if site.kind == "down" and f"noise{site.level}" in kernels:
             x = x + _noise(kernels[f"noise{site.level}"], x.shape[2], x.shape[3])
-        x = _normalised(x, gain, bias)
-        x = x + trunk if site.kind == "second" else x.relu()
+        x = _steered(x, gain, bias, normalised=site.normalised)
+        match site.kind:
+            case "second":
+                x = x + trunk
+            case "join":
+                x = x + came_down[site.level]
+            case "down" | "first" | "up":
+                x = x.relu()
         if site.kind == "down":
-            skips.append(x)
-    logits = _convolved(x, kernels["out"], 1).float() + kernels["out_bias"].float()[:, None, None]
-    return logits.sigmoid()
+            came_down.append(x)
+    return x.float().sigmoid()
 
 
 def _convolved(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
-    x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    around = kernel.shape[2] // 2
+    x = functional.pad(x, (around, around, around, around), mode="replicate")
     return functional.conv2d(x, kernel, stride=stride)
 
 
@@ -147,6 +170,11 @@ def _noise(kernel: Tensor, height: int, width: int) -> Tensor:
     return tile.repeat(1, 1, down, across)[:, :, :height, :width]
 
 
-def _normalised(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
-    """Instance normalisation with gain and bias: batch normalisation of a batch of one."""
-    return functional.batch_norm(x, None, None, gain, bias, training=True, eps=1e-3)
+def _steered(x: Tensor, gain: Tensor, bias: Tensor, *, normalised: bool) -> Tensor:
+    """Gain and bias, after instance normalisation if asked: batch normalisation of a batch of one.
+
+    A channel that is not normalised keeps how strong it is: a plain sky's noise stays faint.
+    """
+    if normalised:
+        return functional.batch_norm(x, None, None, gain, bias, training=True, eps=_EPSILON)
+    return x * gain.to(x.dtype)[:, None, None] + bias.to(x.dtype)[:, None, None]
