@@ -6,8 +6,6 @@ Its file holds kernels and predictor in a byte a number, and what is usual of a 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +13,12 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from safetensors import safe_open
+import torch
 from torch import Tensor
 
-from impasto.feedforward.quantising import restored
-from impasto.feedforward.style_code import film_of
-from impasto.files import path_of
+from impasto.feedforward.model_file import part_of, read_network_file
+from impasto.feedforward.network import initial_kernels
+from impasto.feedforward.style_code import CODE_LAYERS, film_of, initial_predictor
 from impasto.losses.statistics import Statistics
 
 _EMBEDDED = "base.safetensors"
@@ -66,13 +64,16 @@ def _embedded() -> BaseNetwork:
 
 
 def _read(path: str | os.PathLike[str]) -> BaseNetwork:
-    file = path_of(path)
-    with safe_open(file, framework="pt") as opened:
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        facts = json.loads((opened.metadata() or {})["impasto"])
-    parts: dict[str, dict[str, Tensor]] = {"kernel": {}, "predictor": {}, "reference": {}}
-    for name, tensor in restored(tensors).items():
-        part, own = name.split(".", 1)
-        parts[part][own] = tensor
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return BaseNetwork(parts["kernel"], parts["predictor"], parts["reference"], facts, sha256)
+    file, name = read_network_file(path, "base"), os.fspath(path)
+    usual = {
+        f"{what}_{layer}": torch.empty(channels)
+        for layer, channels in CODE_LAYERS.items()
+        for what in ("mean", "deviation")
+    }
+    return BaseNetwork(
+        part_of(file, "kernel", initial_kernels(), name),
+        part_of(file, "predictor", initial_predictor(), name),
+        part_of(file, "reference", usual, name),
+        file.facts,
+        file.sha256,
+    )

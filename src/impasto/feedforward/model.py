@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -23,6 +23,7 @@ class Model:
         side: long side in pixels of the pictures in which its strokes have their own size.
         facts: its recipe: settings, styles, steps, losses, base, licence, as JSON can carry it.
         sha256: of its file; empty where there is none.
+        thumbnails: small JPEG files: ``result`` and for each style ``style.0``, ``style.1``...
     """
 
     kernels: Mapping[str, Tensor]
@@ -30,6 +31,7 @@ class Model:
     side: int
     facts: Mapping[str, Any]
     sha256: str = ""
+    thumbnails: Mapping[str, bytes] = field(default_factory=dict)
 
     def film(self, style: str, strength: float) -> Tensor:
         """The film of one of its styles, (FILM_SIZE,), at a strength of 0 to 1."""
