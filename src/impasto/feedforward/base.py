@@ -13,12 +13,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from impasto.feedforward.model_file import part_of, read_network_file
-from impasto.feedforward.network import initial_kernels
-from impasto.feedforward.style_code import CODE_LAYERS, film_of, initial_predictor
+from impasto.feedforward.network import kernel_shapes
+from impasto.feedforward.style_code import CODE_LAYERS, film_of, predictor_shapes
 from impasto.losses.statistics import Statistics
 
 _EMBEDDED = "base.safetensors"
@@ -66,13 +65,13 @@ def _embedded() -> BaseNetwork:
 def _read(path: str | os.PathLike[str]) -> BaseNetwork:
     file, name = read_network_file(path, "base"), os.fspath(path)
     usual = {
-        f"{what}_{layer}": torch.empty(channels)
+        f"{what}_{layer}": (channels,)
         for layer, channels in CODE_LAYERS.items()
         for what in ("mean", "deviation")
     }
     return BaseNetwork(
-        part_of(file, "kernel", initial_kernels(), name),
-        part_of(file, "predictor", initial_predictor(), name),
+        part_of(file, "kernel", kernel_shapes(), name),
+        part_of(file, "predictor", predictor_shapes(), name),
         part_of(file, "reference", usual, name),
         file.facts,
         file.sha256,

@@ -17,12 +17,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from impasto.errors import WeightsError
 from impasto.feedforward.model import KNOTS, Model
-from impasto.feedforward.network import FILM_SIZE, initial_kernels
+from impasto.feedforward.network import FILM_SIZE, kernel_shapes
 from impasto.feedforward.quantising import restored
 from impasto.files import (
     PATH_ERRORS,
@@ -88,10 +88,11 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
         {**_style_facts(model, number), "name": name} for number, name in enumerate(model.films)
     ]
     metadata = {_KEY: json.dumps(facts, sort_keys=True)}
-    with reporting_failure(f"model {target}"):
-        with replacing(real_path(target), overwrite=overwrite) as temporary:
-            save_file(tensors, temporary, metadata)
-            temporary.chmod(0o666 & ~_umask())  # safetensors makes files for their owner alone
+    with (
+        reporting_failure(f"model {target}"),
+        replacing(real_path(target), overwrite=overwrite) as temporary,
+    ):
+        temporary.write_bytes(save(tensors, metadata))
     return target
 
 
@@ -105,7 +106,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     name = os.fspath(path)
     file = read_network_file(path, "model")
     names = _style_names(file.facts, name)
-    kernels = part_of(file, "kernel", initial_kernels(), name)
+    kernels = part_of(file, "kernel", kernel_shapes(), name)
     films = {}
     for number, style in enumerate(names):
         film = file.tensors.get(f"film.{number}")
@@ -157,20 +158,20 @@ def read_network_file(path: str | os.PathLike[str], kind: str) -> NetworkFile:
 
 
 def part_of(
-    file: NetworkFile, part: str, like: Mapping[str, Tensor], name: str
+    file: NetworkFile, part: str, shapes: Mapping[str, tuple[int, ...]], name: str
 ) -> dict[str, Tensor]:
-    """The tensors ``PART.*`` of a file, which must have the names and shapes of ``like``.
+    """The tensors ``PART.*`` of a file, which must have these names and shapes.
 
     Raises:
         WeightsError: one is missing or has another shape.
     """
     found = {}
-    for key, wanted in like.items():
+    for key, wanted in shapes.items():
         tensor = file.tensors.get(f"{part}.{key}")
-        if tensor is None or tensor.shape != wanted.shape:
+        if tensor is None or tuple(tensor.shape) != wanted:
             has = "nothing" if tensor is None else f"a shape of {tuple(tensor.shape)}"
             raise WeightsError(
-                f"{name}: {part}.{key} should have the shape {tuple(wanted.shape)}, and has {has}; "
+                f"{name}: {part}.{key} should have the shape {wanted}, and has {has}; "
                 "the file is damaged, or of a network that this impasto does not know"
             )
         found[key] = tensor
@@ -219,9 +220,9 @@ def _facts(metadata: Mapping[str, str], name: str, kind: str) -> dict[str, Any]:
 
 def _style_names(facts: Mapping[str, Any], name: str) -> list[str]:
     styles = facts.get("styles")
-    names = [one.get("name") for one in styles if isinstance(one, dict)] if styles else []
-    good = all(isinstance(one, str) and one for one in names) and len(set(names)) == len(names)
-    if not isinstance(styles, list) or not names or not good or len(names) > _MOST_STYLES:
+    listed = styles if isinstance(styles, list) else []
+    names = [str(one["name"]) for one in listed if isinstance(one, dict) and one.get("name")]
+    if not 0 < len(names) == len(listed) == len(set(names)) <= _MOST_STYLES:
         raise WeightsError(f"{name}: does not name its styles; the file is damaged")
     return names
 
@@ -229,9 +230,3 @@ def _style_names(facts: Mapping[str, Any], name: str) -> list[str]:
 def _style_facts(model: Model, number: int) -> dict[str, Any]:
     styles = model.facts.get("styles") or ()
     return dict(styles[number]) if number < len(styles) else {}
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -17,6 +17,7 @@ colours it, and learns no strokes (docs/decisions/0024-at-once.md).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -105,17 +106,23 @@ def noise_tile() -> Tensor:
     return torch.randn(1, NOISE_CHANNELS, NOISE_SIDE, NOISE_SIDE, generator=generator)
 
 
+def kernel_shapes() -> dict[str, tuple[int, ...]]:
+    """The shapes of all kernels, by name: of each site, and of the noise that two of them add."""
+    shapes: dict[str, tuple[int, ...]] = {
+        site.name: (site.outputs, site.inputs, site.size, site.size) for site in SITES
+    }
+    for level in range(QUARTER + 1, len(WIDTHS)):
+        shapes[f"noise{level}"] = (WIDTHS[level], NOISE_CHANNELS, 1, 1)
+    return shapes
+
+
 def initial_kernels(seed: int = 0) -> dict[str, Tensor]:
-    """Random kernels, by name: of each site, and of the noise that two of them add."""
+    """Random kernels, by name; see `kernel_shapes`."""
     generator = torch.Generator().manual_seed(seed)
     kernels = {}
-    for site in SITES:
-        scale = (2 / (site.size**2 * site.inputs)) ** 0.5
-        shape = (site.outputs, site.inputs, site.size, site.size)
-        kernels[site.name] = torch.randn(shape, generator=generator) * scale
-    for level in range(QUARTER + 1, len(WIDTHS)):
-        shape = (WIDTHS[level], NOISE_CHANNELS, 1, 1)
-        kernels[f"noise{level}"] = torch.randn(shape, generator=generator) * 0.1
+    for name, shape in kernel_shapes().items():
+        scale = 0.1 if name.startswith("noise") else (2 / math.prod(shape[1:])) ** 0.5
+        kernels[name] = torch.randn(shape, generator=generator) * scale
     return kernels
 
 

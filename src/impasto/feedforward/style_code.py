@@ -31,23 +31,27 @@ _TRIANGLE = RANK * (RANK + 1) // 2
 _CODE = sum(2 * c for c in CODE_LAYERS.values()) + len(CODE_LAYERS) * _TRIANGLE + 1
 
 
-def initial_predictor(seed: int = 1) -> dict[str, Tensor]:
-    """What predicts films, as a base network begins its training."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def drawn(*shape: int, scale: float) -> Tensor:
-        return torch.randn(shape, generator=generator) * scale
-
-    predictor = {
-        f"project_{layer}": drawn(channels, RANK, scale=channels**-0.5)
-        for layer, channels in CODE_LAYERS.items()
+def predictor_shapes() -> dict[str, tuple[int, ...]]:
+    """The shapes of all that predicts films, by name."""
+    return {
+        **{f"project_{layer}": (channels, RANK) for layer, channels in CODE_LAYERS.items()},
+        "w1": (HIDDEN, _CODE),
+        "b1": (HIDDEN,),
+        "w2": (HIDDEN, HIDDEN),
+        "b2": (HIDDEN,),
+        "w3": (FILM_SIZE, HIDDEN),
+        "b3": (FILM_SIZE,),
     }
-    layers = (("w1", HIDDEN, _CODE), ("w2", HIDDEN, HIDDEN))
-    for name, outputs, inputs in layers:
-        predictor[name] = drawn(outputs, inputs, scale=(2 / inputs) ** 0.5)
-        predictor[name.replace("w", "b")] = torch.zeros(outputs)
-    predictor["w3"] = drawn(FILM_SIZE, HIDDEN, scale=0.1 * HIDDEN**-0.5)
-    predictor["b3"] = torch.zeros(FILM_SIZE)
+
+
+def initial_predictor(seed: int = 1) -> dict[str, Tensor]:
+    """What predicts films, at random, as the training of a base network begins with it."""
+    generator = torch.Generator().manual_seed(seed)
+    predictor = {}
+    for name, shape in predictor_shapes().items():
+        scale = {"w": (2 / shape[-1]) ** 0.5, "p": shape[0] ** -0.5, "b": 0.0}[name[0]]
+        scale *= 0.07 if name == "w3" else 1.0
+        predictor[name] = torch.randn(shape, generator=generator) * scale
     return predictor
 
 
