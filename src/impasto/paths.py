@@ -14,6 +14,8 @@ _FILE_URL = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECAS
 _COLLAPSED = re.compile(r"^(?!file:)([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 """How another URL begins that a `pathlib.Path` was made of."""
 
+_MODEL = re.compile(r"(.+\.safetensors)(?:#(.+))?", re.IGNORECASE | re.DOTALL)
+
 
 def local_path(name: str | os.PathLike[str]) -> str:
     """The path that a name stands for; every other name, URLs included, as it is.
@@ -56,6 +58,20 @@ def name_as_given(name: str | os.PathLike[str]) -> str:
     if isinstance(name, Path) and not os.path.lexists(text):
         return _COLLAPSED.sub(r"\1://", text)
     return text
+
+
+def model_name(name: str | os.PathLike[str]) -> tuple[str, str] | None:
+    """File and style of the name of a model, such as ``starry.safetensors`` or, for one of its
+    styles, ``starry.safetensors#2``; the style is empty where none is named. None for other names.
+    """
+    found = _MODEL.fullmatch(name_as_given(name))
+    return None if found is None else (found[1], found[2] or "")
+
+
+def without_part(name: str) -> str:
+    """The name of a file without the style of a model that stands behind it."""
+    found = model_name(name)
+    return name if found is None else found[0]
 
 
 def is_url(name: str) -> bool:

@@ -14,6 +14,7 @@ from impasto.errors import CheckpointError, ImpastoError, SettingsError
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
 from impasto.painting.checkpoint import load_checkpoint, save_checkpoint
+from impasto.painting.run import Run
 from impasto.painting.synthesis import (
     Steps,
     iterate_reconstruct,
@@ -102,6 +103,7 @@ def test_every_bit_comes_back(begin: Begin, file: Path) -> None:
     step = save_after(begin(**LBFGS_RUN), 4, file)
     state = step.state()
     found = load_checkpoint(file)
+    assert isinstance(step.run, Run)
     back = found.read_state(step.run)
     assert (back.level, back.iteration, back.taken_back) == (0, 4, 0)
     assert torch.equal(back.pixels, state.pixels)
@@ -152,11 +154,13 @@ def test_memory_that_is_free_by_chance_does_not_change_the_picture(
     begin: Begin, file: Path
 ) -> None:
     step = run_until(begin(**LBFGS_RUN), 3)
-    plans = [replace(plan, history=1, side=48) for plan in step.run.plans]
-    step = replace(step, run=replace(step.run, plans=plans))
+    run = step.run
+    assert isinstance(run, Run)
+    plans = [replace(plan, history=1, side=48) for plan in run.plans]
+    step = replace(step, run=replace(run, plans=plans))
     save_checkpoint(file, step)
     assert list(next(begin(resume=file)).run.plans) == plans
-    save_checkpoint(file, replace(step, run=replace(step.run, plans=_too_large(plans))))
+    save_checkpoint(file, replace(step, run=replace(run, plans=_too_large(plans))))
     assert next(begin(resume=file)).run.plans[1].side > 48
 
 

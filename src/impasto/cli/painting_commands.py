@@ -12,7 +12,14 @@ from cyclopts import Parameter
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.progress import RunProgress
-from impasto.cli.run_flags import MachineFlags, OutputFlags, TraceFlags, check_inputs, stem
+from impasto.cli.run_flags import (
+    MachineFlags,
+    NetworkFlags,
+    OutputFlags,
+    TraceFlags,
+    check_inputs,
+    stem,
+)
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.style_arguments import StyleArguments
 from impasto.cli.watched_run import WatchedRun, paint_and_save
@@ -29,7 +36,7 @@ from impasto.files import (
 from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
-from impasto.settings.presets import command_defaults
+from impasto.settings.presets import AT_ONCE, command_defaults
 from impasto.settings.wording import setting_text
 
 if TYPE_CHECKING:
@@ -76,10 +83,31 @@ class PaintingFlags:
                 )
             taken[place] = flag
 
+    def check_at_once(self) -> None:
+        """Checks that nothing is asked for that only a run of many steps has.
+
+        Raises:
+            SettingsError: a film, a plot, a log or a checkpoint.
+        """
+        asked = {**self.traces.files(), **self.checkpoints.files()}
+        for flag, path in asked.items():
+            raise SettingsError(
+                f"--{flag} {path}: preset instant paints at once, in a single step without "
+                f"losses; leave --{flag} out, or choose another preset"
+            )
+
     def prepare(self) -> dict[str, Any]:
         """Sets the process up. Returns keywords of `iterate` and its like."""
         checkpoints = self.checkpoints.prepare(overwrite=self.output.overwrite)
         return {**self.machine.prepare(), **checkpoints}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class StylizeFlags(PaintingFlags):
+    """`PaintingFlags` of ``impasto stylize``."""
+
+    machine: NetworkFlags = field(default_factory=NetworkFlags)
 
 
 FORMATS = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC; - is standard input."
@@ -95,7 +123,8 @@ StyleNames = Annotated[
     Parameter(
         name="STYLE",
         help="A picture whose style to use; of several, STYLE:2 counts twice. "
-        "Several are blended. A folder is one style: that of all its pictures.",
+        "Several are blended. A folder is one style: that of all its pictures. So is a model "
+        "of impasto train; MODEL.safetensors#2 is the second of its styles.",
         group=PAINT.title,
         allow_leading_hyphen=True,
     ),
@@ -137,7 +166,7 @@ def stylize(
     region: RegionNames = None,
     maps: MapNames = None,
     settings: StylizeSettings = StylizeSettings(),
-    flags: PaintingFlags = PaintingFlags(),
+    flags: StylizeFlags = StylizeFlags(),
 ) -> int:
     """Behind ``impasto stylize``; see `COMMANDS`."""
     given = settings.given()
@@ -242,6 +271,8 @@ def _paint(
 ) -> int:
     """Checks what can be checked without torch, then does the work."""
     flags.machine.check()
+    if chosen.preset == AT_ONCE:
+        flags.check_at_once()
     # A run that goes on does not need the picture that it started from, nor its mask.
     resumed = flags.checkpoints.resume is not None
     needed = chosen.replace(start="noise", keep=None) if resumed else chosen

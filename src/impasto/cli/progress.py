@@ -37,6 +37,8 @@ class RunProgress:
         step = self.step
         height, width = step.size
         part = f"{printable(self.part)}, " if self.part else ""
+        if not step.terms:
+            return f"{part}painted at once ({width} x {height})"
         return (
             f"{part}level {step.level + 1} of {step.levels} ({width} x {height}), "
             f"iteration {step.iteration} of {step.iterations}"
@@ -83,9 +85,9 @@ class Lines(Display):
         if not finished and now - self._last < SECONDS_BETWEEN_LINES:
             return
         self._last = now
+        loss = f"loss {progress.step.loss:.4g}, " if progress.step.terms else ""
         print(
-            f"{progress.place()}: loss {progress.step.loss:.4g}, {progress.share:.0%} done, "
-            f"{left} left",
+            f"{progress.place()}: {loss}{progress.share:.0%} done, {left} left",
             file=sys.stderr,
             flush=True,
         )
@@ -116,8 +118,7 @@ class Bar(Display):
         self._progress.update(
             self._task,
             completed=progress.share,
-            description=f"{part}level {step.level + 1}/{step.levels}  "
-            f"iteration {step.iteration}/{step.iterations}  loss {step.loss:.4g}",
+            description=f"{part}{_place(step)}",
             left=f"{self._clock.left(progress.share)} left",
         )
 
@@ -125,6 +126,15 @@ class Bar(Display):
         """Prints a line above the bar."""
         line = f"impasto: {printable(message)}"
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _place(step: Step) -> str:
+    if not step.terms:
+        return "painted at once"
+    return (
+        f"level {step.level + 1}/{step.levels}  iteration {step.iteration}/{step.iterations}  "
+        f"loss {step.loss:.4g}"
+    )
 
 
 def rich_bar(description: str) -> tuple[Progress, TaskID]:

@@ -147,10 +147,12 @@ class MachineFlags(ComputeFlags):
 
     def prepare(self) -> dict[str, Any]:
         """Sets the process up. Returns the keywords ``weights`` and ``compute`` of every run."""
-        from impasto.network.weights import load_weights
-
         compute = self.compute()
         compute.machine()  # raises before pictures are opened
+        if self.weights is None:
+            return {"weights": None, "compute": compute}
+        from impasto.network.weights import load_weights
+
         return {"weights": load_weights(self.weights), "compute": compute}
 
     def open(self, source: str) -> Image:
@@ -162,6 +164,19 @@ class MachineFlags(ComputeFlags):
         from impasto.pictures.image import open_image
 
         return open_image(source, max_pixels=self.max_pixels)
+
+
+@Parameter(name="*", group=MACHINE.title)
+@dataclass(frozen=True, kw_only=True)
+class NetworkFlags(MachineFlags):
+    """`MachineFlags` of commands that paint at once, too."""
+
+    base: Annotated[FilePath | None, Parameter(metavar="FILE", show=False)] = None
+    """Another base network than the embedded one, for --preset instant: .safetensors."""
+
+    def prepare(self) -> dict[str, Any]:
+        """As of `MachineFlags`; and ``base``, if it is given."""
+        return {**super().prepare(), **({} if self.base is None else {"base": self.base})}
 
 
 def check_inputs(inputs: Sequence[str]) -> None:

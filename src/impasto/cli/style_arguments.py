@@ -13,8 +13,9 @@ from impasto.cli.run_flags import stem
 from impasto.errors import SettingsError
 from impasto.files import STANDARD_STREAM, is_folder
 from impasto.messages import counted
-from impasto.paths import local_path
+from impasto.paths import local_path, model_name, without_part
 from impasto.settings.model import Settings
+from impasto.settings.presets import AT_ONCE
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,14 @@ class StyleArguments:
 
     def settings(self, own: Collection[str]) -> dict[str, Any]:
         """The settings that follow, beside those of flags, whose names are ``own``."""
+        found: dict[str, Any] = {}
+        if "preset" not in own and any(map(_is_model, (*self.styles, *self._of_regions()))):
+            found["preset"] = AT_ONCE
         if self.blend is None:
-            return {}
+            return found
         if "style_blend" in own:
             raise SettingsError("--style-blend and STYLE:WEIGHT exclude each other; use one")
-        return {"style_blend": self.blend}
+        return {**found, "style_blend": self.blend}
 
     def keywords(self) -> dict[str, Any]:
         """Styles, regions and maps as `iterate` takes them."""
@@ -108,15 +112,29 @@ class StyleArguments:
     def files(self) -> list[str]:
         """All files."""
         masks = [mask for mask, _ in self.regions]
-        return [*self.styles, *masks, *self._of_regions(), *self.maps]
+        styles, own = map(without_part, self.styles), map(without_part, self._of_regions())
+        return [*styles, *masks, *own, *self.maps]
 
     def stem(self) -> str:
         """What they are called in the name of a result."""
-        names = [stem(style) for style in (*self.styles, *self._of_regions())]
+        names = [_called(style) for style in (*self.styles, *self._of_regions())]
         return "-and-".join(names[:3]) or "regions"
 
     def _of_regions(self) -> list[str]:
         return [style for _, style in self.regions if style is not None]
+
+
+def _is_model(style: str) -> bool:
+    return model_name(style) is not None and not is_folder(style)
+
+
+def _called(style: str) -> str:
+    """What a style is called in the name of a result; one of a model's with its number or name."""
+    named = model_name(style)
+    if named is None:
+        return stem(style)
+    part = re.sub(r"[^\w.-]+", "-", named[1])
+    return f"{stem(named[0])}-{part}" if part else stem(named[0])
 
 
 def _blended(styles: Sequence[str], command: str) -> tuple[list[str], list[float] | None]:

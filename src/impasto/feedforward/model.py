@@ -11,6 +11,9 @@ from torch import Tensor
 KNOTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """The strengths at which a model holds a film of each style; between them films are blended."""
 
+WORKING_SIDE = 512
+"""Long side in pixels of the pictures in which the base network's strokes have their own size."""
+
 
 @dataclass(frozen=True, eq=False)
 class Model:

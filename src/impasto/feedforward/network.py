@@ -126,13 +126,16 @@ def initial_kernels(seed: int = 0) -> dict[str, Tensor]:
     return kernels
 
 
-def forward(kernels: Mapping[str, Tensor], film: Tensor, picture: Tensor) -> Tensor:
+def forward(
+    kernels: Mapping[str, Tensor], film: Tensor, picture: Tensor, *, periodic: bool = False
+) -> Tensor:
     """Paints.
 
     Args:
         kernels: of `initial_kernels`' names, in the number format to compute in.
         film: (FILM_SIZE,), float32: for each site its gains less 1, then its biases.
         picture: (1, 3, H, W), sRGB 0..1; H and W multiples of `STRIDE`.
+        periodic: whether the picture repeats, so that beyond its border lies its opposite edge.
 
     Returns:
         (1, 3, H, W), float32, 0..1.
@@ -149,7 +152,7 @@ def forward(kernels: Mapping[str, Tensor], film: Tensor, picture: Tensor) -> Ten
             trunk = x
         if site.kind in ("join", "up"):
             x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
-        x = _convolved(x, kernels[site.name], site.stride)
+        x = _convolved(x, kernels[site.name], site.stride, periodic=periodic)
         if site.kind == "down" and f"noise{site.level}" in kernels:
             x = x + _noise(kernels[f"noise{site.level}"], x.shape[2], x.shape[3])
         x = _steered(x, gain, bias, normalised=site.normalised)
@@ -165,9 +168,9 @@ def forward(kernels: Mapping[str, Tensor], film: Tensor, picture: Tensor) -> Ten
     return x.float().sigmoid()
 
 
-def _convolved(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
-    around = kernel.shape[2] // 2
-    x = functional.pad(x, (around, around, around, around), mode="replicate")
+def _convolved(x: Tensor, kernel: Tensor, stride: int, *, periodic: bool) -> Tensor:
+    around = (kernel.shape[2] // 2,) * 4
+    x = functional.pad(x, around, mode="circular" if periodic else "replicate")
     return functional.conv2d(x, kernel, stride=stride)
 
 

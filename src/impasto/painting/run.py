@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Protocol
 
 from torch import Tensor
 
@@ -26,6 +27,31 @@ from impasto.tasks.levels import level_iterations
 from impasto.tasks.result import make_image, show
 from impasto.tasks.task import Task
 from impasto.torch_state import with_torch_defaults
+
+
+class AnyRun(Protocol):
+    """What a step tells of the run that it belongs to."""
+
+    @property
+    def task(self) -> Task:
+        """What is to do."""
+
+    @property
+    def machine(self) -> Machine:
+        """Where it runs."""
+
+    @property
+    def sizes(self) -> Sequence[Size]:
+        """Height and width of each level, coarse to fine."""
+
+    @property
+    def plans(self) -> Sequence[MemoryPlan]:
+        """How each level fits into memory."""
+
+    @property
+    def moved(self) -> MoveCount:
+        """How often its optimiser was moved."""
+
 
 DETAIL = 0.5
 """Share of the content's detail with which each finer level begins; less where `strength` takes the
@@ -62,8 +88,8 @@ class Step:
     level_done: bool
     pixels: Tensor = field(repr=False)
     terms: Mapping[str, Tensor] = field(repr=False)
-    run: Run = field(repr=False)
-    _state: RunState = field(repr=False)
+    run: AnyRun = field(repr=False)
+    _state: RunState | None = field(repr=False)
     _optimizer: PixelOptimizer | None = field(repr=False)
     _moves: int = field(repr=False)
 
@@ -90,16 +116,20 @@ class Step:
 
     @property
     def loss(self) -> float:
-        """The total loss."""
-        return sum(self.losses.values())
+        """The total loss; 0 where nothing is measured, as the picture is painted at once."""
+        return sum(self.losses.values(), start=0.0)
 
     @with_torch_defaults
     def state(self) -> RunState:
         """All that the rest of the run depends on.
 
         Raises:
-            CheckpointError: the run has gone on since.
+            CheckpointError: the run has gone on since, or has no state.
         """
+        if self._state is None:
+            raise CheckpointError(
+                "a picture that a network paints at once has no state to save; paint it anew"
+            )
         if not self.latest:
             raise CheckpointError(
                 f"iteration {self.iteration} of level {self.level + 1} is no longer the run's "

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -20,11 +19,13 @@ from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
 from impasto.network.encoder import check_layers
 from impasto.network.weights import Weights, load_weights
+from impasto.painting.at_once import BaseSource, refuse_base, refuse_state, start_at_once
 from impasto.painting.checkpoint import Checkpoint, CheckpointSource, load_checkpoint
 from impasto.painting.checkpoint_writer import CheckpointTarget, CheckpointWriter
 from impasto.painting.finished import finished
+from impasto.painting.named_pictures import named_styles, picture_opener, with_models
 from impasto.painting.run import Run, RunState, Step
-from impasto.pictures.image import Image, ImageSource, open_image
+from impasto.pictures.image import Image, ImageSource
 from impasto.pictures.resizing import Size
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import LayerWeights, Settings
@@ -35,7 +36,7 @@ from impasto.tasks.color_maps import MapsSource, open_maps
 from impasto.tasks.kept_mask import open_kept_mask
 from impasto.tasks.regions import RegionSource, open_regions
 from impasto.tasks.starts import start_picture
-from impasto.tasks.styles import StyleSource, open_styles
+from impasto.tasks.styles import StyleSource, is_model, open_styles
 from impasto.tasks.task import Task
 from impasto.torch_state import with_torch_defaults
 
@@ -58,6 +59,7 @@ def iterate(
     compute: Compute | None = None,
     checkpoint: CheckpointTarget = None,
     resume: CheckpointSource = None,
+    base: BaseSource = None,
     **overrides: Any,
 ) -> Steps:
     """Repaints ``content`` in the style of ``style``; yields every step, coarse to fine.
@@ -68,7 +70,9 @@ def iterate(
     Args:
         content: path, PIL image, NumPy array, tensor or `Image`.
         style: the same; several are blended, by `Settings.style_blend`; a folder is one style,
-            all its pictures together. None where only the regions are to be painted.
+            all its pictures together. None where only the regions are to be painted. A model (a
+            network that learned styles, or its file) is a style too; then the preset is
+            ``instant``.
         settings: how the picture looks; defaults to ``Settings()``.
         regions: pairs of a mask (a picture of any size, white where the region is) and its style,
             or None to leave it as it is. Where they overlap, the later one lies on top.
@@ -81,13 +85,14 @@ def iterate(
             every half minute or so, and where the run is broken off (`close`, Ctrl-C).
         resume: a checkpoint to go on from, with the same pictures and weights. Settings are those
             of its run and need not be given. The first step is the one at which it was left.
+        base: see `BaseSource`; for the preset ``instant``.
         **overrides: single settings by name: ``size=512``, ``preset="gatys"``...
 
     Raises:
         SettingsError: an unknown setting or layer, a value out of range, or one that the run to
             resume does not have.
         PictureError: a picture that cannot be read or is too small.
-        WeightsError: a weights file that cannot be used.
+        WeightsError: a file of weights, a model or a base network that cannot be used.
         CheckpointError: a checkpoint that is damaged, or of another run.
         OutputError: a checkpoint that would replace another file, or (while iterating) cannot be
             written.
@@ -97,6 +102,8 @@ def iterate(
         RegionWarning: a region that is too small for some of the style's layers.
     """
     saved = _load_saved(resume)
+    if saved is None and any(map(is_model, named_styles(style, regions))):
+        settings, overrides = with_models(settings, overrides)
     chosen = settle("stylize", settings, overrides, saved)
     open_one = picture_opener(compute)
     picture = open_one(content)
@@ -110,7 +117,7 @@ def iterate(
         maps=open_maps(maps, styles, open_one),
         inputs=Inputs.of(content, style, regions, maps),
     )
-    return start_run(task, weights, compute, checkpoint, saved)
+    return start_run(task, weights, compute, checkpoint, saved, base=base)
 
 
 def _paint_all(steps: Steps) -> Image:
@@ -273,12 +280,8 @@ def settle(
             f"preset {overrides['preset']!r} and a Settings object exclude each other; "
             "use Settings(preset=...)"
         )
+    command_defaults(command, settings.preset)  # refuses a preset that the command cannot follow
     return settings.replace(**{**overrides, **fixed})
-
-
-def picture_opener(compute: Compute | None) -> Callable[[Any], Image]:
-    """What opens a run's pictures: `open_image`, with the limit of ``compute``."""
-    return partial(open_image, max_pixels=(compute or Compute()).max_pixels)
 
 
 def load_network(weights: WeightsSource) -> Weights:
@@ -293,6 +296,8 @@ def start_run(
     compute: Compute | None = None,
     checkpoint: CheckpointTarget = None,
     saved: Checkpoint | None = None,
+    *,
+    base: BaseSource = None,
 ) -> Steps:
     """Checks everything that can be checked, then returns the generator that does the work.
 
@@ -302,6 +307,7 @@ def start_run(
         compute: where it runs.
         checkpoint: as for `iterate`.
         saved: the checkpoint to go on from.
+        base: see `BaseSource`.
 
     Raises:
         As `iterate`.
@@ -309,6 +315,10 @@ def start_run(
     compute = compute or Compute()
     if task.settings.color_from is not None:
         task = replace(task, palette=picture_opener(compute)(task.settings.color_from))
+    if task.at_once:
+        refuse_state(checkpoint, saved)
+        return start_at_once(task, weights, compute, base)
+    refuse_base(base)
     machine, network = compute.machine(), load_network(weights)
     task = _check(task, network, compute, saved)
     if isinstance(checkpoint, str | os.PathLike):

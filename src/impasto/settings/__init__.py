@@ -2,6 +2,7 @@
 
 - `model`: `Settings`, the one declaration. Begin here.
 - `presets`: named sets of settings, and the values that single commands have instead.
+- `at_once`: what the preset `instant` has no use for.
 - `groups`: under which heading a setting is shown.
 - `limits`: how large pictures may be.
 - `parsing`: what a user writes becomes a value. `wording`: values become words.

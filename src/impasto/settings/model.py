@@ -25,11 +25,12 @@ from impasto.errors import SettingsError
 from impasto.layers import LAYER_NAMES
 from impasto.messages import nearest, shortened
 from impasto.paths import local_path, name_as_given
+from impasto.settings.at_once import check_at_once
 from impasto.settings.bounds import refusal, written
 from impasto.settings.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.parsing import parse_numbers, parse_weighted
-from impasto.settings.presets import PRESETS, STYLE_LAYERS
+from impasto.settings.presets import AT_ONCE, PRESETS, STYLE_LAYERS
 
 Normalization = Literal["scale-free", "gatys", "course", "neural-style", "sums"]
 StyleLoss = Literal["gram", "covariance", "wasserstein", "mean-std", "sliced", "neighbors"]
@@ -315,6 +316,9 @@ class Settings(BaseModel):
                         f"{self.normalization}; use {setting} {plain}"
                     )
         self._check_color()
+        if self.preset == AT_ONCE:
+            fields = type(self).model_fields
+            check_at_once(dict(self), {name: field.default for name, field in fields.items()})
         return self
 
     @property

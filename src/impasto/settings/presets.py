@@ -8,6 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from impasto.errors import SettingsError
+
+AT_ONCE = "instant"
+"""The preset with which a network paints, and nothing is optimised."""
+
 FIVE_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 """Those of Gatys et al. 2016 and most texts after it."""
 
@@ -56,6 +61,11 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             summary="a first look: the default with fewer iterations, mostly at the finer levels",
             source="impasto's own, docs/decisions/0002-default-preset.md",
             values={"iterations": (60, 22, 5, 3, 2)},
+        ),
+        "instant": Preset(
+            summary="at once: a network that was trained for any style, in a fraction of a second",
+            source="impasto's own base network, docs/at-once.md",
+            values={},
         ),
         "fine": Preset(
             summary="time no object: the default with two to three times the iterations",
@@ -158,12 +168,23 @@ COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 """Settings for which a function has its own default; see `command_defaults`."""
 
 
+_OPTIMISED = ("texture", "reconstruct", "explain", "try")
+
+
 def command_defaults(command: str, preset: str = "default") -> Mapping[str, Any]:
     """What a command uses instead of a preset's values.
 
     A texture starts from noise whatever the preset, and trials are always small; otherwise, presets
     that follow a text are followed.
+
+    Raises:
+        SettingsError: networks that paint at once do not do what the command does.
     """
+    if preset == AT_ONCE and command in _OPTIMISED:
+        raise SettingsError(
+            f"preset = 'instant': {command} needs the optimisation, and instant has a network "
+            "paint, which only repaints photographs; use default or fast"
+        )
     defaults = COMMAND_DEFAULTS.get(command, {})
     if preset in ("default", "fast", "fine", "neighbors") or command == "try":
         return defaults

@@ -8,12 +8,12 @@ from typing import Any
 
 from impasto.machine.compute import Compute
 from impasto.painting.finished import finished
+from impasto.painting.named_pictures import picture_opener
 from impasto.painting.synthesis import (
     WeightsSource,
     iterate_reconstruct,
     iterate_texture,
     load_network,
-    picture_opener,
     settle,
 )
 from impasto.pictures.image import ImageSource

@@ -14,7 +14,8 @@ from impasto.errors import SettingsError
 from impasto.files import path_of
 from impasto.machine.compute import Compute
 from impasto.painting.finished import finished
-from impasto.painting.synthesis import WeightsSource, iterate, load_network, picture_opener, settle
+from impasto.painting.named_pictures import picture_opener
+from impasto.painting.synthesis import WeightsSource, iterate, load_network, settle
 from impasto.paths import local_path
 from impasto.pictures.image import ImageSource
 from impasto.settings.model import Settings

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 
 from impasto.errors import PictureError, SettingsError
+from impasto.feedforward.model import WORKING_SIDE
 from impasto.layers import min_size
 from impasto.pictures.masks import is_blank
 from impasto.pictures.resizing import Size, fit, resize
+from impasto.settings.presets import command_defaults
 from impasto.tasks.color_maps import ColorRegion
 from impasto.tasks.regions import PaintedRegion, Region, check_region, is_empty
 from impasto.tasks.task import Task, with_weight
@@ -22,6 +24,7 @@ def check(task: Task) -> None:
         PictureError: a picture with NaN in it, or too small for the deepest layer in use.
         SettingsError: a size at which a seamless picture would not repeat.
     """
+    _check_at_once(task)
     _check_color(task)
     if task.settings.expand and task.command != "texture":
         raise SettingsError("expand = True: only a texture grows; leave it out")
@@ -45,6 +48,22 @@ def check(task: Task) -> None:
         )
     _check_numbers(task)
     _check_regions(task, final)
+
+
+def _check_at_once(task: Task) -> None:
+    """That a network can paint it, where one is to; and that one is to, where there are models."""
+    command_defaults(task.command, task.settings.preset)  # refuses commands that optimise
+    models = task.models
+    if not task.at_once and models:
+        raise SettingsError(
+            f"preset = {task.settings.preset!r}: {models[0].name} is a model, which paints at once "
+            "and has no picture to optimise towards; leave the preset out, or give a picture"
+        )
+    if models and task.settings.color in ("match", "histogram"):
+        raise SettingsError(
+            f"color = {task.settings.color!r}: moves the colours of the style's picture, and "
+            f"{models[0].name} is a model, which has learned its colours; use content or style"
+        )
 
 
 def check_left_to_paint(task: Task) -> None:
@@ -78,7 +97,8 @@ def check_left_to_paint(task: Task) -> None:
 def _check_pictures(task: Task, least: int, deepest: str) -> None:
     """That content and styles can be seen by all layers."""
     final = task.final_size
-    pictures = [("style", *sizes) for sizes in task.viewer.sizes(final)]
+    seen = fit(final, min(max(final), WORKING_SIDE)) if task.at_once else final
+    pictures = [("style", *sizes) for sizes in task.viewer.sizes(seen)]
     if task.content is not None:
         own = task.content.height, task.content.width
         pictures.insert(0, ("content", task.content, own, fit(own, max(final))))
@@ -109,6 +129,8 @@ def _check_numbers(task: Task) -> None:
 def _check_regions(task: Task, final: Size) -> None:
     """That no region is empty, or too small for what it is to be painted in."""
     styled = with_weight(task.settings.style_layers) if task.settings.weights.style else set()
+    if task.at_once:
+        styled = set()  # regions are divided when they are painted
     for region in task.regions:
         if not torch.isfinite(region.mask).all():
             raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
@@ -154,7 +176,7 @@ def _check_color(task: Task) -> None:
     color = task.settings.color
     if color == "style":
         return
-    if task.first_style_picture is None:
+    if not task.all_styles:
         raise SettingsError(f"color = {color!r}: there is no style here; leave it at style")
     if task.content is None and task.palette is None:
         raise SettingsError(

@@ -109,6 +109,11 @@ def _one_for_each(source: MapsSource, styles: Sequence[Style]) -> list[Any]:
             "for each style"
         )
     for number, style in enumerate(styles, start=1):
+        if style.model is not None:
+            raise SettingsError(
+                f"maps: style {number} ({style.name}) is a model, which has no picture that a map "
+                "could divide; give a picture as the style, or regions in place of maps"
+            )
         if len(style.pictures) != 1:
             raise SettingsError(
                 f"maps: style {number} is a folder of {len(style.pictures)} pictures, and only a "

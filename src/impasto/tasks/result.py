@@ -53,5 +53,6 @@ def make_image(task: Task, pixels: Tensor, progress: float = 1.0) -> Image:
             "settings": task.settings.model_dump(mode="json"),
             "size": [size[1], size[0]],
             "weights": task.weights,
+            **({"networks": dict(task.networks)} if task.networks else {}),
         },
     )

@@ -16,6 +16,7 @@ from impasto.pictures.image import Image
 from impasto.pictures.repeating import repeating
 from impasto.pictures.resizing import Size, fit, on_grid, resize
 from impasto.settings.model import Settings
+from impasto.settings.presets import AT_ONCE
 from impasto.settings.recipes import Inputs
 from impasto.tasks.color_maps import ColorRegion
 from impasto.tasks.levels import COARSEST, level_sizes
@@ -35,7 +36,9 @@ class Task:
         styles: blended; none for a reconstruction, and where only the regions are painted.
         regions: parts of the content with a style of their own, or left as they are.
         shape: height and width of the result, where they do not follow from the pictures.
-        weights: SHA-256 of the network's file, for the recipe.
+        weights: SHA-256 of the network's file, for the recipe; empty where none was needed.
+        networks: what painted at once, for the recipe: SHA-256 by the name of a model's file, or
+            ``base``.
         palette: the picture of the setting ``color_from``.
         kept: (1, 1, H, W), 0..1, of the result's size: how much of the content each pixel keeps;
             None to keep nothing.
@@ -54,6 +57,17 @@ class Task:
     kept: Tensor | None = None
     maps: tuple[ColorRegion, ...] = ()
     inputs: Inputs = field(default_factory=Inputs)
+    networks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether a network paints it, and nothing is optimised."""
+        return self.settings.preset == AT_ONCE
+
+    @property
+    def models(self) -> list[Style]:
+        """Those of its styles that are models."""
+        return [style for style in self.all_styles if style.model is not None]
 
     @property
     def first_style_picture(self) -> Image | None:
