@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from impasto.feedforward.base import load_base
 from impasto.feedforward.network import FILM_SIZE, initial_kernels
 from impasto.feedforward.painter import Painter
 from support.pictures import painted
@@ -47,7 +46,7 @@ def test_a_blend_is_the_weighted_mean(painter: Painter) -> None:
 
 
 def test_blended_films_of_one_network_share_its_kernels() -> None:
-    base = load_base()
+    kernels = initial_kernels()
     films = [torch.zeros(FILM_SIZE), torch.ones(FILM_SIZE)]
-    blend = Painter.blend([(1.0, Painter(base.kernels, film)) for film in films])
-    assert blend.kernels is base.kernels
+    blend = Painter.blend([(1.0, Painter(kernels, film)) for film in films])
+    assert blend.kernels is kernels

@@ -12,21 +12,28 @@ from torch import Tensor
 import impasto
 from impasto import Compute, SettingsError, iterate, stylize
 from impasto.errors import CheckpointError, PictureError
-from impasto.feedforward.base import load_base
-from impasto.feedforward.model import KNOTS, Model
+from impasto.feedforward.model import Model
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
 from impasto.tasks.styles import Style
+from support.networks import random_base, random_model
 from support.pictures import painted
 
+BASE = random_base()
 EXACT = Compute(precision="float32")
 CONTENT = Image(painted(96, 128, seed=1))
 STYLE, OTHER = Image(painted(80, 80, seed=8)), Image(painted(80, 90, seed=9))
 
 
 def at_once(content: Any = CONTENT, style: Any = STYLE, **settings: Any) -> Image:
-    return stylize(content, style, **{"preset": "instant", "size": 0, "compute": EXACT, **settings})
+    usual: dict[str, Any] = {"compute": EXACT}
+    if "settings" not in settings:
+        usual |= {"preset": "instant", "size": 0}
+    styles = style if isinstance(style, list) else [style]
+    if not all(isinstance(one, Model) for one in styles):
+        usual["base"] = BASE
+    return stylize(content, style, **{**usual, **settings})
 
 
 def difference(one: Tensor, other: Tensor) -> float:
@@ -35,16 +42,12 @@ def difference(one: Tensor, other: Tensor) -> float:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    """Two styles of a network that is the base network's, but for a little noise."""
-    base = load_base()
-    generator = torch.Generator().manual_seed(1)
-    films = torch.randn(2, len(KNOTS), base.predictor["b3"].shape[0], generator=generator) * 0.2
-    named = {"first": films[0], "second": films[1]}
-    return Model(base.kernels, named, 128, {"base": base.sha256}, sha256="0" * 64)
+    """Two styles of a network that is the base network's."""
+    return random_model(BASE)
 
 
 def test_it_is_one_step_without_losses() -> None:
-    steps = list(iterate(CONTENT, STYLE, preset="instant", size=64))
+    steps = list(iterate(CONTENT, STYLE, preset="instant", size=64, base=BASE))
     assert len(steps) == 1
     step = steps[0]
     assert (step.progress, step.losses, step.loss, step.size) == (1.0, {}, 0.0, (48, 64))
@@ -71,9 +74,9 @@ def test_the_same_pixels_each_time_and_from_the_recipe() -> None:
     first = at_once(strength=0.8)
     assert torch.equal(first.pixels, at_once(strength=0.8).pixels)
     assert first.recipe is not None
-    again = stylize(CONTENT, STYLE, Settings(**first.recipe["settings"]), compute=EXACT)
+    again = at_once(settings=Settings(**first.recipe["settings"]))
     assert torch.equal(first.pixels, again.pixels)
-    assert first.recipe["networks"] == {"base": load_base().sha256}
+    assert first.recipe["networks"] == {"base": BASE.sha256}
 
 
 @pytest.mark.parametrize("side", [16, 40, 700])
