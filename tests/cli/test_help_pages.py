@@ -42,7 +42,7 @@ def test_help_states_choices_and_ranges(capsys: pytest.CaptureFixture[str]) -> N
     text = _page(capsys, "stylize", "--help-all")
     for words in (
         "[scale-free, gatys, course, neural-style, sums]",
-        "[default, fast, fine, neighbors, gatys, course, neural-style]",
+        "[default, fast, instant, fine, neighbors, gatys, course, neural-style]",
         "[0 to 65536] [default: 512]",
         "[above 0, at most 100]",
         "[1 to 16 or auto] [default: auto]",
