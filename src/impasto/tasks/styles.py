@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from impasto.errors import PictureError, SettingsError
 from impasto.feedforward.model import Model
+from impasto.feedforward.model_file import load_model
 from impasto.files import is_folder, path_of, reporting_failure
 from impasto.messages import cut_short
 from impasto.paths import model_name
@@ -92,7 +92,6 @@ def open_style(
         return Style.of_model(source)
     named = model_name(source) if isinstance(source, str | os.PathLike) else None
     if named is not None:
-        load_model = import_module("impasto.feedforward.model_file").load_model
         return Style.of_model(load_model(named[0]), named[1], named[0])
     if isinstance(source, str | os.PathLike) and is_folder(source):
         name = os.fspath(source)
