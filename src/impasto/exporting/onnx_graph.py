@@ -16,15 +16,13 @@ from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional
 
 from impasto.feedforward.model import KNOTS, Model
-from impasto.feedforward.network import NOISE_SIDE, SITES, STRIDE, Site, noise_tile
+from impasto.feedforward.network import EPSILON, NOISE_SIDE, SITES, STRIDE, Site, noise_tile
 from impasto.version import __version__
 
 OPSET = 13
 """Of the operators: ONNX Runtime 1.6 of 2020 and whatever came after it runs them."""
 
 _IR_VERSION = 7  # the format of that time
-_EPSILON = 1e-3  # of `network.forward`
-
 PICTURE, STRENGTH, BLEND, PAINTED = "picture", "strength", "blend", "painted"
 """The names of inputs and output."""
 
@@ -44,7 +42,6 @@ def build(model: Model, *, half: bool, facts: Mapping[str, str]) -> onnx.ModelPr
     """
     graph = _Graph(half)
     _add_film(graph, model)
-    graph.constant("kernel.out_bias", model.kernels["out_bias"].view(1, 3, 1, 1).numpy())
     _add_network(graph, model, _add_padding(graph))
     _add_end(graph)
     batch: list[str | int] = ["batch", 3, "height", "width"]
@@ -158,7 +155,7 @@ def _add_blend(graph: _Graph, knots: int, size: int) -> None:
 
 
 def _add_padding(graph: _Graph) -> str:
-    """Adds what brings the picture's sides to multiples of `STRIDE`, and to -1..1."""
+    """Adds what brings the picture's sides to multiples of `STRIDE`."""
     graph.constant("stride", [STRIDE])
     graph.constant("two", [2])
     graph.constant("sides.start", [2])
@@ -172,56 +169,56 @@ def _add_padding(graph: _Graph) -> str:
     graph.add("lacking.behind", "Sub", "lacking", "lacking.before")
     graph.add("pads", "Concat", "nothing", "lacking.before", "nothing", "lacking.behind", axis=0)
     graph.add("picture.whole", "Pad", PICTURE, "pads", mode="edge")
-    graph.constant("middle", _number(0.5))
-    graph.constant("scale", _number(2))
-    graph.add("picture.centred", "Sub", "picture.whole", "middle")
-    graph.add("picture.scaled", "Mul", "picture.centred", "scale")
-    return graph.to_half("picture.half", "picture.scaled")
+    return graph.to_half("picture.half", "picture.whole")
 
 
 def _add_network(graph: _Graph, model: Model, x: str) -> None:
-    """Adds all convolutions; see `network.forward`."""
-    graph.constant("around", [0, 0, 1, 1, 0, 0, 1, 1])
+    """Adds all convolutions; see `network.forward`. The last one's result is ``out.steered``."""
+    for size in {site.size for site in SITES}:
+        graph.constant(f"around{size}", [0, 0, size // 2, size // 2] * 2)
     graph.constant("twice", np.array([1, 1, 2, 2], np.float32))
     graph.constant("map.axes", [2, 3])
     graph.constant("noise.side", [NOISE_SIDE])
     graph.constant("noise.less", [NOISE_SIDE - 1])
     graph.constant("noise.pictures", [1, 1])
-    skips: list[str] = []
+    came_down: list[str] = []
     trunk = x
     for site in SITES:
-        name = site.name
         if site.kind == "first":
             trunk = x
-        x = _convolved(graph, model, name, x, site.stride)
-        if site.kind == "up":
-            x = graph.add(
-                f"{name}.enlarged",
-                "Resize",
-                x,
-                "",
-                "twice",
-                mode="nearest",
-                coordinate_transformation_mode="asymmetric",
-                nearest_mode="floor",
-            )
-            x = graph.add(f"{name}.joined", "Add", x, skips[site.level - 1])
+        if site.kind in ("join", "up"):
+            x = _enlarged(graph, site, x)
+        x = _convolved(graph, model, site, x)
         if site.kind == "down" and f"noise{site.level}" in model.kernels:
             x = _with_noise(graph, model, site, x)
-        x = _normalised(graph, site, x)
-        if site.kind == "second":
-            x = graph.add(f"{name}.sum", "Add", x, trunk)
-        else:
-            x = graph.add(f"{name}.relu", "Relu", x)
+        x = _steered(graph, site, x)
+        if site.kind in ("second", "join"):
+            other = trunk if site.kind == "second" else came_down[site.level]
+            x = graph.add(f"{site.name}.sum", "Add", x, other)
+        elif site.kind != "out":
+            x = graph.add(f"{site.name}.relu", "Relu", x)
         if site.kind == "down":
-            skips.append(x)
-    graph.to_float("out.float", _convolved(graph, model, "out", x, 1))
+            came_down.append(x)
 
 
-def _convolved(graph: _Graph, model: Model, name: str, x: str, stride: int) -> str:
+def _enlarged(graph: _Graph, site: Site, x: str) -> str:
+    return graph.add(
+        f"{site.name}.enlarged",
+        "Resize",
+        x,
+        "",
+        "twice",
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+
+
+def _convolved(graph: _Graph, model: Model, site: Site, x: str) -> str:
+    name = site.name
     kernel = graph.kernel(f"kernel.{name}", model.kernels[name])
-    padded = graph.add(f"{name}.padded", "Pad", x, "around", mode="edge")
-    return graph.add(f"{name}.conv", "Conv", padded, kernel, strides=[stride, stride])
+    padded = graph.add(f"{name}.padded", "Pad", x, f"around{site.size}", mode="edge")
+    return graph.add(f"{name}.conv", "Conv", padded, kernel, strides=[site.stride, site.stride])
 
 
 def _with_noise(graph: _Graph, model: Model, site: Site, x: str) -> str:
@@ -239,23 +236,23 @@ def _with_noise(graph: _Graph, model: Model, site: Site, x: str) -> str:
     return graph.add(f"{name}.added", "Add", x, graph.add(name, "Slice", *cut))
 
 
-def _normalised(graph: _Graph, site: Site, x: str) -> str:
-    """Instance normalisation in float32: sums over a map are too large for float16."""
+def _steered(graph: _Graph, site: Site, x: str) -> str:
+    """Normalisation, gain and bias in float32: sums over a map are too large for float16."""
     name = site.name
-    graph.constant(f"{name}.ones", np.ones(site.outputs, np.float32))
-    graph.constant(f"{name}.zeros", np.zeros(site.outputs, np.float32))
     x = graph.to_float(f"{name}.float", x)
-    scale = (f"{name}.ones", f"{name}.zeros")
-    x = graph.add(f"{name}.plain", "InstanceNormalization", x, *scale, epsilon=_EPSILON)
+    if site.normalised:
+        graph.constant(f"{name}.ones", np.ones(site.outputs, np.float32))
+        graph.constant(f"{name}.zeros", np.zeros(site.outputs, np.float32))
+        scale = (f"{name}.ones", f"{name}.zeros")
+        x = graph.add(f"{name}.plain", "InstanceNormalization", x, *scale, epsilon=EPSILON)
     x = graph.add(f"{name}.scaled", "Mul", x, f"{name}.gain")
-    return graph.to_half(f"{name}.half", graph.add(f"{name}.film", "Add", x, f"{name}.bias"))
+    x = graph.add(f"{name}.steered", "Add", x, f"{name}.bias")
+    return x if site.kind == "out" else graph.to_half(f"{name}.half", x)
 
 
 def _add_end(graph: _Graph) -> None:
     """Adds what makes a picture of the last convolution, of the size of the one that came in."""
-    last = "out.float" if graph.half else "out.conv"
-    graph.add("out.logits", "Add", last, "kernel.out_bias")
-    graph.add("out.whole", "Sigmoid", "out.logits")
+    graph.add("out.whole", "Sigmoid", "out.steered")
     graph.add("out.end", "Add", "lacking.before", "sides")
     graph.add("out", "Slice", "out.whole", "lacking.before", "out.end", "map.axes")
     graph.add("mix.share", "Div", "strength.rows", "strength.least")

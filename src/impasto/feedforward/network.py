@@ -41,7 +41,8 @@ STRIDE = 2 ** (len(WIDTHS) - 1)
 NOISE_CHANNELS = 16
 NOISE_SIDE = 32
 
-_EPSILON = 1e-5
+EPSILON = 1e-5
+"""What is added to a variance that is divided by."""
 
 Kind = Literal["down", "first", "second", "join", "up", "out"]
 
@@ -186,5 +187,5 @@ def _steered(x: Tensor, gain: Tensor, bias: Tensor, *, normalised: bool) -> Tens
     A channel that is not normalised keeps how strong it is: a plain sky's noise stays faint.
     """
     if normalised:
-        return functional.batch_norm(x, None, None, gain, bias, training=True, eps=_EPSILON)
+        return functional.batch_norm(x, None, None, gain, bias, training=True, eps=EPSILON)
     return x * gain.to(x.dtype)[:, None, None] + bias.to(x.dtype)[:, None, None]
