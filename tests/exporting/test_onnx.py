@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 import impasto
+from impasto.cli import main
 from impasto.errors import OutputError, SettingsError
 from impasto.exporting.onnx_file import painted_by_torch
 from impasto.feedforward.model import Model
+from impasto.feedforward.model_file import load_model, save_model
 from impasto.feedforward.network import FILM_SIZE, initial_kernels
 
 onnx = pytest.importorskip("onnx")
@@ -57,7 +59,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return impasto.export(some_model(), tmp_path_factory.mktemp("onnx") / "plain.onnx")
 
 
-@pytest.mark.parametrize(("height", "width"), [(64, 96), (63, 81), (17, 130)])
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (63, 81), (9, 130)])
 def test_any_size_and_strength_as_torch(plain: Path, height: int, width: int) -> None:
     pictures = some_pictures(1, height, width)
     for strength in (1.0, 0.8, 0.25, 0.1):
@@ -164,3 +166,39 @@ def test_without_the_extra(tmp_path: Path, missing: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
     )
     assert "pip install 'impasto[onnx]'" in done.stdout
+
+
+def test_command_exports_a_file(tmp_path: Path) -> None:
+    source, target = tmp_path / "two.safetensors", tmp_path / "two.onnx"
+    save_model(some_model(2), source)
+    assert main(["export", str(source), "-o", str(target)]) == 0
+    pictures, blend = some_pictures(1, 32, 48), np.array([1, 1], np.float32)
+    painted = paint(target, pictures, 0.7, blend=blend)
+    assert np.abs(painted - by_torch(load_model(source), pictures, 0.7)).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no.safetensors", "-o", "x.onnx"], "no.safetensors"),
+        (["two.safetensors", "-o", "two.safetensors"], "extension '.safetensors' is not known"),
+        (["two.safetensors", "-o", "there.onnx"], "--overwrite"),
+        (["two.safetensors", "-o", "x.onnx", "--precision", "int8"], "float16"),
+        (["two.safetensors"], "output"),
+    ],
+)
+def test_command_refuses_in_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_model(some_model(2), "two.safetensors")
+    Path("there.onnx").write_bytes(b"older")
+    assert main(["export", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+    assert {one.name for one in tmp_path.iterdir()} == {"two.safetensors", "there.onnx"}

@@ -99,6 +99,14 @@ COMMANDS = {
             "cannot be painted is named at the end, and stops nothing; the exit code is then 1.",
         ),
         Command(
+            "export",
+            "impasto.cli.export_command:export",
+            "MODEL -o OUT.onnx [OPTIONS]",
+            "Write a model for other programs, as ONNX.",
+            "Needs impasto[onnx]. What the file paints is compared with PyTorch before it is "
+            "written.",
+        ),
+        Command(
             "studio",
             "impasto.cli.studio_command:studio",
             "[--port N] [OPTIONS]",

@@ -9,6 +9,7 @@ from typing import get_args
 from impasto.errors import OutputError, SettingsError
 from impasto.exporting.onnx_file import OnnxPrecision, check_onnx, onnx_bytes
 from impasto.feedforward.model import Model
+from impasto.feedforward.model_file import load_model
 from impasto.files import (
     PATH_ERRORS,
     check_file,
@@ -26,7 +27,7 @@ EXTENSIONS = (".onnx",)
 
 @with_torch_defaults
 def export(
-    model: Model,
+    model: Model | str | os.PathLike[str],
     path: str | os.PathLike[str],
     *,
     precision: OnnxPrecision = "float32",
@@ -39,7 +40,7 @@ def export(
     is written.
 
     Args:
-        model: the model.
+        model: the model, or its file.
         path: the file; its extension chooses the format.
         precision: ``float16`` makes a file of half the size, which GPUs run faster.
         overwrite: whether an existing file may be replaced.
@@ -52,9 +53,12 @@ def export(
         OutputError: an unknown extension, a file that cannot be written there, or one that paints
             something else than PyTorch does (exit code 1).
         MissingExtraError: ``impasto[onnx]`` is not installed.
+        WeightsError: the model's file cannot be read, or is none.
     """
     target = check_export(path, precision=precision, overwrite=overwrite)
     name = os.fspath(path)
+    if not isinstance(model, Model):
+        model = load_model(model)
     content = onnx_bytes(model, name, precision)
     with reporting_failure(name), replacing(target, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from impasto.errors import MissingExtraError, OutputError
 from impasto.feedforward.model import KNOTS, Model
-from impasto.feedforward.network import STRIDE, forward
+from impasto.feedforward.painter import Painter
 from impasto.torch_state import safe_threads
 
 OnnxPrecision = Literal["float32", "float16"]
@@ -97,12 +97,8 @@ def painted_by_torch(
     """
     films = torch.stack([model.film(name, max(KNOTS[1], strength)) for name in model.films])
     weights = torch.ones(len(films)) if blend is None else torch.tensor(blend)
-    film = (weights / weights.sum()) @ films
-    height, width = picture.shape[2:]
-    below, beside = -height % STRIDE, -width % STRIDE
-    top, left = below // 2, beside // 2
-    padded = functional.pad(picture, (left, beside - left, top, below - top), mode="replicate")
-    painted = forward(model.kernels, film, padded)[:, :, top : top + height, left : left + width]
+    painter = Painter(model.kernels, (weights / weights.sum()) @ films)
+    painted = painter.paint(picture)
     return picture.lerp(painted, min(1.0, strength / KNOTS[1]))
 
 

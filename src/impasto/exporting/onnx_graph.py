@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from impasto.feedforward.model import KNOTS, Model
 from impasto.feedforward.network import EPSILON, NOISE_SIDE, SITES, STRIDE, Site, noise_tile
+from impasto.feedforward.painter import LEAST_SIDE
 from impasto.version import __version__
 
 OPSET = 13
@@ -155,7 +156,7 @@ def _add_blend(graph: _Graph, knots: int, size: int) -> None:
 
 
 def _add_padding(graph: _Graph) -> str:
-    """Adds what brings the picture's sides to multiples of `STRIDE`."""
+    """Adds what brings the picture's sides to what the network takes; see `Painter.paint`."""
     graph.constant("stride", [STRIDE])
     graph.constant("two", [2])
     graph.constant("sides.start", [2])
@@ -164,7 +165,10 @@ def _add_padding(graph: _Graph) -> str:
     graph.add("picture.shape", "Shape", PICTURE)
     graph.add("sides", "Slice", "picture.shape", "sides.start", "sides.end")
     graph.add("sides.negative", "Neg", "sides")
-    graph.add("lacking", "Mod", "sides.negative", "stride")
+    graph.constant("sides.least", [LEAST_SIDE])
+    graph.add("lacking.least", "Sub", "sides.least", "sides")
+    graph.add("lacking.multiple", "Mod", "sides.negative", "stride")
+    graph.add("lacking", "Max", "lacking.multiple", "lacking.least")
     graph.add("lacking.before", "Div", "lacking", "two")
     graph.add("lacking.behind", "Sub", "lacking", "lacking.before")
     graph.add("pads", "Concat", "nothing", "lacking.before", "nothing", "lacking.behind", axis=0)
