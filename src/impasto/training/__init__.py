@@ -1,1 +1,13 @@
-"""Training: a network of one's own, from a style and some photographs."""
+"""Training: a network of one's own, from a style and some photographs, in minutes.
+
+=====================  ===========================================================================
+`training`             the way in: `iterate_train` and `train`, and what a step shows
+`training_settings`    how long, on what, and which settings of `stylize` count
+`trainer`              the network as it is trained: one step, the model so far
+`crops`                crops of photographs, described once, and the loss of a painted crop
+`photographs`          those in the package, or a folder's
+`training_checkpoint`  a training in a file, so that it outlives its process
+=====================  ===========================================================================
+
+Begin with `training`. The loss is the one that `stylize` minimises (`impasto.objective`).
+"""
