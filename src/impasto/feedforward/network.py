@@ -155,7 +155,7 @@ def forward(
             x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
         x = _convolved(x, kernels[site.name], site.stride, periodic=periodic)
         if site.kind == "down" and f"noise{site.level}" in kernels:
-            x = x + _noise(kernels[f"noise{site.level}"], x.shape[2], x.shape[3])
+            x = x + noise(kernels[f"noise{site.level}"], x.shape[2], x.shape[3])
         x = _steered(x, gain, bias, normalised=site.normalised)
         match site.kind:
             case "second":
@@ -175,7 +175,8 @@ def _convolved(x: Tensor, kernel: Tensor, stride: int, *, periodic: bool) -> Ten
     return functional.conv2d(x, kernel, stride=stride)
 
 
-def _noise(kernel: Tensor, height: int, width: int) -> Tensor:
+def noise(kernel: Tensor, height: int, width: int) -> Tensor:
+    """(1, C, height, width): what a level adds, by its kernel for the channels of `noise_tile`."""
     tile = functional.conv2d(noise_tile().to(kernel), kernel)
     down, across = -(-height // NOISE_SIDE), -(-width // NOISE_SIDE)
     return tile.repeat(1, 1, down, across)[:, :, :height, :width]
