@@ -27,6 +27,9 @@ from impasto.torch_state import private_in_torch, safe_threads, with_torch_defau
 Precision = Literal["float32", "tf32", "bfloat16"]
 """How exactly the network computes. Statistics, losses and optimisers are always float32."""
 
+AVX512 = "AVX512-BF16"
+"""A `Machine.reason`: the processor has vector instructions for bfloat16, and no matrix unit."""
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -186,7 +189,7 @@ def _fast_bfloat16(device: torch.device) -> str:
         major, _ = torch.cuda.get_device_capability(device)
         return "tensor cores" if major >= 8 else ""
     if device.type == "cpu":
-        checks = (("AMX", "_is_amx_tile_supported"), ("AVX512-BF16", "_is_avx512_bf16_supported"))
+        checks = (("AMX", "_is_amx_tile_supported"), (AVX512, "_is_avx512_bf16_supported"))
         for name, check in checks:
             if getattr(torch.cpu, check, lambda: False)():
                 return name
