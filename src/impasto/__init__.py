@@ -19,6 +19,8 @@ _MODULES = {
     "errors": "CheckpointError DivergenceError HostError ImpastoError MissingExtraError "
     "OutputError PictureError PictureWarning RegionWarning SettingsError WeightsError",
     "exporting.export": "export",
+    "feedforward.model": "Model",
+    "feedforward.model_file": "load_model save_model",
     "layers": "layer_facts",
     "machine.compute": "Compute",
     "network.weights": "describe_weights load_weights",
@@ -32,6 +34,7 @@ _MODULES = {
     "sheets.explain": "explain iterate_explain",
     "sheets.grid": "iterate_sheet sheet",
     "sheets.trials": "iterate_trials try_out",
+    "training.training": "TrainingStep iterate_train train",
 }
 """Where the public names are. `__init__.pyi` tells type checkers the same, and a test compares."""
 

@@ -17,6 +17,8 @@ from impasto.errors import (
     WeightsError as WeightsError,
 )
 from impasto.exporting.export import export as export
+from impasto.feedforward.model import Model as Model
+from impasto.feedforward.model_file import load_model as load_model, save_model as save_model
 from impasto.layers import layer_facts as layer_facts
 from impasto.machine.compute import Compute as Compute
 from impasto.network.weights import (
@@ -40,6 +42,11 @@ from impasto.settings.presets import PRESETS as PRESETS
 from impasto.sheets.explain import explain as explain, iterate_explain as iterate_explain
 from impasto.sheets.grid import iterate_sheet as iterate_sheet, sheet as sheet
 from impasto.sheets.trials import iterate_trials as iterate_trials, try_out as try_out
+from impasto.training.training import (
+    TrainingStep as TrainingStep,
+    iterate_train as iterate_train,
+    train as train,
+)
 from impasto.version import __version__ as __version__
 
 __all__: list[str]

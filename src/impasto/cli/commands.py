@@ -99,6 +99,14 @@ COMMANDS = {
             "cannot be painted is named at the end, and stops nothing; the exit code is then 1.",
         ),
         Command(
+            "train",
+            "impasto.cli.train_command:train",
+            "STYLE... [-o OUT.safetensors] [OPTIONS]",
+            "Train a network that paints in a style at once, in minutes.",
+            "The file that it writes is a style: impasto stylize PHOTO OUT.safetensors. Ctrl-C "
+            f"keeps the best network so far. Without -o it is STYLE.safetensors {_FILES}.",
+        ),
+        Command(
             "export",
             "impasto.cli.export_command:export",
             "MODEL -o OUT.onnx [OPTIONS]",

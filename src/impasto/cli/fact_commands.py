@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
 
 def show(
-    picture: Annotated[str, Parameter(name="OUT", help="A picture that impasto wrote.")],
+    picture: Annotated[str, Parameter(name="OUT", help="A picture or a model that impasto wrote.")],
     /,
     *,
     json: AsJson = False,
 ) -> None:
     """Behind ``impasto show``; see `COMMANDS`."""
+    if picture.lower().endswith(".safetensors"):
+        _show_model(picture, as_json=json)
+        return
     from impasto.pictures.reading import picture_name, read_recipe
     from impasto.settings.recipes import check_recipe
 
@@ -121,6 +124,30 @@ def doctor(*, json: AsJson = False) -> int:
     facts = examine()
     print_facts(facts, as_json=json)
     return 1 if facts["problems"] else 0
+
+
+def _show_model(path: str, *, as_json: bool) -> None:
+    """Prints the recipe of a model."""
+    from impasto.feedforward.model_file import load_model
+
+    model = load_model(path)
+    facts = {key: value for key, value in model.facts.items() if key not in ("kind", "format")}
+    if as_json:
+        print_json({**facts, "sha256": model.sha256})
+        return
+    settings = facts.pop("settings", {})
+    styles = facts.pop("styles", [])
+    version = facts.pop("impasto", "of an unknown version")
+    print(printable(f"{path}: a model, trained by impasto {version}") + "\n")
+    print_facts({**facts, "sha256": model.sha256}, as_json=False)
+    print("\nstyles:")
+    rows = [(str(n), str(s["name"]), str(s.get("file") or "")) for n, s in enumerate(styles, 1)]
+    print_table(rows)
+    usual = Settings().model_dump(mode="json")
+    changed = {k: v for k, v in dict(settings).items() if v != usual.get(k)}
+    if changed:
+        print("\nsettings that differ from the default's:")
+        print_table([(key, setting_text(value)) for key, value in changed.items()])
 
 
 def _can_be_shown(text: str) -> bool:

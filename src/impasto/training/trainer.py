@@ -108,7 +108,8 @@ class Trainer:
             load_weights(), padding=settings.padding, device=machine.device, dtype=machine.dtype
         )
         describer = Describer.of(encoder, settings)
-        described = _described(describer, styles, settings, side, machine)
+        with machine.active():
+            described = _described(describer, styles, settings, side, machine)
         films = torch.stack([_films(base, one, settings.strength) for one in described])
         made = cls(base, machine, settings, photographs, described, films, describer, side, steady)
         made.kernels = {k: v.clone().to(machine.device) for k, v in base.kernels.items()}
@@ -201,9 +202,8 @@ class Trainer:
         return found
 
     def _describe(self, pixels: Tensor) -> Crop:
-        return describe_crop(
-            self.describer, self.settings, pixels.contiguous().to(self.machine.device)
-        )
+        pixels = pixels.contiguous().to(self.machine.device)
+        return describe_crop(self.describer, self.settings, pixels)
 
     def _pull_together(
         self, kernels: Mapping[str, Tensor], film: Tensor, crop: Crop, draw: Random

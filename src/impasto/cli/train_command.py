@@ -1,0 +1,357 @@
+"""The command that trains networks: train."""
+
+from __future__ import annotations
+
+import contextlib
+import json as json_module
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from impasto.cli.interruption import Interrupted, interruption
+from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration, rich_bar
+from impasto.cli.run_flags import ComputeFlags, FilePath, OutputFlags, check_inputs, stem
+from impasto.cli.settings_flags import GivenSettings, setting_flags
+from impasto.cli.standard_error import can_redraw
+from impasto.cli.style_arguments import StyleArguments
+from impasto.errors import DivergenceError, OutputError, PictureWarning, SettingsError
+from impasto.files import check_file, is_file, path_of, real_path, written_beside
+from impasto.messages import printable
+from impasto.settings.groups import FILES, PAINT, SIZE
+
+if TYPE_CHECKING:
+    from impasto.training.training import TrainingStep, TrainingSteps
+
+
+@setting_flags(
+    "train",
+    "preset size style_blend feather color* normalization start noise* keep optimizer step_size "
+    "history levels iterations stop_loss pooling padding seamless expand",
+)
+class TrainSettings(GivenSettings):
+    """The settings of ``impasto train``."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class TrainFlags:
+    """How long to train, on what, and what is kept of it."""
+
+    output: OutputFlags = field(default_factory=OutputFlags)
+    machine: ComputeFlags = field(default_factory=ComputeFlags)
+
+    minutes: Annotated[float | None, Parameter(group=SIZE.title, metavar="X")] = None
+    """How long to train: 3 if neither this nor --steps is given."""
+
+    steps: Annotated[int | None, Parameter(group=SIZE.title, metavar="N")] = None
+    """How many steps to take, however long they last."""
+
+    side: Annotated[int, Parameter(group=SIZE.title, metavar="N")] = 512
+    """Long side at which photographs and styles are looked at, in pixels."""
+
+    photos: Annotated[FilePath | None, Parameter(group=PAINT.title, metavar="FOLDER")] = None
+    """Photographs to learn from; fifteen in the package if not given."""
+
+    steady: Annotated[bool, Parameter(group=PAINT.title)] = False
+    """Train against flicker, for films. Each step takes about half as long again."""
+
+    base: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
+    """Another base network than the one in the package."""
+
+    preview: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
+    """Picture of a photograph as the network paints it by now, written anew now and then."""
+
+    plot: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
+    """Plot of the losses: .png, .svg or .pdf; needs impasto[plot]."""
+
+    checkpoint: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
+    """Keep the training's state here every fifty steps, for --resume."""
+
+    resume: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
+    """Go on from this checkpoint, with the same styles, photographs and settings."""
+
+    def check(self, target: Path) -> None:
+        """Checks before the work what would prevent a file after it.
+
+        Raises:
+            OutputError: a file cannot be written, exists already, or is asked for twice.
+        """
+        asked = {"-o": target, "--preview": self.preview, "--plot": self.plot}
+        taken: dict[Path, str] = {}
+        for flag, path in {**asked, "--checkpoint": self.checkpoint}.items():
+            if path is None:
+                continue
+            check_file(path, f"{flag} {path}")
+            place = real_path(path)
+            if place in taken:
+                raise OutputError(f"{path}: {taken[place]} and {flag} name the same file")
+            own = flag == "--checkpoint" and self.resume is not None
+            if is_file(place) and not (self.output.overwrite or own):
+                raise OutputError(
+                    f"{path}: exists already; choose another name for {flag}, or say --overwrite"
+                )
+            taken[place] = flag
+
+    def keywords(self) -> dict[str, Any]:
+        """What `iterate_train` takes of them."""
+        from impasto.machine.compute import Compute
+
+        machine = self.machine
+        return {
+            "photographs": self.photos,
+            "minutes": self.minutes,
+            "steps": self.steps,
+            "side": self.side,
+            "steady": self.steady,
+            "base": self.base,
+            "compute": Compute(machine.device, machine.precision, machine.threads),
+            "checkpoint": self.checkpoint,
+            "resume": self.resume,
+        }
+
+
+def train(
+    *styles: Annotated[
+        str,
+        Parameter(
+            name="STYLE",
+            help="A painting to learn from; of several, each becomes a style of the model.",
+            group=PAINT.title,
+            allow_leading_hyphen=True,
+        ),
+    ],
+    settings: TrainSettings = TrainSettings(),
+    flags: TrainFlags = TrainFlags(),
+) -> int:
+    """Behind ``impasto train``; see `COMMANDS`."""
+    named = StyleArguments.parse(styles, command="train")
+    if named.blend is not None:
+        raise SettingsError("STYLE:WEIGHT: a model's styles are blended when it paints, not here")
+    name = flags.output.name("-and-".join(stem(style) for style in named.styles[:3]) + _ENDING)
+    if not name.lower().endswith(_ENDING):
+        raise OutputError(f"{name}: a model is a {_ENDING} file; give -o such a name")
+    target = path_of(name)
+    flags.check(target)
+    check_inputs(named.styles)
+
+    def begin() -> TrainingSteps:
+        from impasto.training.training import iterate_train
+
+        return iterate_train(named.styles, **settings.given(), **flags.keywords())
+
+    return _Watch(flags, target).run(begin)
+
+
+_ENDING = ".safetensors"
+
+
+@dataclass
+class _Watch:
+    """A training as the command wants it: shown, plotted, and its model written.
+
+    Attributes:
+        flags: what was asked for.
+        target: the model's file.
+    """
+
+    flags: TrainFlags
+    target: Path
+    last: TrainingStep | None = None
+    interrupted: bool = False
+    failure: DivergenceError | None = None
+
+    def run(self, begin: Callable[[], TrainingSteps]) -> int:
+        """Takes all steps and writes the model. Returns the exit code."""
+        began = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            see = [stack.enter_context(self._display()), *self._plots(stack)]
+            self._follow(begin, see)
+        if self.last is None:
+            raise self.failure or Interrupted("interrupted before the first step; nothing written")
+        place = self._save()
+        if self.failure is not None:
+            error = DivergenceError(f"{self.failure}; the best model so far is in {place}")
+            raise error from self.failure
+        self._report(place, time.monotonic() - began)
+        return interruption.exit_code if self.interrupted else 0
+
+    def _follow(self, begin: Callable[[], TrainingSteps], see: list[Any]) -> None:
+        """Takes all steps; a signal waits for the step that is half done."""
+        try:
+            with interruption.waiting(lambda: self.last is not None):
+                with warnings.catch_warnings(record=True) as found:
+                    warnings.simplefilter("ignore")
+                    warnings.simplefilter("always", PictureWarning)
+                    steps = begin()
+                for warning in found:
+                    see[0].warn(str(warning.message))
+                with contextlib.closing(steps):
+                    for step in steps:
+                        self.last = step
+                        for one in see:
+                            one.add(step)
+                        if self.flags.preview is not None and step.judged:
+                            step.preview.save(self.flags.preview)
+                        if interruption.requested:
+                            raise Interrupted
+        except KeyboardInterrupt:
+            self.interrupted = True
+        except DivergenceError as error:
+            self.failure = error
+
+    def _save(self) -> Path:
+        from impasto.feedforward.model_file import save_model
+
+        assert self.last is not None
+        model, overwrite = self.last.model, self.flags.output.overwrite
+        return written_beside(
+            self.target, lambda place: save_model(model, place, overwrite=overwrite)
+        )
+
+    def _display(self) -> _Lines:
+        output = self.flags.output
+        if output.quiet or (output.json and not can_redraw()):
+            return _Silence()
+        return _Bar() if can_redraw() else _Lines()
+
+    def _plots(self, stack: contextlib.ExitStack) -> list[Any]:
+        if self.flags.plot is None:
+            return []
+        from impasto.recording.loss_plot import LossPlot
+
+        plot = stack.enter_context(LossPlot(self.flags.plot, overwrite=self.flags.output.overwrite))
+        return [_Plotted(plot, self.flags.side)]
+
+    def _report(self, place: Path, seconds: float) -> None:
+        step = self.last
+        assert step is not None
+        output = self.flags.output
+        if output.json:
+            facts = {
+                "output": str(place),
+                "steps": step.step,
+                "seconds": round(seconds, 3),
+                "held_out": _number(step.best),
+                "interrupted": self.interrupted,
+                "machine": str(step.machine),
+            }
+            print(json_module.dumps(facts), flush=True)
+            return
+        words = (
+            f"{printable(str(place))}: {step.step} steps in {duration(step.seconds)} on "
+            f"{step.machine}; held-out loss {step.best:.3f}"
+        )
+        if self.interrupted:
+            print(f"impasto: interrupted; the best model so far is in {words}", file=sys.stderr)
+        elif not output.quiet:
+            print(f"wrote {words}", flush=True)
+
+
+class _Lines:
+    """A line on standard error every ten seconds."""
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to do."""
+
+    def add(self, step: TrainingStep) -> None:
+        """Prints a line if it is time for one."""
+        if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES or step.progress >= 1:
+            self._last = time.monotonic()
+            print(f"{_words(step)}, {_left(step)} left", file=sys.stderr, flush=True)
+
+    def warn(self, message: str) -> None:
+        """Prints a line."""
+        print(f"impasto: {printable(message)}", file=sys.stderr, flush=True)
+
+
+class _Silence(_Lines):
+    """Says nothing."""
+
+    def add(self, step: TrainingStep) -> None:
+        """Nothing to say."""
+
+    def warn(self, message: str) -> None:
+        """Nothing to say."""
+
+
+class _Bar(_Lines):
+    """A bar that goes away when the work is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._progress, self._task = rich_bar("opening the photographs")
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def add(self, step: TrainingStep) -> None:
+        """Moves the bar."""
+        self._progress.update(
+            self._task,
+            completed=step.progress,
+            description=_words(step),
+            left=f"{_left(step)} left",
+        )
+
+    def warn(self, message: str) -> None:
+        """Prints a line above the bar."""
+        line = f"impasto: {printable(message)}"
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class _PlottedStep:
+    """A step as a plot of losses takes it."""
+
+    iteration: int
+    size: tuple[int, int]
+    loss: float
+    losses: dict[str, float]
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class _Plotted:
+    """Hands the steps at which held-out photographs were looked at to a plot."""
+
+    plot: Any
+    side: int
+
+    def add(self, step: TrainingStep) -> None:
+        """Notes a step."""
+        if step.judged:
+            losses = {"held out": step.held_out, "best": step.best}
+            size = (self.side, self.side)
+            self.plot.add(_PlottedStep(step.step, size, step.held_out, losses))
+
+
+def _words(step: TrainingStep) -> str:
+    return f"step {step.step}, held-out loss {step.held_out:.3f} (best {step.best:.3f})"
+
+
+def _left(step: TrainingStep) -> str:
+    if not step.progress:
+        return "some time"
+    return duration(step.seconds * (1 - step.progress) / step.progress)
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None
