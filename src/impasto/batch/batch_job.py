@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from impasto.batch.input_files import file_facts, open_input, renamed_files
 from impasto.errors import PictureError
 from impasto.files import absolute_path, check_input
-from impasto.paths import is_url, local_path
+from impasto.paths import is_url, local_path, without_part
 from impasto.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class BatchJob:
         name: of the result in the output folder, with ``/`` between folders; empty where results
             are not written.
         weights: the network's file; None for the embedded one.
+        base: the file of the base network that paints at once; None for the embedded one.
     """
 
     content: str
@@ -39,6 +40,7 @@ class BatchJob:
     settings: Settings
     name: str = ""
     weights: str | None = None
+    base: str | None = None
 
     @cached_property
     def key(self) -> str:
@@ -48,7 +50,7 @@ class BatchJob:
         of them, knows the job again.
         """
         settings = self.settings.model_dump(mode="json", exclude_defaults=True)
-        files = [self.content, *self.styles, *([self.weights] if self.weights else [])]
+        files = [self.content, *self.styles, *self._networks]
         asked = [list(map(_absolute, files)), renamed_files(settings, _absolute), self.name]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
@@ -59,13 +61,16 @@ class BatchJob:
     @property
     def files(self) -> list[str]:
         """All files and URLs that it reads."""
-        network = [self.weights] if self.weights else []
-        return [*self.pictures, *network]
+        return [*self.pictures, *self._networks]
 
     @property
     def pictures(self) -> list[str]:
-        """Files, folders and URLs of the pictures that it reads."""
-        return [self.content, *self.styles, *self.settings.files]
+        """Files, folders and URLs of the pictures and models that it reads."""
+        return [self.content, *map(without_part, self.styles), *self.settings.files]
+
+    @property
+    def _networks(self) -> list[str]:
+        return [name for name in (self.weights, self.base) if name is not None]
 
     def missing_picture(self) -> str:
         """Why it cannot be painted, as far as that can be told without opening a picture; or

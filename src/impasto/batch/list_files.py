@@ -22,7 +22,7 @@ from impasto.batch.input_files import open_input, renamed_files
 from impasto.errors import PictureError, SettingsError
 from impasto.files import PATH_ERRORS, reason_of
 from impasto.messages import nearest, shortened
-from impasto.paths import is_url, local_path
+from impasto.paths import is_url, local_path, without_part
 from impasto.settings.model import Settings
 
 LISTS = (".csv", ".jsonl")
@@ -321,7 +321,7 @@ def _relative_to_list(source: str, row: BatchRow) -> BatchRow:
             beside = f"{source.rpartition('/')[0]}/{name}"
             return local if local != name or is_url(local) else beside
         beside = str(Path(source).parent / name)
-        if os.path.lexists(beside):
+        if os.path.lexists(without_part(beside)):
             return beside
         local = local_path(name)
         return local if local != name or is_url(local) else beside

@@ -13,6 +13,7 @@ from impasto.batch.batch_job import BatchJob
 from impasto.batch.batch_row import BatchRow
 from impasto.errors import OutputError
 from impasto.messages import nearest, shortened
+from impasto.paths import model_name
 from impasto.pictures.encoding import check_extension
 from impasto.settings.model import Settings
 
@@ -61,7 +62,7 @@ def _fill_in(template: str, row: BatchRow, job: BatchJob, number: int) -> str:
     values = {
         **{name: _text(value) for name, value in job.settings.model_dump(mode="json").items()},
         "content": PurePosixPath(row.content).stem if "://" in row.content else _stem(row.content),
-        "style": "+".join(map(_stem, job.styles)),
+        "style": "+".join(map(_style_stem, job.styles)),
         "number": f"{number:04}",
     }
     safe = {name: _printable(re.sub(r'[\\/:*?"<>|]', "-", value)) for name, value in values.items()}
@@ -75,6 +76,12 @@ def _printable(text: str) -> str:
 
 def _stem(name: str) -> str:
     return Path(name.rstrip("/")).stem
+
+
+def _style_stem(name: str) -> str:
+    """What a style is called; one of a model's with its number or name."""
+    model = model_name(name)
+    return _stem(name) if model is None else "-".join(filter(None, (_stem(model[0]), model[1])))
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -21,12 +22,14 @@ from impasto.batch.worker_messages import (
     TimeMeasured,
     WorkOrder,
 )
-from impasto.errors import ImpastoError, OutputError
+from impasto.errors import ImpastoError, OutputError, WeightsError
+from impasto.feedforward.base import BaseNetwork, load_base
+from impasto.feedforward.model_file import load_model
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights, load_weights
 from impasto.painting.run import Step
-from impasto.painting.synthesis import start_run
-from impasto.paths import is_url
+from impasto.painting.synthesis import Steps, start_run
+from impasto.paths import is_url, model_name, without_part
 from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import Image, open_image
 from impasto.settings.model import Settings
@@ -54,6 +57,7 @@ class OrderPainter:
     def __init__(self, compute: Compute) -> None:
         self.compute = compute
         self._networks: dict[str | None, Weights] = {}
+        self._bases: dict[str, BaseNetwork] = {}
         self._styles: OrderedDict[tuple[str, str], Style] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -88,7 +92,7 @@ class OrderPainter:
             ImpastoError: it cannot be painted as it is asked for.
         """
         began = last = time.perf_counter()
-        steps = start_run(task, self.load_network(order.job.weights), self.compute)
+        steps = self._start(order, task)
         ready = time.perf_counter()
         step: Step | None = None
         for step in steps:
@@ -106,12 +110,14 @@ class OrderPainter:
 
         Levels that are not reached in some seconds are taken to be as fast for each pixel.
         """
+        if task.at_once:
+            return self._measure_at_once(order, task)
         settings = task.settings
         few = replace(task, settings=settings.replace(iterations=(_TRIAL_STEPS,), stop_loss=None))
         before = began = time.perf_counter()
         spent: dict[int, list[float]] = {}
         step: Step | None = None
-        for step in start_run(few, self.load_network(order.job.weights), self.compute):
+        for step in self._start(order, few):
             now = time.perf_counter()
             spent.setdefault(step.level, []).append(now - before)
             before = now
@@ -120,6 +126,24 @@ class OrderPainter:
         assert step is not None
         seconds = _seconds_of_all_levels(step, spent, settings)
         return TimeMeasured(order.number, seconds, str(step.machine))
+
+    def _measure_at_once(self, order: WorkOrder, task: Task) -> TimeMeasured:
+        """How long a picture takes once the style was looked at, which is done but once."""
+        for _ in range(2):
+            began = time.perf_counter()
+            steps = list(self._start(order, task))
+            seconds = time.perf_counter() - began
+        return TimeMeasured(order.number, seconds, str(steps[-1].machine))
+
+    def _start(self, order: WorkOrder, task: Task) -> Steps:
+        job = order.job
+        base = None if job.base is None else self._load_base(job.base)
+        return start_run(task, self.load_network(job.weights), self.compute, base=base)
+
+    def _load_base(self, path: str) -> BaseNetwork:
+        if path not in self._bases:
+            self._bases[path] = load_base(path)
+        return self._bases[path]
 
     def load_network(self, path: str | None) -> Weights:
         """The network of a file, the embedded one if None. Raises `WeightsError`."""
@@ -130,10 +154,13 @@ class OrderPainter:
 
     def _style(self, name: str, order: WorkOrder) -> Style:
         """A style, that of an order before if its files are the same."""
-        key = name, _file_stamps(name, order)
+        key = name, _file_stamps(without_part(name), order)
         if key not in self._styles:
+            model = model_name(name)
             files = [one for one in order.shipped if Path(one).parent == Path(name)]
-            if files and name not in order.shipped:  # a folder on the driver's machine
+            if model is not None:
+                self._styles[key] = _open_model(*model, order.shipped)
+            elif files and name not in order.shipped:  # a folder on the driver's machine
                 pictures = [self._open(one, order.shipped) for one in sorted(files)]
                 self._styles[key] = Style(tuple(pictures))
             elif name in order.shipped or is_url(name):
@@ -182,6 +209,20 @@ def _encode_and_store(
     return PicturePainted(
         order.number, data, size, json.dumps(image.recipe, sort_keys=True), seconds, steps
     )
+
+
+def _open_model(file: str, part: str, shipped: Mapping[str, bytes]) -> Style:
+    """The style of a model's file or URL, or of its bytes that came along."""
+    source = open_input(file, shipped)
+    if isinstance(source, str):
+        return Style.of_model(load_model(source), part, file)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "model.safetensors")
+        copy.write_bytes(source.read())
+        try:
+            return Style.of_model(load_model(copy), part, file)
+        except WeightsError as error:
+            raise WeightsError(str(error).replace(str(copy), file)) from None
 
 
 def _file_stamps(name: str, order: WorkOrder) -> str:

@@ -12,8 +12,9 @@ from impasto.batch.batch_job import BatchJob
 from impasto.batch.batch_row import BatchRow, row_of_local_files
 from impasto.batch.naming import DEFAULT_TEMPLATE, check_collision, check_template, name_result
 from impasto.errors import OutputError, SettingsError
-from impasto.paths import is_url, local_path
+from impasto.paths import is_url, local_path, model_name
 from impasto.settings.model import Settings
+from impasto.settings.presets import AT_ONCE
 
 Pairing = Literal["all", "zip"]
 """Every content in every style, or the first in the first, the second in the second."""
@@ -27,6 +28,7 @@ def make_jobs(
     pair: Pairing = "all",
     template: str = DEFAULT_TEMPLATE,
     weights: str | None = None,
+    base: str | None = None,
     named: bool = True,
 ) -> list[BatchJob]:
     """Makes all jobs, their settings and names checked.
@@ -38,6 +40,7 @@ def make_jobs(
         pair: how rows meet styles.
         template: makes names; see `check_template`.
         weights: the network's file.
+        base: the file of the base network.
         named: whether results get names.
 
     Raises:
@@ -51,9 +54,12 @@ def make_jobs(
     local_rows = list(map(row_of_local_files, rows))
     for row, own in _pair(local_rows, list(map(local_path, styles)), pair):
         with _placed_errors(row):
-            settings = Settings(**{**given, **row.settings})
+            asked = {**given, **row.settings}
+            if any(model_name(style) for style in own):
+                asked = {"preset": AT_ONCE, **asked}
+            settings = Settings(**asked)
             _check_files(settings)
-            job = BatchJob(row.content, own, settings, "", weights)
+            job = BatchJob(row.content, own, settings, "", weights, base)
             if named:
                 job = replace(job, name=name_result(job, row, template, len(jobs) + 1))
                 check_collision(job, places)

@@ -22,6 +22,7 @@ from impasto.batch.worker_messages import (
 )
 from impasto.errors import MissingExtraError, OutputError, SettingsError
 from impasto.machine.compute import Compute
+from impasto.paths import without_part
 
 _AHEAD = 2
 """Tasks beside those that fit on the cluster: Ray sends their inputs to the nodes meanwhile."""
@@ -110,7 +111,7 @@ class RayEngine:
 
     def submit(self, order: WorkOrder) -> None:
         """Sends a task with its input files."""
-        shipped = read_local_files((order.job.content, *order.job.styles))
+        shipped = read_local_files((order.job.content, *map(without_part, order.job.styles)))
         reference = self._task.remote(replace(order, shipped=shipped), self._compute)
         self._tasks[reference] = order, time.monotonic()
         self._fresh.append(PaintingBegun(order.number, "ray"))

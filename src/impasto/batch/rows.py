@@ -14,7 +14,7 @@ from impasto.batch.list_files import LISTS, read_list
 from impasto.errors import PictureError, SettingsError
 from impasto.files import PATH_ERRORS, is_file, is_folder, real_path, reason_of
 from impasto.messages import counted
-from impasto.paths import is_url, local_path, url_problem
+from impasto.paths import is_url, local_path, model_name, url_problem, without_part
 from impasto.pictures.formats import PICTURE_EXTENSIONS, format_of
 
 _OTHER_LISTS = (".tsv", ".tab", ".txt", ".json", ".ndjson", ".xlsx", ".xls", ".ods")
@@ -69,7 +69,7 @@ def _check_no_list(source: str) -> None:
 
 
 def find_styles(sources: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The styles that are named, of a folder each picture is one; and what was passed over.
+    """The styles that are named, of a folder each picture or model; and what was passed over.
 
     Errors as for `find_rows`.
     """
@@ -77,17 +77,17 @@ def find_styles(sources: Sequence[str]) -> tuple[list[str], list[str]]:
     styles = [
         file
         for source in map(local_path, sources)
-        for file, _ in _pictures(source, None, passed_over)
+        for file, _ in _pictures(source, None, passed_over, models=True)
     ]
     return styles, passed_over
 
 
 def _pictures(
-    source: str, leave_out: Path | None, passed_over: list[str]
+    source: str, leave_out: Path | None, passed_over: list[str], *, models: bool = False
 ) -> Iterator[tuple[str, str]]:
     """Pictures that a name stands for, and the folder of each below the one that was named."""
     folder_given = is_folder(source)
-    if os.path.lexists(source) and not folder_given:
+    if os.path.lexists(without_part(source)) and not folder_given:
         yield source, ""
         return
     if is_url(source):
@@ -99,7 +99,7 @@ def _pictures(
     others = len(passed_over)
     any_picture = False
     for file, folder in found:
-        if _may_be_picture(Path(file)):
+        if _may_be_picture(Path(file)) or (models and model_name(file)):
             any_picture = True
             yield file, folder
         else:

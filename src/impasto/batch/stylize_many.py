@@ -33,6 +33,7 @@ def stylize_many(
     workers: int | None = None,
     compute: Compute | None = None,
     weights: str | os.PathLike[str] | None = None,
+    base: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> Iterator[BatchResult]:
     """Repaints many pictures, several at a time; yields each result as soon as it is there.
@@ -47,8 +48,9 @@ def stylize_many(
 
     Args:
         jobs: one mapping for each picture, as a line of a list has it: ``content`` and ``style``
-            (a path or URL; a list of them is blended; a folder is one style), ``name``, and any
-            setting. Pictures are files: they go to other processes, and are known again by them.
+            (a path or URL; a list of them is blended; a folder or a model is one style), ``name``,
+            and any setting. Pictures are files: they go to other processes, and are known again by
+            them.
         engine: ``local``, processes of this machine, or ``ray``, a cluster that RAY_ADDRESS
             names, or one of this machine; or an engine of your own.
         output: folder or URL where results are written; with it there is a ledger, and what is
@@ -60,6 +62,7 @@ def stylize_many(
         workers: how many pictures at a time; as many as serve throughput best if None.
         compute: what each worker computes with.
         weights: the network's file; the embedded one if None.
+        base: the file of the base network that paints at once; the embedded one if None.
         **settings: single settings by name, for all jobs; those of a job win.
 
     Raises:
@@ -68,8 +71,15 @@ def stylize_many(
         MissingExtraError: ray, and it is not installed.
     """
     rows = [row_from_mapping(given, f"job {number}") for number, given in enumerate(jobs, start=1)]
-    network = None if weights is None else local_path(weights)
-    asked = make_jobs(rows, (), settings, template=name, weights=network, named=output is not None)
+    asked = make_jobs(
+        rows,
+        (),
+        settings,
+        template=name,
+        weights=None if weights is None else local_path(weights),
+        base=None if base is None else local_path(base),
+        named=output is not None,
+    )
     chosen = choose_engine(engine, asked, workers, compute) if isinstance(engine, str) else engine
     if output is None:
         return _hand_over(asked, chosen)

@@ -23,7 +23,7 @@ from impasto.cli.batch_display import (
 )
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.progress import duration
-from impasto.cli.run_flags import FilePath, MachineFlags
+from impasto.cli.run_flags import FilePath, NetworkFlags
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.errors import OutputError, SettingsError
 from impasto.messages import counted, printable
@@ -96,7 +96,7 @@ class BatchFlags:
     was measured to serve throughput best; where memory is short there are fewer, with more threads
     each, and on a graphics device there is one. --threads and --memory are those of one worker."""
 
-    machine: MachineFlags = field(default_factory=MachineFlags)
+    machine: NetworkFlags = field(default_factory=NetworkFlags)
 
     def check(self) -> str:
         """The output; checks what fits together."""
@@ -128,7 +128,8 @@ def batch(
     styles: Annotated[
         list[str] | None,
         Parameter(
-            help="Styles: files, folders, globs, URLs. Of a folder each picture is a style.",
+            help="Styles: files, folders, globs, URLs; models too. Of a folder each picture "
+            "or model is a style.",
             group=PAINT.title,
             consume_multiple=True,
             metavar="STYLE...",
@@ -172,6 +173,7 @@ def _make_jobs(
         pair=flags.pair,
         template=flags.name,
         weights=None if flags.machine.weights is None else str(flags.machine.weights),
+        base=None if flags.machine.base is None else str(flags.machine.base),
     )
     return jobs, [*found.passed_over, *no_styles]
 

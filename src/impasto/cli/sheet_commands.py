@@ -10,9 +10,17 @@ from cyclopts import Parameter
 
 from impasto.cli.painting_commands import picture
 from impasto.cli.progress import RunProgress
-from impasto.cli.run_flags import FilePath, MachineFlags, OutputFlags, check_inputs, stem
+from impasto.cli.run_flags import (
+    FilePath,
+    MachineFlags,
+    NetworkFlags,
+    OutputFlags,
+    check_inputs,
+    stem,
+)
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.watched_run import WatchedRun, paint_and_save
+from impasto.paths import without_part
 from impasto.settings.groups import FILES, PAINT
 from impasto.settings.model import Settings
 
@@ -27,6 +35,14 @@ class SheetFlags:
 
     output: OutputFlags = field(default_factory=OutputFlags)
     machine: MachineFlags = field(default_factory=MachineFlags)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class GridFlags(SheetFlags):
+    """`SheetFlags` of ``impasto sheet``."""
+
+    machine: NetworkFlags = field(default_factory=NetworkFlags)
 
 
 def _pictures(what: str) -> Parameter:
@@ -96,7 +112,7 @@ class SheetSettings(GivenSettings):
 def sheet(
     *,
     content: Annotated[list[str], _pictures("The pictures to repaint.")],
-    style: Annotated[list[str], _pictures("The pictures whose styles to use.")],
+    style: Annotated[list[str], _pictures("The pictures whose styles to use, and models.")],
     cells: Annotated[
         FilePath | None,
         Parameter(
@@ -106,17 +122,18 @@ def sheet(
         ),
     ] = None,
     settings: SheetSettings = SheetSettings(),
-    flags: SheetFlags = SheetFlags(),
+    flags: GridFlags = GridFlags(),
 ) -> int:
     """Behind ``impasto sheet``; see `COMMANDS`."""
     given = settings.given()
-    inputs, name = [*content, *style], "sheet.png"
+    inputs, name = [*content, *map(without_part, style)], "sheet.png"
 
     def begin() -> SheetSteps:
         from impasto.sheets.grid import file_names, iterate_sheet
+        from impasto.tasks.styles import open_style
 
         contents = [flags.machine.open(source) for source in content]
-        styles = [flags.machine.open(source) for source in style]
+        styles = [open_style(source, flags.machine.open) for source in style]
         return iterate_sheet(
             contents, styles, cells=cells, overwrite=flags.output.overwrite,
             protect=[*inputs, flags.output.name(name)],

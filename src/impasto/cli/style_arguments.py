@@ -63,6 +63,12 @@ class StyleArguments:
                 f"STYLE is missing; give a picture, such as painting.jpg{region} (pictures stand "
                 "before flags)"
             )
+        model = next(filter(_is_model, named.styles), None)
+        if model is not None and command != "stylize":
+            raise SettingsError(
+                f"{model}: is a model, which repaints photographs and has no picture for "
+                f"{command} to look at; give a picture"
+            )
         if named.blend is not None and not any(named.blend):
             raise SettingsError(
                 f"{' '.join(styles)}: no style has a weight above 0; give one of them more"

@@ -13,8 +13,6 @@ The Laplacian Pyramid as a Compact Image Code, 1983 (detail is what a smaller si
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -25,6 +23,7 @@ _RADIUS = 4  # of the windows in which the painting is fitted by the photograph,
 _NOISE = 1e-3  # variance of the photograph's lightness below which its detail is not followed
 _MOST_DETAIL = 0.8  # of the photograph's own
 _SHARPER = 0.6  # how much steeper edges become with each doubling
+_BAND = 2**20  # pixels, about, of what is worked on at a time
 _LIGHT = (0.299, 0.587, 0.114)
 
 
@@ -43,21 +42,86 @@ def enlarge(painted: Tensor, small: Tensor, content: Tensor, *, periodic: bool =
     final = (content.shape[2], content.shape[3])
     sizes = _steps((painted.shape[2], painted.shape[3]), final)
     light, guide = _lightness(painted), _lightness(small)
-    gain, whole = _gain(light, guide, periodic=periodic), _lightness(content)
-    plain = resize(light, final, periodic=periodic)
-    for before, size in pairwise(sizes):
-        shown = whole if size == final else resize(whole, size, periodic=periodic)
-        lower = guide if before == sizes[0] else resize(whole, before, periodic=periodic)
-        detail = resize(lower, size, periodic=periodic).neg_().add_(shown)
+    gain = _gain(light, guide, periodic=periodic)
+    for size in sizes[1:-1]:
+        shown = _lightness(resize(content, size, periodic=periodic))
+        detail = shown - resize(guide, size, periodic=periodic)
         detail.mul_(resize(gain, size, periodic=periodic))
-        light = _doubled(light, detail, periodic=periodic)
-    change = light.sub_(plain)
-    del whole, shown, lower, detail, plain
+        larger, low, high = _larger(light, size, periodic=periodic)
+        light, guide = _sharpened(larger.add_(detail), low, high, periodic=periodic), shown
+    return _in_bands(painted, content, light, guide, gain, periodic=periodic)
+
+
+def _in_bands(
+    painted: Tensor, content: Tensor, light: Tensor, guide: Tensor, gain: Tensor, *, periodic: bool
+) -> Tensor:
+    """The last step, band by band, so that a large picture takes no more memory than it must.
+
+    Args:
+        painted: (1, 3, h, w).
+        content: (1, 3, H, W).
+        light: (1, 1, h', w'): the painting's lightness at the size before the last.
+        guide: (1, 1, h', w'): the photograph's.
+        gain: (1, 1, h, w): see `_gain`.
+        periodic: whether the pictures repeat.
+
+    Returns:
+        (1, 3, H, W).
+    """
+    height, width = content.shape[2:]
+    limits = torch.cat(_limits(light, periodic=periodic), 1)
+    pair = torch.cat([light, guide], 1)
+    fine, coarse = (
+        _row_weights(one.shape[2], height, periodic=periodic) for one in (pair, painted)
+    )
+    colors = torch.cat([painted, gain], 1)
     result = torch.empty_like(content)
-    for channel in range(3):
-        plane = resize(painted[:, channel : channel + 1], final, periodic=periodic)
-        torch.add(plane, change, out=result[:, channel : channel + 1])
+    rows = max(32, _BAND // width)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        # A row more on each side, to be sharpened against; the picture's own edge where it ends.
+        around = torch.arange(top - 1, bottom + 1)
+        around = around % height if periodic else around.clamp(0, height - 1)
+        wide = _band(pair, fine[around], width, periodic=periodic)
+        bounds = _band(limits, fine[around].clamp_min(0), width, bounded=True)
+        tinted = _band(colors, coarse[around], width, periodic=periodic)
+        larger, lower = wide[:, :1], wide[:, 1:]
+        detail = _lightness(content[:, :, around]).sub_(lower).mul_(tinted[:, 3:])
+        low, high = bounds[:, :1], bounds[:, 1:]
+        larger = _sharpened(larger + detail, low, high, periodic=periodic)
+        tint = tinted[:, :3]
+        tint += larger - _lightness(tint)
+        result[:, :, top:bottom] = tint[:, :, 1:-1]
     return result.clamp_(0, 1)
+
+
+def _row_weights(own: int, other: int, *, periodic: bool) -> Tensor:
+    """(other, own): what each row of a resized picture takes of each row of the picture."""
+    unit = torch.eye(own).view(1, 1, own, own)
+    return resize(unit, (other, own), periodic=periodic)[0, 0]
+
+
+def _band(
+    maps: Tensor, weights: Tensor, width: int, *, periodic: bool = False, bounded: bool = False
+) -> Tensor:
+    """Rows of maps (1, C, h, w) that were resized: (1, C, rows, width).
+
+    Args:
+        maps: any.
+        weights: (rows, h), of `_row_weights`.
+        width: of the resized maps.
+        periodic: whether they repeat.
+        bounded: whether nothing may leave the range of its neighbours.
+    """
+    used = weights.ne(0).any(0).nonzero()[:, 0]
+    weights = weights[:, used].to(maps.device)
+    part = maps.index_select(2, used.to(maps.device))
+    if bounded:
+        weights = weights / weights.sum(1, keepdim=True)
+        part = functional.interpolate(part, (part.shape[2], width), mode="bilinear")
+    else:
+        part = resize(part, (part.shape[2], width), periodic=periodic)
+    return weights @ part
 
 
 def _steps(small: Size, final: Size) -> list[Size]:
@@ -98,17 +162,27 @@ def _boxed(maps: Tensor, *, periodic: bool) -> Tensor:
     return functional.avg_pool2d(padded, (2 * reach[1] + 1, 2 * reach[0] + 1), stride=1)
 
 
-def _doubled(light: Tensor, detail: Tensor, *, periodic: bool) -> Tensor:
-    """Lightness (1, 1, h, w) at the size of the detail to add, up to twice as large."""
-    size = (detail.shape[2], detail.shape[3])
-    around = _padded(light, 1, periodic=periodic)
-    limits = -functional.max_pool2d(-around, 3, 1), functional.max_pool2d(around, 3, 1)
+def _larger(light: Tensor, size: Size, *, periodic: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Lightness (1, 1, h, w) at up to twice its size, and the limits of what is around."""
     # Bilinear, which keeps within what it is given; at the border they need not be exact.
-    low, high = (functional.interpolate(one, size, mode="bilinear") for one in limits)
-    larger = resize(light, size, periodic=periodic).add_(detail)
-    soft = functional.avg_pool2d(_padded(larger, 1, periodic=periodic), 3, 1)
-    low, high = torch.minimum(low, larger, out=low), torch.maximum(high, larger, out=high)
-    sharper = soft.neg_().add_(larger).mul_(_SHARPER).add_(larger)
+    low, high = (
+        functional.interpolate(one, size, mode="bilinear")
+        for one in _limits(light, periodic=periodic)
+    )
+    return resize(light, size, periodic=periodic), low, high
+
+
+def _limits(light: Tensor, *, periodic: bool) -> tuple[Tensor, Tensor]:
+    """The least and the most of each place and those around it."""
+    around = _padded(light, 1, periodic=periodic)
+    return -functional.max_pool2d(-around, 3, 1), functional.max_pool2d(around, 3, 1)
+
+
+def _sharpened(light: Tensor, low: Tensor, high: Tensor, *, periodic: bool) -> Tensor:
+    """Lightness with steeper edges that go no further than the limits, or than they are."""
+    soft = functional.avg_pool2d(_padded(light, 1, periodic=periodic), 3, 1)
+    low, high = torch.minimum(low, light), torch.maximum(high, light)
+    sharper = soft.neg_().add_(light).mul_(_SHARPER).add_(light)
     return torch.maximum(torch.minimum(sharper, high, out=high), low, out=low)
 
 

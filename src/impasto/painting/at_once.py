@@ -157,7 +157,8 @@ class NetworkRun:
     def _content(self, size: Size) -> Tensor:
         content = self.task.content_at(size)
         assert content is not None  # only `stylize` paints at once
-        return content.clamp(0, 1)
+        same = self.task.content is not None and content is self.task.content.pixels
+        return content if same else content.clamp(0, 1)
 
     def _working_size(self, styles: Sequence[RegionStyle]) -> Size:
         """Height and width at which a blend is painted: its strokes' own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import re
@@ -11,16 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import SettingsError
+from impasto.feedforward.model import Model
 from impasto.files import path_of
 from impasto.machine.compute import Compute
+from impasto.painting.at_once import BaseSource
 from impasto.painting.finished import finished
-from impasto.painting.named_pictures import picture_opener
+from impasto.painting.named_pictures import picture_opener, with_models
 from impasto.painting.synthesis import WeightsSource, iterate, load_network, settle
-from impasto.paths import local_path
-from impasto.pictures.image import ImageSource
+from impasto.paths import local_path, model_name
+from impasto.pictures.image import ImageSource, open_image
 from impasto.settings.model import Settings
 from impasto.sheets.plan import SheetCell, SheetPlan, SheetSteps, finish_sheet
 from impasto.sheets.plate import Cell
+from impasto.tasks.styles import Style, is_model, open_style
 from impasto.torch_state import with_torch_defaults
 
 Captions = tuple[Sequence[str], Sequence[str]]
@@ -30,7 +34,7 @@ Captions = tuple[Sequence[str], Sequence[str]]
 @with_torch_defaults
 def iterate_sheet(
     contents: Sequence[ImageSource],
-    styles: Sequence[ImageSource],
+    styles: Sequence[ImageSource | Style | Model],
     settings: Settings | None = None,
     *,
     cells: str | os.PathLike[str] | None = None,
@@ -39,6 +43,7 @@ def iterate_sheet(
     names: Captions | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
+    base: BaseSource = None,
     **overrides: Any,
 ) -> SheetSteps:
     """Every content in every style, the originals along the top and the side. Yields every step.
@@ -47,7 +52,7 @@ def iterate_sheet(
 
     Args:
         contents: paths, PIL images, NumPy arrays, tensors or `Image` objects; at least one.
-        styles: the same.
+        styles: the same, and folders and models, as for `iterate`.
         settings: as for `iterate`.
         cells: a folder; each finished picture is saved there as ``CONTENT-in-STYLE.png``.
         overwrite: whether pictures of these names in ``cells`` may be replaced; an input never is.
@@ -55,6 +60,7 @@ def iterate_sheet(
         names: captions of contents and styles; by default the names of their files.
         weights: see `WeightsSource`.
         compute: where it runs.
+        base: as for `iterate`.
         **overrides: single settings by name.
 
     Returns:
@@ -65,11 +71,13 @@ def iterate_sheet(
         SettingsError: no content or no style, or not a name for each; otherwise as `iterate`.
     """
     captions = _captions(contents, styles, names)
+    if any(map(is_model, styles)):
+        settings, overrides = with_models(settings, overrides)
     chosen = settle("sheet", settings, overrides)
     open_one = picture_opener(compute)
-    opened = [open_one(source) for source in contents], [open_one(source) for source in styles]
+    opened = [open_one(one) for one in contents], [open_style(one, open_one) for one in styles]
     network = load_network(weights)
-    paint = partial(iterate, settings=chosen, weights=network, compute=compute)
+    paint = partial(iterate, settings=chosen, weights=network, compute=compute, base=base)
     rows = [
         [
             SheetCell(f"{row} in {column}", content, partial(paint, content, style))
@@ -83,18 +91,28 @@ def iterate_sheet(
         chosen,
         network,
         rows,
-        top=[None, *map(Cell, opened[1])],
+        top=[None, *map(_original, opened[1])],
         side=[*map(Cell, opened[0])],
         words={"column_captions": ["", *captions[1]], "row_captions": ["", *captions[0]]},
         files=[] if cells is None else cell_files(labels, path_of(cells)),
         overwrite=overwrite,
     )
-    plan.check([*contents, *styles, *chosen.files, *protect])
+    kept = [one for one in styles if not isinstance(one, Style | Model)]
+    plan.check([*contents, *kept, *chosen.files, *protect])
     return plan.steps()
 
 
+def _original(style: Style) -> Cell | None:
+    """What stands above the pictures of a style: its picture, or what a model keeps of it."""
+    if style.model is None:
+        return Cell(style.pictures[0])
+    number = list(style.model.films).index(style.parts[0])
+    thumbnail = style.model.thumbnails.get(f"style.{number}")
+    return None if thumbnail is None else Cell(open_image(io.BytesIO(thumbnail)))
+
+
 def _captions(
-    contents: Sequence[ImageSource], styles: Sequence[ImageSource], names: Captions | None
+    contents: Sequence[ImageSource], styles: Sequence[object], names: Captions | None
 ) -> Captions:
     """A caption for each content and each style."""
     if not contents or not styles:
@@ -118,7 +136,7 @@ sheet = finished(
 )
 
 
-def file_names(sources: Sequence[ImageSource], kind: str) -> list[str]:
+def file_names(sources: Sequence[object], kind: str) -> list[str]:
     """Captions: the names of the files, told apart by a number where two are the same.
 
     Args:
@@ -128,8 +146,16 @@ def file_names(sources: Sequence[ImageSource], kind: str) -> list[str]:
     names: list[str] = []
     for number, source in enumerate(sources, start=1):
         is_file = isinstance(source, str | os.PathLike) and source != "-"
-        names.append(Path(local_path(source)).stem if is_file else f"{kind} {number}")  # type: ignore[arg-type]
+        names.append(_called(source) if is_file else f"{kind} {number}")  # type: ignore[arg-type]
     return _told_apart(names, " ")
+
+
+def _called(source: str | os.PathLike[str]) -> str:
+    """A file's name without its extension; of one of a model's styles with its number or name."""
+    model = model_name(source)
+    if model is None:
+        return Path(local_path(source)).stem
+    return " ".join(filter(None, (Path(model[0]).stem, model[1])))
 
 
 def cell_files(labels: Sequence[str], folder: Path) -> list[Path]:

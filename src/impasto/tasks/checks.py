@@ -52,8 +52,13 @@ def check(task: Task) -> None:
 
 def _check_at_once(task: Task) -> None:
     """That a network can paint it, where one is to; and that one is to, where there are models."""
-    command_defaults(task.command, task.settings.preset)  # refuses commands that optimise
     models = task.models
+    if models and task.command != "stylize":
+        raise SettingsError(
+            f"{models[0].name} is a model, which repaints photographs and has no picture for "
+            f"{task.command} to look at; give a picture"
+        )
+    command_defaults(task.command, task.settings.preset)  # refuses commands that optimise
     if not task.at_once and models:
         raise SettingsError(
             f"preset = {task.settings.preset!r}: {models[0].name} is a model, which paints at once "
