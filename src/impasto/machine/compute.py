@@ -26,9 +26,7 @@ from impasto.torch_state import private_in_torch, safe_threads, with_torch_defau
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """How exactly the network computes. Statistics, losses and optimisers are always float32."""
-
-AVX512 = "AVX512-BF16"
-"""A `Machine.reason`: the processor has vector instructions for bfloat16, and no matrix unit."""
+_VECTORS = "AVX512-BF16"  # of a processor without a matrix unit for bfloat16
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,15 @@ class Machine:
     def dtype(self) -> torch.dtype:
         """The number format of feature maps."""
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+    @property
+    def painting_dtype(self) -> torch.dtype:
+        """The number format of a network that paints at once.
+
+        Where bfloat16 has vector instructions alone, float32 by Winograd's algorithm is faster:
+        0.20 s against 0.29 s for 512 x 384 and one thread.
+        """
+        return torch.float32 if self.reason == _VECTORS else self.dtype
 
     def __str__(self) -> str:
         many = "threads" if self.threads > 1 else "thread"
@@ -189,7 +196,7 @@ def _fast_bfloat16(device: torch.device) -> str:
         major, _ = torch.cuda.get_device_capability(device)
         return "tensor cores" if major >= 8 else ""
     if device.type == "cpu":
-        checks = (("AMX", "_is_amx_tile_supported"), (AVX512, "_is_avx512_bf16_supported"))
+        checks = (("AMX", "_is_amx_tile_supported"), (_VECTORS, "_is_avx512_bf16_supported"))
         for name, check in checks:
             if getattr(torch.cpu, check, lambda: False)():
                 return name

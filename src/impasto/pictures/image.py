@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from impasto.errors import OutputError, PictureError
-from impasto.pictures.arrays import Depth, channels_of_array, channels_of_tensor
+from impasto.pictures.arrays import Depth, channels_of_array, channels_of_tensor, is_finite
 from impasto.pictures.decoding import DecodedPicture, check_size
 from impasto.pictures.encoding import encode_png
 from impasto.pictures.hidden_colors import fill_hidden_colors
@@ -137,7 +137,7 @@ class Image:
     @with_torch_defaults
     def _quantised(self, bits: int) -> Samples:
         channels = self.pixels if self.alpha is None else torch.cat([self.pixels, self.alpha], 1)
-        if not torch.isfinite(channels).all():
+        if not is_finite(channels):
             raise OutputError("the picture holds NaN or infinite values and is not written")
         highest = 2**bits - 1
         scaled = channels[0].detach().clamp(0, 1).mul(highest).round().permute(1, 2, 0)

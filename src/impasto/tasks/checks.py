@@ -7,6 +7,7 @@ import torch
 from impasto.errors import PictureError, SettingsError
 from impasto.feedforward.model import WORKING_SIDE
 from impasto.layers import min_size
+from impasto.pictures.arrays import is_finite
 from impasto.pictures.masks import is_blank
 from impasto.pictures.resizing import Size, fit, resize
 from impasto.settings.presets import command_defaults
@@ -108,7 +109,7 @@ def _check_pictures(task: Task, least: int, deepest: str) -> None:
         own = task.content.height, task.content.width
         pictures.insert(0, ("content", task.content, own, fit(own, max(final))))
     for name, picture, own, used in pictures:
-        if not torch.isfinite(picture.pixels).all():
+        if not is_finite(picture.pixels):
             raise PictureError(f"the {name} picture has NaN or infinite pixels; mend it first")
         if min(own) < least or min(used) < least:
             raise PictureError(
@@ -137,7 +138,7 @@ def _check_regions(task: Task, final: Size) -> None:
     if task.at_once:
         styled = set()  # regions are divided when they are painted
     for region in task.regions:
-        if not torch.isfinite(region.mask).all():
+        if not is_finite(region.mask):
             raise PictureError(f"{region.name}: the mask has NaN or infinite pixels; mend it")
         if task.settings.seamless and region.style is None:
             raise SettingsError(
@@ -188,7 +189,7 @@ def _check_color(task: Task) -> None:
             f"color = {color!r}: there is no content here whose colours could be taken; use "
             "match or histogram, and name a picture with color_from"
         )
-    if task.palette is not None and not torch.isfinite(task.palette.pixels).all():
+    if task.palette is not None and not is_finite(task.palette.pixels):
         raise PictureError("the picture of color_from has NaN or infinite pixels; mend it")
 
 
