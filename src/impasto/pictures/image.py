@@ -140,7 +140,7 @@ class Image:
         if not is_finite(channels):
             raise OutputError("the picture holds NaN or infinite values and is not written")
         highest = 2**bits - 1
-        scaled = channels[0].detach().clamp(0, 1).mul(highest).round().permute(1, 2, 0)
+        scaled = channels[0].detach().clamp(0, 1).mul_(highest).round_().permute(1, 2, 0)
         return np.ascontiguousarray(scaled.numpy().astype(np.uint8 if bits == 8 else np.uint16))
 
 
