@@ -137,7 +137,7 @@ def test_a_model_that_paints_otherwise_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("model.txt", {}, r"extension '\.txt' is not known; use \.onnx"),
+        ("model.txt", {}, r"extension '\.txt' is not known; use \.onnx, \.html"),
         ("missing/model.onnx", {}, "does not exist; make it first"),
         ("there.onnx", {"overwrite": False}, "exists already"),
         ("folder.onnx", {}, "is a folder"),

@@ -19,7 +19,7 @@ def export(
     *,
     output: Annotated[
         FilePath,
-        Parameter(alias="-o", metavar="OUT", help="The file to write: .onnx."),
+        Parameter(alias="-o", metavar="OUT", help="The file to write: .onnx, or .html (a page)."),
     ],
     precision: Annotated[
         Literal["float32", "float16"],

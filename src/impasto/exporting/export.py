@@ -8,6 +8,7 @@ from typing import get_args
 
 from impasto.errors import OutputError, SettingsError
 from impasto.exporting.onnx_file import OnnxPrecision, check_onnx, onnx_bytes
+from impasto.exporting.page import page_bytes
 from impasto.feedforward.model import Model
 from impasto.feedforward.model_file import load_model
 from impasto.files import (
@@ -21,7 +22,7 @@ from impasto.files import (
 )
 from impasto.torch_state import with_torch_defaults
 
-EXTENSIONS = (".onnx",)
+EXTENSIONS = (".onnx", ".html")
 """What can be written."""
 
 
@@ -37,29 +38,31 @@ def export(
 
     ``.onnx`` is for ONNX Runtime and what else runs ONNX. The file takes pictures of any size,
     several at a time, and the strength of each. What it paints is compared with PyTorch before it
-    is written.
+    is written. ``.html`` is a page that paints in any browser, all in one file; see `page_bytes`.
 
     Args:
         model: the model, or its file.
         path: the file; its extension chooses the format.
-        precision: ``float16`` makes a file of half the size, which GPUs run faster.
+        precision: of an ``.onnx``: ``float16`` makes a file of half the size, which GPUs run
+            faster.
         overwrite: whether an existing file may be replaced.
 
     Returns:
         The file: ``path``, a ``~`` or ``file://`` in it resolved.
 
     Raises:
-        SettingsError: another precision.
+        SettingsError: another precision, or one for a page.
         OutputError: an unknown extension, a file that cannot be written there, or one that paints
             something else than PyTorch does (exit code 1).
-        MissingExtraError: ``impasto[onnx]`` is not installed.
+        MissingExtraError: ``impasto[onnx]``, which ``.onnx`` needs, is not installed.
         WeightsError: the model's file cannot be read, or is none.
     """
     target = check_export(path, precision=precision, overwrite=overwrite)
     name = os.fspath(path)
     if not isinstance(model, Model):
         model = load_model(model)
-    content = onnx_bytes(model, name, precision)
+    is_page = target.suffix.lower() == ".html"
+    content = page_bytes(model, name) if is_page else onnx_bytes(model, name, precision)
     with reporting_failure(name), replacing(target, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)
     return target
@@ -88,5 +91,8 @@ def check_export(
                 f"{name}: exists already; choose another name, or replace it with --overwrite "
                 "(overwrite=True in Python)"
             )
-    check_onnx()
+    if target.suffix.lower() == ".onnx":
+        check_onnx()
+    elif precision != "float32":
+        raise SettingsError(f"precision = {precision!r}: is for .onnx alone; leave it out")
     return target

@@ -1,0 +1,147 @@
+// Beside the page, so that it stays alive: unpacks the network, measures what paints quickest here,
+// and paints.
+"use strict";
+
+// What stands in the page, to sites with their kernels, and the films.
+// packed: deflated bytes. plan: of page.py.
+async function readNetwork(packed, plan) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = await new Response(stream).arrayBuffer();
+  const floats = (part) => new Float32Array(bytes.slice(part[0], part[0] + 4 * part[1]));
+  const sites = plan.sites.map((site) => {
+    const { outputs, inputs, size } = site;
+    const own = inputs * size * size;
+    const scale = floats(site.scale);
+    const end = site.kernel + outputs * own * (plan.bits / 8);
+    const whole = new (plan.bits === 8 ? Int8Array : Int16Array)(bytes.slice(site.kernel, end));
+    const kernel = Float32Array.from(whole, (value, place) => value * scale[(place / own) | 0]);
+    return { ...site, kernel, noise: site.noise && floats(site.noise) };
+  });
+  const films = plan.films.map((knots) => knots.map(floats));
+  return { sites, films, stride: plan.stride, least: plan.least, epsilon: plan.epsilon,
+    side: plan.noise_side };
+}
+
+// The film between the two knots on either side.
+function filmAt(knots, strength) {
+  const place = strength * (knots.length - 1);
+  const below = Math.min(Math.floor(place), knots.length - 2);
+  const share = place - below;
+  return knots[below].map((value, i) => value + (knots[below + 1][i] - value) * share);
+}
+
+// Sides that the network takes: the edge is repeated on both sides, and cut off afterwards.
+function around(network, width, height) {
+  const sides = [width, height].map((side) => {
+    const missing = (network.stride - (side % network.stride)) % network.stride;
+    return Math.max(missing, network.least - side);
+  });
+  return { left: sides[0] >> 1, top: sides[1] >> 1, width: width + sides[0],
+    height: height + sides[1] };
+}
+
+function moved(pixels, width, height, to) {
+  if (to.width === width && to.height === height) return pixels;
+  const found = new Uint8ClampedArray(to.width * to.height * 4);
+  const from = new Uint32Array(pixels.buffer, pixels.byteOffset, width * height);
+  const into = new Uint32Array(found.buffer);
+  for (let y = 0; y < to.height; y++) {
+    const row = Math.min(Math.max(y - to.top, 0), height - 1) * width;
+    for (let x = 0; x < to.width; x++)
+      into[y * to.width + x] = from[row + Math.min(Math.max(x - to.left, 0), width - 1)];
+  }
+  return found;
+}
+
+const FAINT = 0.25; // below it the painting is mixed with the photograph: 0 is the photograph
+
+async function paint(engine, network, { pixels, width, height, style, strength }) {
+  const place = around(network, width, height);
+  const film = filmAt(network.films[style], strength);
+  const wide = moved(pixels, width, height, place);
+  const whole = await engine.paint(wide, place.width, place.height, film);
+  const back = { width, height, left: -place.left, top: -place.top };
+  const painted = moved(whole, place.width, place.height, back);
+  const share = Math.min(strength / FAINT, 1);
+  for (let i = 0; i < pixels.length; i++)
+    if (i % 4 === 3) painted[i] = pixels[i];
+    else if (share < 1) painted[i] = pixels[i] + (painted[i] - pixels[i]) * share;
+  return painted;
+}
+
+// A made-up picture: something everywhere, the same in every browser.
+function trial(width, height) {
+  const pixels = new Uint8ClampedArray(width * height * 4);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      pixels.set([128 + 100 * Math.sin(x / 9 + y / 31), 128 + 90 * Math.sin(x * y / 300),
+        40 + (180 * y) / height, 255], (y * width + x) * 4);
+  return { pixels, width, height, style: 0, strength: 1 };
+}
+
+const TRIAL = [256, 192];
+
+async function timed(engine, network, order) {
+  const start = performance.now();
+  const pixels = await paint(engine, network, order);
+  return { pixels, milliseconds: performance.now() - start };
+}
+
+function difference(one, other) {
+  let sum = 0;
+  for (let i = 0; i < one.length; i++) sum += Math.abs(one[i] - other[i]);
+  return sum / (one.length * 0.75);
+}
+
+// Each engine on the same picture; one that paints something else than the first is not used.
+async function measured(network, modules) {
+  const found = [];
+  const refused = [];
+  let judge = null;
+  for (const [kind, make] of ENGINES) {
+    try {
+      const engine = await make(network, modules);
+      const first = await timed(engine, network, trial(64, 64)); // what is made once is not timed
+      const slow = found[0] && first.milliseconds > 20 * found[0].milliseconds;
+      if (slow) throw new Error("much slower than WebAssembly here");
+      const { pixels, milliseconds } = await timed(engine, network, trial(...TRIAL));
+      judge ??= pixels;
+      if (difference(judge, pixels) > 1) throw new Error("paints wrongly here");
+      found.push({ kind, engine, milliseconds });
+    } catch (error) {
+      refused.push({ kind, why: error.message });
+    }
+  }
+  return { found, refused };
+}
+
+const ENGINES = [["WebAssembly", WasmEngine.make]];
+if (typeof WebgpuEngine !== "undefined") ENGINES.push(["WebGPU", WebgpuEngine.make]);
+
+let ready = null;
+
+async function start({ packed, plan, modules }) {
+  const network = await readNetwork(packed, plan);
+  const { found, refused } = await measured(network, modules);
+  if (!found.length) throw new Error(refused.map((one) => one.why).join("; "));
+  const best = found.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a));
+  ready = { network, engines: Object.fromEntries(found.map((one) => [one.kind, one.engine])) };
+  postMessage({ kind: "ready", best: best.kind, size: TRIAL, refused,
+    engines: found.map(({ kind, milliseconds }) => ({ kind, milliseconds })) });
+}
+
+let last = Promise.resolve(); // one picture after the other
+
+self.onmessage = ({ data }) => {
+  last = last.then(async () => {
+    try {
+      if (data.kind === "start") return await start(data);
+      const engine = ready.engines[data.engine];
+      const { pixels, milliseconds } = await timed(engine, ready.network, data);
+      postMessage({ kind: "painted", id: data.id, pixels, milliseconds, engine: data.engine },
+        [pixels.buffer]);
+    } catch (error) {
+      postMessage({ kind: "failed", id: data.id, message: error.message });
+    }
+  });
+};

@@ -1,0 +1,289 @@
+"""The page that paints, in a real browser, against what PyTorch paints with the same model."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+pytest.importorskip("playwright")
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from impasto.errors import OutputError, SettingsError
+from impasto.exporting.export import export
+from impasto.exporting.page import MODULES, page_bytes
+from impasto.feedforward.base import load_base
+from impasto.feedforward.model import KNOTS, Model
+from impasto.feedforward.network import FILM_SIZE, forward, initial_kernels
+
+expect.set_options(timeout=120_000)  # on a busy machine, too
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+FLAGS = [
+    f"--{flag}"
+    for flag in (
+        "headless", "no-sandbox", "disable-background-networking", "disable-component-update",
+        "disable-sync", "no-first-run", "disable-quic", "enable-unsafe-webgpu",
+        "use-webgpu-adapter=swiftshader", "use-fake-device-for-media-stream",
+        "use-fake-ui-for-media-stream",
+    )
+]  # fmt: skip
+Pixels = NDArray[np.uint8]
+
+
+def made_up_model() -> Model:
+    """Random kernels, and two styles of random films: what they paint has every colour."""
+    generator = torch.Generator().manual_seed(5)
+    films = {
+        name: torch.randn(len(KNOTS), FILM_SIZE, generator=generator) * 0.3
+        for name in ("night </script> & stars", "waves")
+    }
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), (30, 60, 140)).save(buffer, "JPEG")
+    facts = {"licence": "For the tests alone."}
+    thumbnails = {"style.0": buffer.getvalue(), "style.1": buffer.getvalue()}
+    return Model(initial_kernels(3), films, 256, facts, thumbnails=thumbnails)
+
+
+MODEL = made_up_model()
+
+
+def photograph(width: int, height: int, mode: str = "RGB") -> bytes:
+    """A PNG of coarse colours with fine noise."""
+    generator = np.random.default_rng(width)
+    coarse = Image.fromarray(generator.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    picture = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)).astype(int)
+    picture = picture + generator.integers(-20, 21, picture.shape)
+    whole = Image.fromarray(picture.clip(0, 255).astype(np.uint8)).convert(mode)
+    buffer = io.BytesIO()
+    whole.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, as the test set-up installs it, with a camera and a GPU that are made up."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium: scripts/install_chromium.sh installs it")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page's file."""
+    return export(MODEL, tmp_path_factory.mktemp("page") / "a page.html")
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, file: Path) -> Iterator[Page]:
+    """The page, opened from disk and ready. It may ask for nothing, and nothing may go wrong."""
+    requests: list[str] = []
+    problems: list[str] = []
+    context = browser.new_context(accept_downloads=True)
+    found = context.new_page()
+    found.on("request", lambda request: requests.append(request.url))
+    found.on(
+        "console",
+        lambda message: problems.append(message.text) if message.type == "error" else None,
+    )
+    found.on("pageerror", lambda error: problems.append(str(error)))
+    found.goto(file.as_uri())
+    found.wait_for_selector("body[data-ready]", timeout=240_000)
+    yield found
+    context.close()
+    assert problems == []
+    elsewhere = [url for url in requests if not url.startswith(("data:", "blob:"))]
+    assert elsewhere == [file.as_uri()]
+
+
+def canvas(page: Page, name: str) -> Pixels:
+    """What a canvas of the page holds, (H, W, 4)."""
+    found = page.evaluate(
+        """(name) => {
+          const c = document.getElementById(name);
+          const data = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+          return [c.height, c.width, Array.from(data)];
+        }""",
+        name,
+    )
+    return np.array(found[2], np.uint8).reshape(found[0], found[1], 4)
+
+
+def until(page: Page, condition: str) -> None:
+    """Waits. Playwright's own way evaluates text in the page, which the page does not allow."""
+    end = time.monotonic() + 240
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"not within four minutes: {condition}"
+        page.wait_for_timeout(20)
+
+
+def painted(page: Page, data: bytes, side: int, strength: int = 100) -> tuple[Pixels, Pixels]:
+    """Photograph and painting, as the page shows them."""
+    page.select_option("#side", str(side))
+    page.fill("#strength", str(strength))
+    asked = page.evaluate("state.asked")
+    page.set_input_files("#file", {"name": "photo.png", "mimeType": "image/png", "buffer": data})
+    until(page, f"state.asked > {asked} && !state.painting")
+    return canvas(page, "before"), canvas(page, "after")
+
+
+def expected(photo: Pixels, style: str, strength: float) -> NDArray[np.float32]:
+    """What PyTorch paints, (H, W, 3), 0..255; sides of 16 at least 32."""
+    picture = torch.from_numpy(photo[..., :3].copy()).permute(2, 0, 1)[None].float() / 255
+    height, width = picture.shape[2:]
+    below, beside = (max(-side % 16, 32 - side) for side in (height, width))
+    around = (beside // 2, beside - beside // 2, below // 2, below - below // 2)
+    wide = torch.nn.functional.pad(picture, around, mode="replicate")
+    found = forward(MODEL.kernels, MODEL.film(style, strength), wide)
+    top, left = below // 2, beside // 2
+    found = found[:, :, top : top + height, left : left + width]
+    found = picture.lerp(found, min(strength / 0.25, 1))
+    result: NDArray[np.float32] = (found[0].permute(1, 2, 0) * 255).numpy()
+    return result
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "side"), [(320, 240, 256), (250, 387, 384), (90, 40, 512)]
+)
+def test_the_page_paints_what_pytorch_paints(
+    page: Page, width: int, height: int, side: int
+) -> None:
+    """By every engine that the page found here; WebAssembly is always one."""
+    engines = page.evaluate("state.measured.map((one) => one.kind)")
+    assert "WebAssembly" in engines
+    for engine in engines:
+        page.evaluate(f"state.engine = {engine!r}")
+        photo, painting = painted(page, photograph(width, height), side)
+        assert max(photo.shape) == side
+        wanted = expected(photo, next(iter(MODEL.films)), 1.0)
+        assert painting[..., :3].std() > 20  # a picture, no plain colour
+        assert np.abs(painting[..., :3] - wanted).mean() < 1, engine
+
+
+def test_strength_goes_from_the_photograph_to_the_painting(page: Page) -> None:
+    data = photograph(128, 96)
+    photo, painting = painted(page, data, 256, strength=0)
+    assert np.array_equal(photo, painting)
+    for percent in (10, 60):
+        photo, painting = painted(page, data, 256, strength=percent)
+        wanted = expected(photo, next(iter(MODEL.films)), percent / 100)
+        assert np.abs(painting[..., :3] - wanted).mean() < 1
+
+
+def test_another_style_of_the_model(page: Page) -> None:
+    photo, _ = painted(page, photograph(128, 96), 256)
+    asked = page.evaluate("state.asked")
+    page.get_by_role("radio", name="waves").click()
+    until(page, f"state.asked > {asked} && !state.painting")
+    painting = canvas(page, "after")
+    page.get_by_role("radio", name="night").click()
+    until(page, "!state.painting")
+    assert np.abs(painting[..., :3] - expected(photo, "waves", 1.0)).mean() < 1
+
+
+def test_the_download_is_the_painting(page: Page) -> None:
+    _, painting = painted(page, photograph(128, 96), 256)
+    with page.expect_download() as waited:
+        page.click("#download")
+    with Image.open(waited.value.path()) as saved:
+        assert np.array_equal(np.asarray(saved.convert("RGBA")), painting)
+    assert waited.value.suggested_filename.endswith(".png")
+
+
+def test_before_and_after_by_keyboard(page: Page) -> None:
+    painted(page, photograph(128, 96), 256)
+    page.focus("#split")
+    page.keyboard.press("End")
+    assert page.evaluate("find('after').style.clipPath") == "inset(0px 0px 0px 100%)"
+    page.keyboard.press("Home")
+    assert "100%" not in page.evaluate("find('after').style.clipPath")
+
+
+def test_the_camera_is_painted_while_it_runs_and_taken(page: Page) -> None:
+    asked = page.evaluate("state.asked")
+    page.click("#camera")
+    until(page, f"state.asked > {asked} + 2")
+    page.click("#shutter")
+    until(page, "!state.stream && !state.painting")
+    assert canvas(page, "after")[..., :3].std() > 5
+    assert page.is_visible("#download")
+
+
+def test_it_says_how_fast_it_is_and_what_it_is(page: Page) -> None:
+    painted(page, photograph(128, 96), 256)
+    expect(page.locator("#said")).to_contain_text("192 painted in")
+    expect(page.locator("#title")).to_have_text("night </script> & stars, waves")
+    page.click("summary")
+    expect(page.locator("#measured")).to_contain_text("192")
+    expect(page.locator("#licence")).to_have_text("For the tests alone.")
+
+
+def test_a_file_that_is_no_picture_is_named(page: Page) -> None:
+    page.set_input_files(
+        "#file", {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    expect(page.locator("#problem")).to_contain_text("notes.png is no picture")
+    painted(page, photograph(128, 96), 256)
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_phone_shows_all_of_it(browser: Browser, file: Path) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    context.close()
+
+
+def test_the_file_holds_everything() -> None:
+    text = page_bytes(MODEL, "a.html").decode()
+    assert len(text) < 8_000_000
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "default-src 'none'" in text
+    assert "{{" not in text.split('id="plan"')[0]
+
+
+def test_kernels_that_a_byte_would_spoil_take_two() -> None:
+    kernels = load_base().kernels  # in whole numbers of a byte
+    films = {"plain": torch.zeros(len(KNOTS), FILM_SIZE)}
+    assert '"bits": 8' in page_bytes(Model(kernels, films, 256, {}), "a.html").decode()
+    spoilt = kernels["out"].clone()
+    spoilt[:, 0, 0, 0] = 200 * spoilt.abs().max()  # makes the steps of all the others coarse
+    model = Model({**kernels, "out": spoilt}, films, 256, {})
+    assert '"bits": 16' in page_bytes(model, "a.html").decode()
+
+
+def test_a_model_that_paints_nothing_leaves_no_file(tmp_path: Path) -> None:
+    film = torch.full((len(KNOTS), FILM_SIZE), torch.nan)
+    with pytest.raises(OutputError, match=r"b\.html: the model paints no picture"):
+        export(Model(MODEL.kernels, {"a": film}, 256, {}), tmp_path / "b.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_has_no_precision(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"is for \.onnx alone"):
+        export(MODEL, tmp_path / "b.html", precision="float16")
+
+
+def test_the_painter_is_what_its_source_makes(tmp_path: Path) -> None:
+    """The same bytes, where the compiler of the build script is at hand."""
+    if shutil.which("clang-19") is None or shutil.which("wasm-ld-19") is None:
+        pytest.skip("no clang-19 and lld-19")
+    root = Path(__file__).parents[2]
+    subprocess.run([root / "scripts/build_page_engine/build.sh", tmp_path], check=True)
+    for name in MODULES:
+        built = (tmp_path / name).read_bytes()
+        assert built == (root / "src/impasto/exporting/assets" / name).read_bytes()
