@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -50,3 +53,20 @@ def test_blended_films_of_one_network_share_its_kernels() -> None:
     films = [torch.zeros(FILM_SIZE), torch.ones(FILM_SIZE)]
     blend = Painter.blend([(1.0, Painter(kernels, film)) for film in films])
     assert blend.kernels is kernels
+
+
+def test_kernels_are_converted_once_and_not_kept_without_their_own(painter: Painter) -> None:
+    own = Painter({name: kernel.clone() for name, kernel in painter.kernels.items()}, painter.film)
+    place = torch.device("cpu")
+    first, again = own.to(place, torch.bfloat16), own.to(place, torch.bfloat16)
+    assert all(first.kernels[name] is again.kernels[name] for name in own.kernels)
+    assert all(
+        torch.equal(first.kernels[name], own.kernels[name].bfloat16()) for name in own.kernels
+    )
+    assert all(
+        own.to(place, torch.float32).kernels[name] is own.kernels[name] for name in own.kernels
+    )
+    gone = weakref.ref(first.kernels["out"])
+    del own, first, again
+    gc.collect()
+    assert gone() is None

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.weak import WeakIdKeyDictionary
 
 from impasto.feedforward.inference import infer
 from impasto.feedforward.network import STRIDE, forward
 
 LEAST_SIDE = 2 * STRIDE
 """The least that goes through the network, which compares the places of its coarsest level."""
+
+_conversions = WeakIdKeyDictionary()
+"""Kernels on other devices and in other formats, for as long as the kernels themselves are there:
+thousands of pictures of a batch are painted with the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +58,7 @@ class Painter:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Painter:
         """The same on a device, with kernels in a number format."""
-        kernels = {name: kernel.to(device, dtype) for name, kernel in self.kernels.items()}
+        kernels = {name: _converted(one, device, dtype) for name, one in self.kernels.items()}
         return Painter(kernels, self.film.to(device))
 
     def paint(self, picture: Tensor, *, periodic: bool = False) -> Tensor:
@@ -77,6 +82,16 @@ class Painter:
         painted = network(self.kernels, self.film, picture, periodic=periodic)
         top, left = below // 2, beside // 2
         return painted[:, :, top : top + height, left : left + width]
+
+
+def _converted(kernel: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    if kernel.device == device and kernel.dtype == dtype:
+        return kernel
+    known = _conversions.setdefault(kernel, {})
+    if (device, dtype) not in known:
+        known[device, dtype] = kernel.to(device, dtype)
+    found: Tensor = known[device, dtype]
+    return found
 
 
 def _mean(shares: Sequence[float], tensors: Sequence[Tensor]) -> Tensor:

@@ -142,7 +142,7 @@ class NetworkRun:
         periodic = self.task.settings.seamless
         size = self._working_size(styles)
         painter = self._painter(styles, size).to(self.machine.device, self.machine.painting_dtype)
-        small = self._content(size).to(self.machine.device)
+        small = (content if size == final else self._content(size)).to(self.machine.device)
         painted = painter.paint(small, periodic=periodic)
         if max(size) < max(final):
             content = content.to(self.machine.device)
