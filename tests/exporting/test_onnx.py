@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ def test_any_size_and_strength_as_torch(plain: Path, height: int, width: int) ->
 def test_strength_zero_is_the_photograph(plain: Path) -> None:
     pictures = some_pictures(1, 40, 50)
     assert np.array_equal(paint(plain, pictures, 0.0), pictures)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.1, 0.6, 1.0])
+def test_as_stylize_paints_with_the_model(tmp_path: Path, strength: float) -> None:
+    model, pictures = replace(some_model(), side=128), some_pictures(1, 96, 128)
+    file = impasto.export(model, tmp_path / "model.onnx")
+    content = torch.from_numpy(pictures)
+    compute = impasto.Compute(device="cpu", precision="float32")
+    picture = impasto.stylize(
+        content, model, preset="instant", strength=strength, size=128, compute=compute
+    )
+    difference = picture.to_tensor().numpy() - paint(file, pictures, strength)
+    assert np.abs(difference).mean() < 0.1 / 255
 
 
 def test_pictures_of_a_batch_do_not_see_one_another(plain: Path) -> None:

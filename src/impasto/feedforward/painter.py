@@ -87,7 +87,9 @@ class Painter:
 def _converted(kernel: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     if kernel.device == device and kernel.dtype == dtype:
         return kernel
-    known = _conversions.setdefault(kernel, {})
+    if kernel not in _conversions:
+        _conversions[kernel] = {}
+    known = _conversions[kernel]
     if (device, dtype) not in known:
         known[device, dtype] = kernel.to(device, dtype)
     found: Tensor = known[device, dtype]
