@@ -57,3 +57,12 @@ def test_pictures_that_repeat_go_on_repeating() -> None:
     assert (inside.roll(32, 3) - moved).abs().max() < 0.02
     assert functional.l1_loss(inside, content) < 0.02
     assert torch.isfinite(inside).all()
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_bands_leave_no_seams(monkeypatch: pytest.MonkeyPatch, periodic: bool) -> None:
+    content, drawn = painted(301, 200, seed=6), painted(77, 50, seed=7)
+    small = resize(content, (77, 50), periodic=periodic).clamp(0, 1)
+    whole = enlarge(drawn, small, content, periodic=periodic)
+    monkeypatch.setattr("impasto.feedforward.upsampling._BAND", 32 * 200)
+    assert (enlarge(drawn, small, content, periodic=periodic) - whole).abs().max() < 1e-5

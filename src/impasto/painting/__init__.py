@@ -6,6 +6,8 @@ steps. Then read `run`, the loop over the levels and their steps.
 
 finished            makes `stylize` of `iterate`, and every other call that returns a picture
 run                 `Run`, its loop, and the `Step` that it yields
+at_once             `NetworkRun`: what networks paint at once, a single step
+named_pictures      what is named as a picture or a model, before it is opened
 memory_plan         how each level is worked on so that it fits into memory
 checkpoint          a run's state in a file: saving, loading, and what may be resumed
 checkpoint_facts    what that file says of its run, and how it differs from another
