@@ -28,21 +28,21 @@ from impasto.feedforward.network import (
 )
 from impasto.torch_state import with_torch_defaults
 
-WORKER_PARTS = ("engine_wasm.js", "worker.js")
+WORKER_PARTS = ("walk.js", "engine_wasm.js", "engine_webgpu.js", "worker.js")
 MODULES = ("painter_relaxed.wasm", "painter.wasm")
 """The painter for the processor, the quickest first."""
 
 _LEAST_SIDE = 2 * STRIDE  # what goes through the network at least, as when impasto paints
 _ALLOWED = 1 / 255  # mean deviation from what the model itself paints
-_BITS = (8, 16)  # of a number of a kernel: the first with which that holds
+_BITS = (8, 10, 12, 14, 16)  # of a number of a kernel: the first with which that holds
 
 
 @with_torch_defaults
 def page_bytes(model: Model, name: str) -> bytes:
     """The page of a model: HTML with everything in it, which asks for nothing from anywhere.
 
-    Kernels take a byte a number; two bytes if a byte would change the picture by half a level of
-    255 in the mean. Browsers paint with float32.
+    Kernels are rounded to whole numbers, with a factor for each output channel: as coarsely as
+    changes the picture by less than half a level of 255 in the mean. Browsers paint with float32.
 
     Args:
         model: the model.
@@ -88,6 +88,12 @@ class _Blob:
         self.data += bytes(-len(self.data) % 4)
         return place
 
+    def add_halves(self, whole: Tensor) -> int:
+        """Puts down int16 as all high bytes, then all low ones, which deflate far better."""
+        place = self.add((whole >> 8).to(torch.int8))
+        self.add((whole & 255).to(torch.uint8))
+        return place
+
     def add_floats(self, numbers: Tensor) -> list[int]:
         """The same in float32; returns where they begin and how many they are."""
         return [self.add(numbers.to(torch.float32)), numbers.numel()]
@@ -109,7 +115,7 @@ def _network_parts(model: Model, name: str) -> tuple[dict[str, Any], bytes]:
                 "stride": site.stride,
                 "level": site.level,
                 "normalised": site.normalised,
-                "kernel": blob.add(whole),
+                "kernel": blob.add_halves(whole),
                 "scale": blob.add_floats(scale),
                 "noise": None if noise is None else blob.add_floats(_noise(noise)),
             }
@@ -159,7 +165,7 @@ def _quantised(kernel: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     steps = 2 ** (bits - 1) - 1
     scale = kernel.flatten(1).abs().amax(1).clamp_min(1e-12) / steps
     whole = (kernel / scale[:, None, None, None]).round()
-    return whole.to(torch.int8 if bits == 8 else torch.int16), scale
+    return whole.to(torch.int16), scale
 
 
 def _trial() -> Tensor:

@@ -4,8 +4,6 @@
 const TILES = 12; // as in painter.c
 
 class WasmEngine {
-  static name = "WebAssembly";
-
   // network: of `readNetwork`. modules: bytes of the files, the quickest first.
   static async make(network, modules) {
     const bytes = modules.find((one) => WebAssembly.validate(one));
@@ -94,31 +92,9 @@ class WasmEngine {
     let map = this.map(0, 3, 4);
     new Uint8Array(calls.memory.buffer, bytes, pixels.length).set(pixels);
     calls.read_pixels(bytes, map.address, map.border, height, width);
-    map = this.walk(map, film);
+    map = walk(this, map, film);
     calls.write_pixels(map.address, map.border, bytes, height, width);
     return new Uint8ClampedArray(calls.memory.buffer, bytes, pixels.length).slice();
-  }
-
-  walk(first, film) {
-    const joined = new Set(this.network.sites.filter((s) => s.kind === "join").map((s) => s.level));
-    const cameDown = new Map();
-    let map = first;
-    let trunk = null;
-    let start = 0;
-    this.network.sites.forEach((site, number) => {
-      const before = map;
-      if (site.kind === "first") trunk = map;
-      const added =
-        site.kind === "second" ? trunk : site.kind === "join" ? cameDown.get(site.level) : null;
-      map = this.step(site, number, before, added, film.subarray(start));
-      start += 2 * site.outputs;
-      if (before !== trunk && ![...cameDown.values()].includes(before)) this.release(before);
-      if (site.kind === "join") cameDown.delete(site.level);
-      if (site.kind === "second") trunk = null;
-      if (added && ![...cameDown.values()].includes(added)) this.release(added);
-      if (site.kind === "down" && joined.has(site.level)) cameDown.set(site.level, map);
-    });
-    return map;
   }
 
   step(site, number, before, added, film) {

@@ -107,7 +107,7 @@ function started({ best, engines, refused, size }) {
       Object.assign(document.createElement("dd"), { textContent: text }));
   };
   for (const { kind, milliseconds } of engines)
-    row(kind, `${time(milliseconds)} for ${size.join(" × ")}${kind === best ? ", the quickest here" : ""}`);
+    row(kind, `${time(milliseconds)} for ${size.join(" × ")}${kind === best && engines.length > 1 ? ", the quickest here" : ""}`);
   for (const { kind, why } of refused) row(kind, `not used: ${why}`);
   const own = engines.find((one) => one.kind === best);
   find("said").textContent = `Ready: ${best} paints ${size.join(" × ")} in ${time(own.milliseconds)} here.`;

@@ -1,0 +1,250 @@
+// The painter for the graphics processor: maps are (height, width, channels / 4) vectors of 4.
+"use strict";
+
+const CHUNKS = 32; // parts in which a map's positions are summed up
+const SHADERS = /* wgsl */ `
+struct Site {
+  height: u32, width: u32, inputs: u32, outputs: u32,  // channels / 4; sides of the result
+  size: u32, stride: u32, enlarged: u32, noise_side: u32,  // enlarged: 1 if the input is half as large
+  end: u32, film: u32, epsilon: f32, added: u32,  // end: 0 nothing, 1 ReLU, 2 sigmoid
+}
+@group(0) @binding(0) var<uniform> site: Site;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(3) var<storage, read> kernel: array<mat4x4f>;
+@group(0) @binding(4) var<storage, read> noise: array<vec4f>;
+@group(0) @binding(5) var<storage, read> film: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> sums: array<vec4f>;
+
+@compute @workgroup_size(8, 8)
+fn convolve(@builtin(global_invocation_id) id: vec3u) {
+  let x = id.x * 4;
+  let y = id.y;
+  if (x >= site.width || y >= site.height) { return; }
+  let radius = i32(site.size / 2);
+  let full = vec2i(i32(site.width * site.stride), i32(site.height * site.stride));
+  let row_length = u32(full.x) >> site.enlarged;
+  var found: array<vec4f, 4>;
+  for (var ky = 0u; ky < site.size; ky++) {
+    let row = clamp(i32(y * site.stride + ky) - radius, 0, full.y - 1);
+    let row_start = (u32(row) >> site.enlarged) * row_length;
+    for (var kx = 0u; kx < site.size; kx++) {
+      var places: vec4u;
+      for (var p = 0u; p < 4; p++) {
+        let column = clamp(i32((x + p) * site.stride + kx) - radius, 0, full.x - 1);
+        places[p] = (row_start + (u32(column) >> site.enlarged)) * site.inputs;
+      }
+      var k = (ky * site.size + kx) * site.inputs * site.outputs + id.z;
+      for (var i = 0u; i < site.inputs; i++) {
+        let weights = kernel[k];
+        k += site.outputs;
+        found[0] += weights * input[places.x + i];
+        found[1] += weights * input[places.y + i];
+        found[2] += weights * input[places.z + i];
+        found[3] += weights * input[places.w + i];
+      }
+    }
+  }
+  for (var p = 0u; p < 4 && x + p < site.width; p++) {
+    var value = found[p];
+    if (site.noise_side > 0) {
+      let place = (y % site.noise_side) * site.noise_side + (x + p) % site.noise_side;
+      value += noise[place * site.outputs + id.z];
+    }
+    output[(y * site.width + x + p) * site.outputs + id.z] = value;
+  }
+}
+
+var<workgroup> shared_sums: array<vec4f, 64>;
+var<workgroup> shared_squares: array<vec4f, 64>;
+
+// Squares of what is left after a sample is taken away: they do not cancel.
+@compute @workgroup_size(64)
+fn sum_up(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) own: vec3u) {
+  let count = site.height * site.width;
+  let sample = output[group.y];
+  var sum = vec4f();
+  var squares = vec4f();
+  for (var i = group.x * 64 + own.x; i < count; i += ${CHUNKS} * 64) {
+    let value = output[i * site.outputs + group.y] - sample;
+    sum += value;
+    squares += value * value;
+  }
+  shared_sums[own.x] = sum;
+  shared_squares[own.x] = squares;
+  workgroupBarrier();
+  for (var half = 32u; half > 0; half /= 2) {
+    if (own.x < half) {
+      shared_sums[own.x] += shared_sums[own.x + half];
+      shared_squares[own.x] += shared_squares[own.x + half];
+    }
+    workgroupBarrier();
+  }
+  if (own.x == 0) {
+    let place = 2 * (site.outputs + group.y * ${CHUNKS} + group.x);
+    sums[place] = shared_sums[0];
+    sums[place + 1] = shared_squares[0];
+  }
+}
+
+// Gain and bias of each channel; at the beginning of sums.
+@compute @workgroup_size(64)
+fn settle(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= site.outputs) { return; }
+  var gain = film[site.film + id.x] + 1;
+  var bias = film[site.film + site.outputs + id.x];
+  if (site.epsilon > 0) {
+    var sum = vec4f();
+    var squares = vec4f();
+    for (var i = 0u; i < ${CHUNKS}; i++) {
+      let place = 2 * (site.outputs + id.x * ${CHUNKS} + i);
+      sum += sums[place];
+      squares += sums[place + 1];
+    }
+    let mean = sum / f32(site.height * site.width);
+    let spread = max(squares / f32(site.height * site.width) - mean * mean, vec4f());
+    gain /= sqrt(spread + site.epsilon);
+    bias -= (mean + output[id.x]) * gain;
+  }
+  sums[2 * id.x] = gain;
+  sums[2 * id.x + 1] = bias;
+}
+
+@compute @workgroup_size(8, 8)
+fn steer(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= site.width || id.y >= site.height) { return; }
+  let place = (id.y * site.width + id.x) * site.outputs + id.z;
+  var value = output[place] * sums[2 * id.z] + sums[2 * id.z + 1];
+  if (site.end == 1) { value = max(value, vec4f()); }
+  if (site.end == 2) { value = 1 / (1 + exp(-value)); }
+  if (site.added == 1) { value += input[place]; }
+  output[place] = value;
+}
+`;
+const USED = { convolve: [0, 1, 2, 3, 4], sum_up: [0, 2, 6], settle: [0, 2, 5, 6],
+  steer: [0, 1, 2, 6] };
+
+class WebgpuEngine {
+  static async make(network) {
+    if (!navigator.gpu) throw new Error("this browser has none here");
+    const adapter = await navigator.gpu.requestAdapter();
+    if (!adapter) throw new Error("this device has no graphics processor for it");
+    const device = await adapter.requestDevice();
+    device.pushErrorScope("validation");
+    const engine = new WebgpuEngine(network, device);
+    const error = await device.popErrorScope();
+    if (error) throw new Error(error.message);
+    return engine;
+  }
+
+  constructor(network, device) {
+    Object.assign(this, { network, device, size: "", all: [], free: new Map() });
+    const module = device.createShaderModule({ code: SHADERS });
+    this.pipelines = Object.fromEntries(Object.keys(USED).map((entryPoint) => [entryPoint,
+      device.createComputePipeline({ layout: "auto", compute: { module, entryPoint } })]));
+    this.kernels = network.sites.map((site) => this.place(this.packed(site)));
+    this.noises = network.sites.map((site) => this.place(site.noise || new Float32Array(4)));
+    const widest = Math.max(...network.sites.map((site) => site.outputs));
+    this.sums = this.buffer(8 * widest * (CHUNKS + 1));
+  }
+
+  buffer(bytes, usage = 0) {
+    const all = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+    return this.device.createBuffer({ size: Math.max(bytes, 16), usage: usage || all });
+  }
+
+  place(numbers, usage = 0) {
+    const made = this.buffer(numbers.byteLength, usage);
+    this.device.queue.writeBuffer(made, 0, numbers);
+    return made;
+  }
+
+  // (size, size, inputs / 4, outputs / 4) matrices, a column for each input.
+  packed({ inputs, outputs, size, kernel }) {
+    const area = size * size;
+    const [across, down] = [Math.ceil(inputs / 4), Math.ceil(outputs / 4)];
+    const found = new Float32Array(area * across * down * 16);
+    for (let o = 0; o < outputs; o++)
+      for (let i = 0; i < inputs; i++)
+        for (let a = 0; a < area; a++)
+          found[((a * across + (i >> 2)) * down + (o >> 2)) * 16 + (i % 4) * 4 + (o % 4)] =
+            kernel[(o * inputs + i) * area + a];
+    return found;
+  }
+
+  map(level, channels) {
+    const [height, width] = [this.height >> level, this.width >> level];
+    const bytes = height * width * Math.ceil(channels / 4) * 16;
+    const free = this.free.get(bytes);
+    const buffer = free && free.length ? free.pop() : this.buffer(bytes);
+    if (!this.all.includes(buffer)) this.all.push(buffer);
+    return { buffer, bytes, height, width };
+  }
+
+  release(map) {
+    if (!this.free.has(map.bytes)) this.free.set(map.bytes, []);
+    this.free.get(map.bytes).push(map.buffer);
+  }
+
+  async paint(pixels, width, height, film) {
+    if (this.size !== `${width} ${height}`) {
+      for (const buffer of this.all.splice(0)) buffer.destroy();
+      this.free.clear();
+    }
+    Object.assign(this, { size: `${width} ${height}`, width, height, passing: [] });
+    this.device.pushErrorScope("out-of-memory");
+    this.device.pushErrorScope("validation");
+    const first = this.map(0, 3);
+    const numbers = Float32Array.from(pixels, (value) => value / 255);
+    this.device.queue.writeBuffer(first.buffer, 0, numbers);
+    this.encoder = this.device.createCommandEncoder();
+    const last = walk(this, first, film);
+    const back = this.buffer(last.bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    this.encoder.copyBufferToBuffer(last.buffer, 0, back, 0, last.bytes);
+    this.device.queue.submit([this.encoder.finish()]);
+    this.release(last);
+    const errors = [await this.device.popErrorScope(), await this.device.popErrorScope()];
+    const error = errors.find(Boolean);
+    if (error) throw new Error(error.message || "there is too little memory");
+    await back.mapAsync(GPUMapMode.READ);
+    const found = Uint8ClampedArray.from(new Float32Array(back.getMappedRange()), (v) => v * 255);
+    for (const buffer of [back, ...this.passing]) buffer.destroy();
+    return found;
+  }
+
+  step(site, number, before, added, film) {
+    const made = this.map(site.level, site.outputs);
+    const outputs = Math.ceil(site.outputs / 4);
+    const steering = new Float32Array(8 * outputs);
+    steering.set(film.subarray(0, site.outputs));
+    steering.set(film.subarray(site.outputs), 4 * outputs);
+    const end = site.kind === "out" ? 2 : ["down", "first", "up"].includes(site.kind) ? 1 : 0;
+    const enlarged = site.kind === "up" || site.kind === "join" ? 1 : 0;
+    const values = new Uint32Array([made.height, made.width, Math.ceil(site.inputs / 4), outputs,
+      site.size, site.stride, enlarged, site.noise ? this.network.side : 0, end, 0, 0,
+      added ? 1 : 0]);
+    if (site.normalised) new Float32Array(values.buffer)[10] = this.network.epsilon;
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const [uniform, own] = [this.place(values, usage), this.place(steering)];
+    this.passing.push(uniform, own);
+    const buffers = [uniform, before.buffer, made.buffer, this.kernels[number],
+      this.noises[number], own, this.sums];
+    const tall = Math.ceil(made.height / 8);
+    this.run("convolve", buffers, Math.ceil(made.width / 32), tall, outputs);
+    if (site.normalised) this.run("sum_up", buffers, CHUNKS, outputs);
+    this.run("settle", buffers, Math.ceil(outputs / 64));
+    buffers[1] = added ? added.buffer : this.noises[number]; // nothing is read of the latter
+    this.run("steer", buffers, Math.ceil(made.width / 8), tall, outputs);
+    return made;
+  }
+
+  run(name, buffers, ...groups) {
+    const pipeline = this.pipelines[name];
+    const entries = USED[name].map((binding) => ({ binding, resource: { buffer: buffers[binding] } }));
+    const pass = this.encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, this.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+    pass.dispatchWorkgroups(...groups);
+    pass.end();
+  }
+}

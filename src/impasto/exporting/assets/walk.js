@@ -1,0 +1,27 @@
+// The way of a picture through the network, the same for every engine.
+"use strict";
+
+// engine: has `network`, `step` (makes the next map) and `release` (a map that is done with).
+// first: the picture's map. film: gains less 1 and biases of each site in turn.
+function walk(engine, first, film) {
+  const { sites } = engine.network;
+  const joined = new Set(sites.filter((site) => site.kind === "join").map((site) => site.level));
+  const cameDown = new Map();
+  const kept = (map) => [...cameDown.values()].includes(map);
+  let map = first;
+  let trunk = null;
+  let start = 0;
+  sites.forEach((site, number) => {
+    const before = map;
+    if (site.kind === "first") trunk = map;
+    const added = { second: trunk, join: cameDown.get(site.level) }[site.kind] ?? null;
+    map = engine.step(site, number, before, added, film.subarray(start, start + 2 * site.outputs));
+    start += 2 * site.outputs;
+    if (before !== trunk && !kept(before)) engine.release(before);
+    if (site.kind === "join") cameDown.delete(site.level);
+    if (site.kind === "second") trunk = null;
+    if (added && !kept(added)) engine.release(added);
+    if (site.kind === "down" && joined.has(site.level)) cameDown.set(site.level, map);
+  });
+  return map;
+}
