@@ -1,0 +1,205 @@
+"""Training: the network learns, a broken training goes on, and bad input is told in one line."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import impasto
+from impasto.errors import CheckpointError, OutputError, PictureError, PictureWarning, SettingsError
+from impasto.feedforward.model import KNOTS
+from impasto.training import training
+from impasto.training.photographs import open_photographs
+from impasto.training.training import TrainingStep, iterate_train, train
+
+STYLES = Path(__file__).parents[2] / "examples" / "styles"
+QUICK: dict[str, Any] = {"side": 224, "compute": impasto.Compute(threads=1)}
+
+
+def noise(size: tuple[int, int], seed: int) -> Image.Image:
+    """A picture with something in it at every scale."""
+    draw = np.random.default_rng(seed)
+    layers = [
+        np.asarray(
+            Image.fromarray(draw.integers(0, 256, (n, n, 3), np.uint8)).resize(size, 3), np.float32
+        )
+        for n in (3, 9, 27)
+    ]
+    return Image.fromarray(np.mean(layers, axis=0).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five photographs."""
+    place = tmp_path_factory.mktemp("photographs")
+    for number in range(5):
+        noise((260, 240), number).save(place / f"{number}.png")
+    return place
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held-out photographs are looked at after every second step."""
+    monkeypatch.setattr(training, "JUDGED_EVERY", 2)
+
+
+def last(**given: Any) -> TrainingStep:
+    steps = iterate_train(STYLES / "flow.jpg", **{**QUICK, **given})
+    return deque(steps, maxlen=1)[0]
+
+
+@pytest.mark.usefixtures("often")
+def test_a_network_learns_its_style_and_paints_in_it(tmp_path: Path, folder: Path) -> None:
+    place = tmp_path / "flow.safetensors"
+    losses = []
+    for step in iterate_train(STYLES / "flow.jpg", steps=16, photographs=folder, **QUICK):
+        losses.append(step.held_out)
+    assert step.step == 16
+    assert step.best < losses[0]
+    preview = step.preview
+    assert max(preview.width, preview.height) <= 224
+    impasto.save_model(step.model, place)
+    model = impasto.load_model(place)
+    assert list(model.films) == ["flow"]
+    assert model.facts["losses"] == {"base": losses[0], "trained": step.best}
+    assert model.facts["steps"] == 16
+    assert {"result", "style.0"} <= set(model.thumbnails)
+    content = noise((224, 160), 7)
+    one = impasto.stylize(content, place, size=224).pixels
+    other = impasto.stylize(content, STYLES / "flow.jpg", preset="instant", size=224).pixels
+    assert one.shape == (1, 3, 160, 224)
+    assert float((one - other).abs().mean()) > 0.01  # it is not the base network any more
+
+
+@pytest.mark.usefixtures("often")
+def test_a_training_that_goes_on_ends_with_the_same_model(tmp_path: Path, folder: Path) -> None:
+    kept = tmp_path / "state.safetensors"
+    whole = last(steps=6, photographs=folder).model
+    steps = iterate_train(
+        STYLES / "flow.jpg", steps=6, photographs=folder, checkpoint=kept, **QUICK
+    )
+    for step in steps:
+        if step.step == 3:
+            break
+    steps.close()  # as after kill -9: the checkpoint is that of step 2
+    model = last(steps=6, photographs=folder, resume=kept).model
+    for name, kernel in whole.kernels.items():
+        assert torch.equal(model.kernels[name], kernel), name
+    assert torch.equal(model.films["flow"], whole.films["flow"])
+
+
+@pytest.mark.usefixtures("often")
+def test_another_training_cannot_go_on_from_a_checkpoint(tmp_path: Path, folder: Path) -> None:
+    kept = tmp_path / "state.safetensors"
+    last(steps=2, photographs=folder, checkpoint=kept)
+    with pytest.raises(CheckpointError, match="other styles"):
+        iterate_train(STYLES / "ink.jpg", photographs=folder, resume=kept, **QUICK)
+    with pytest.raises(CheckpointError, match="other settings"):
+        last(photographs=folder, resume=kept, strength=0.7)
+    with pytest.raises(CheckpointError, match="other photographs"):
+        last(resume=kept)
+    kept.write_bytes(kept.read_bytes()[:-9])
+    with pytest.raises(CheckpointError, match="damaged"):
+        last(photographs=folder, resume=kept)
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        last(resume=tmp_path / "none")
+
+
+def test_several_styles_are_one_model(folder: Path) -> None:
+    styles = [STYLES / "flow.jpg", STYLES / "ink.jpg"]
+    step = deque(iterate_train(styles, steps=4, photographs=folder, **QUICK), maxlen=1)[0]
+    model = step.model
+    assert list(model.films) == ["flow", "ink"]
+    assert model.films["flow"].shape[0] == len(KNOTS)
+    assert not torch.equal(model.films["flow"], model.films["ink"])
+    content = noise((224, 160), 7)
+    one, two, both = (
+        impasto.stylize(content, model if part is None else _named(model, part), size=224).pixels
+        for part in ("flow", "ink", None)
+    )
+    assert not torch.equal(one, two)
+    assert float((both - (one + two) / 2).abs().mean()) < float((one - two).abs().mean())
+
+
+def _named(model: impasto.Model, name: str) -> impasto.Model:
+    return impasto.Model(model.kernels, {name: model.films[name]}, model.side, model.facts)
+
+
+def test_minutes_and_steady(folder: Path) -> None:
+    step = last(minutes=0.02, steady=True, photographs=folder)
+    assert step.progress == 1
+    assert step.seconds >= 1.2
+    assert math.isfinite(step.best)
+    assert step.model.facts["steady"] is True
+
+
+def test_a_style_of_one_colour_gives_a_model_without_nan(tmp_path: Path, folder: Path) -> None:
+    Image.new("RGB", (300, 300), (200, 40, 40)).save(tmp_path / "red.png")
+    steps = iterate_train(tmp_path / "red.png", steps=4, photographs=folder, **QUICK)
+    model = deque(steps, maxlen=1)[0].model
+    assert all(kernel.isfinite().all() for kernel in model.kernels.values())
+    assert model.films["red"].isfinite().all()
+
+
+def test_a_broken_photograph_is_left_out(tmp_path: Path) -> None:
+    for number in range(4):
+        noise((200, 200), number).save(tmp_path / f"{number}.png")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    noise((100, 300), 9).save(tmp_path / "thin.png")
+    with pytest.warns(PictureWarning, match=r"broken\.jpg.*and 1 more"):
+        found = open_photographs(tmp_path)
+    assert found.count == 4
+    assert len(found.held_out) == 1
+
+
+def test_the_photographs_of_the_package() -> None:
+    found = open_photographs()
+    assert found.count == 15
+    assert len(found.held_out) >= 1
+
+
+def test_photographs_that_do_not_do(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="no folder"):
+        open_photographs(tmp_path / "none")
+    with pytest.raises(PictureError, match="has no pictures"):
+        open_photographs(tmp_path)
+    noise((200, 200), 0).save(tmp_path / "one.png")
+    with pytest.raises(PictureError, match="1 photograph of 1 can be used; a training needs 4"):
+        open_photographs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"minutes": 0}, "minutes = 0"),
+        ({"steps": 0}, "steps = 0"),
+        ({"minutes": 1, "steps": 5}, "exclude each other"),
+        ({"side": 64}, "side = 64"),
+        ({"iterations": 5}, "iterations"),
+        ({"size": 640}, "size = 640"),
+        ({"preset": "gatys"}, "preset = 'gatys'"),
+        ({"style_loss": "neighbors"}, "style_loss neighbors"),
+        ({"strength": 0}, "strength"),
+        ({"color": "content"}, "color"),
+    ],
+)
+def test_settings_that_have_no_part_in_it_are_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        iterate_train(STYLES / "flow.jpg", **given)
+
+
+def test_files_are_checked_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="missing"):
+        train(STYLES / "flow.jpg", tmp_path / "missing" / "flow.safetensors", steps=1)
+    with pytest.raises(OutputError, match="missing"):
+        last(checkpoint=tmp_path / "missing" / "state")
+    with pytest.raises(PictureError, match=r"none\.jpg"):
+        train(tmp_path / "none.jpg", tmp_path / "flow.safetensors", steps=1)
+    assert not list(tmp_path.iterdir())
