@@ -4,7 +4,7 @@ const find = (id) => document.getElementById(id);
 const read = (id) => JSON.parse(find(id).textContent);
 const facts = read("facts");
 const SIDES = [256, 384, 512, 768, 1024];
-const LIVE_SIDE = 256; // of the camera's pictures while it runs
+const LIVE = 100; // milliseconds that a picture of the running camera may take
 const state = { source: null, name: "", style: 0, engine: null, asked: 0, painting: false,
   again: false, stream: null, measured: [] };
 
@@ -226,6 +226,13 @@ const REFUSALS = {
   NotReadableError: "another program uses it",
 };
 
+// As large as the engine is quick, by what was measured at 256 px; never larger than what is chosen.
+function liveSide() {
+  const own = state.measured.find(({ kind }) => kind === state.engine);
+  const side = 16 * Math.round((256 * Math.sqrt(LIVE / own.milliseconds)) / 16);
+  return Math.min(Math.max(side, 192), Number(find("side").value));
+}
+
 async function startCamera() {
   if (state.stream) return stopCamera();
   if (!navigator.mediaDevices)
@@ -240,9 +247,9 @@ async function startCamera() {
   await video.play();
   complain("");
   showCamera(true);
-  while (state.stream && state.engine) {
+  while (state.stream) {
     try {
-      if (!state.painting) await paintOnce(video, LIVE_SIDE);
+      if (state.engine && !state.painting) await paintOnce(video, liveSide());
     } catch (error) {
       complain(`That did not work: ${error.message}.`);
       stopCamera();
