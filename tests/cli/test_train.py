@@ -1,0 +1,119 @@
+"""``impasto train``: its files, what it says, and that nothing is lost when it is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from impasto.feedforward.model_file import load_model
+from support.command_line import COMMAND, ENVIRONMENT, run
+
+QUICK = ("--side", "224", "--threads", "1")
+
+
+def _begin(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*COMMAND, "train", "waves.png", *QUICK, *arguments],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _wait_for(file: Path, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(1200):
+        if file.exists():
+            return
+        assert process.poll() is None
+        time.sleep(0.1)
+    raise AssertionError(f"{file} did not appear")
+
+
+def test_a_model_is_trained_shown_and_painted_with(folder: Path) -> None:
+    flags = ("--steps", "2", "--json", "--preview", "preview.png", "--plot", "losses.svg")
+    trained = run("train", "waves.png", "-o", "waves.safetensors", *QUICK, *flags, folder=folder)
+    assert trained.returncode == 0, trained.stderr
+    facts = json.loads(trained.stdout)
+    assert facts["output"] == "waves.safetensors"
+    assert facts["steps"] == 2
+    assert not facts["interrupted"]
+    assert "<svg" in (folder / "losses.svg").read_text()
+    assert max(Image.open(folder / "preview.png").size) <= 224
+    shown = run("show", "waves.safetensors", folder=folder).stdout.decode()
+    assert "waves.safetensors: a model" in shown
+    assert "waves.png" in shown
+    assert "licence" in shown
+    told = json.loads(run("show", "waves.safetensors", "--json", folder=folder).stdout)
+    assert told["steps"] == 2
+    painted = run(
+        "stylize", "house.png", "waves.safetensors", "-o", "out.png", "--size", 96, folder=folder
+    )
+    assert painted.returncode == 0, painted.stderr
+    recipe = json.loads(run("show", "out.png", "--json", folder=folder).stdout)
+    assert told["sha256"] in json.dumps(recipe)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("none.png",), "none.png"),
+        ((), "STYLE is missing"),
+        (("waves.png", "-o", "out.png"), "a model is a .safetensors file"),
+        (("waves.png:2",), "blended when it paints"),
+        (("waves.png", "--minutes", "0"), "--minutes 0"),
+        (("waves.png", "--minutes", "1", "--steps", "1"), "exclude each other"),
+        (("waves.png", "--photos", "."), "a training needs 4"),
+        (("waves.png", "--photos", "nowhere"), "is no folder"),
+        (("waves.png", "--style-loss", "neighbors"), "--style-loss neighbors"),
+        (("waves.png", "-o", "taken.safetensors"), "exists already"),
+        (("waves.png", "--resume", "taken.safetensors"), "checkpoint"),
+        (("waves.png", "--base", "taken.safetensors"), "taken.safetensors"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_a_line(
+    folder: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (folder / "taken.safetensors").write_text("mine")
+    before = sorted(folder.iterdir())
+    ended = run("train", *arguments, folder=folder)
+    assert ended.returncode == 2
+    assert words in ended.stderr.decode()
+    assert ended.stderr.decode().count("\n") <= 2  # a warning of small photographs may stand before
+    assert sorted(folder.iterdir()) == before
+    assert (folder / "taken.safetensors").read_text() == "mine"
+
+
+def test_ctrl_c_keeps_the_best_network_so_far(folder: Path) -> None:
+    process = _begin(folder, "--steps", "100000", "-o", "so-far.safetensors", "--preview", "p.png")
+    _wait_for(folder / "p.png", process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"the best model so far is in so-far.safetensors" in said
+    assert load_model(folder / "so-far.safetensors").side == 224
+
+
+@pytest.mark.slow
+def test_a_training_survives_a_kill(folder: Path) -> None:
+    flags = ("--steps", "60", "--checkpoint", "state")
+    whole = _begin(folder, *flags[:2], "-o", "whole.safetensors")
+    assert whole.wait(timeout=600) == 0
+    killed = _begin(folder, *flags, "-o", "part.safetensors")
+    _wait_for(folder / "state", killed)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (folder / "part.safetensors").exists()
+    resumed = _begin(folder, *flags, "--resume", "state", "-o", "part.safetensors")
+    assert resumed.wait(timeout=600) == 0
+    one, other = (load_model(folder / f"{name}.safetensors") for name in ("whole", "part"))
+    for name, kernel in one.kernels.items():
+        assert torch.equal(kernel, other.kernels[name]), name
