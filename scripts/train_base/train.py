@@ -2,44 +2,59 @@
 
 ::
 
-    python -m scripts.train_base.train POOL -o base.safetensors [--minutes 100] [--device cuda]
+    python -m scripts.train_base.train POOL -o base.safetensors [--minutes 70] [--device cuda]
 
-A step paints one crop in one style, asks impasto's objective for the loss and its gradient at the
+It starts from POOL/start.safetensors, which `grow` makes, or from another base network's file. A
+step paints one crop in one style, asks impasto's objective for the loss and its gradient at the
 pixels, and hands the gradient, divided by the loss, to the network: so no style weighs more than
-another. Adam with batches of one; the rate falls as a half cosine over the minutes. What is written
-is the average of the weights over the last thousand steps or so. ``--checkpoint`` goes on where the
-run before stood.
+another. Adam with batches of one; kernels learn a third as fast as what predicts films; the rates
+fall as half a cosine over the minutes. What is written is the average of the weights over the last
+thousand steps or so. ``--checkpoint`` goes on where the run before stood, with the rates of a new
+run.
+
+The log, beside the base network with the ending ``.csv``, has a line every few minutes: the step,
+the seconds, the mean of the logarithm of the loss, the loss of pairs that no training sees as a
+share of the unpainted photograph's, and the rate.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from impasto.feedforward.network import forward, initial_kernels
-from impasto.feedforward.quantising import quantised
-from impasto.feedforward.style_code import film_of, initial_predictor
-from impasto.losses.statistics import Statistics
-from impasto.objective.content_targets import ContentTarget
-from impasto.objective.objective import Evaluation, Objective
-from impasto.objective.style_targets import StyleTarget, losses_towards
-from scripts.train_base.pool import SETTINGS, Crop, Pool
+from impasto.feedforward.base import BaseNetwork, load_base
+from impasto.feedforward.network import forward
+from impasto.feedforward.style_code import film_of
+from impasto.files import replacing
+from impasto.objective.describer import Describer, Sums
+from impasto.objective.objective import Evaluation
+from impasto.training.crops import Crop, evaluate, scaled
+from scripts.train_base.base_file import write_base
+from scripts.train_base.pool import SETTINGS, Judges, Pool
 
 RATE, LAST_RATE = 1e-3, 0.05
+KERNELS_SHARE = 0.3
+"""Of the rate, for the kernels: they know something already."""
+
 WARM_UP = 100
 AVERAGE = 0.999
+LONGEST = 1.0
+"""Norm of the gradient of all weights together, at most."""
+
+USUAL_STRENGTH = 0.6
+"""Share of the steps with a strength of 0.5; the others' lies anywhere in 0.15 to 0.9."""
+
 EVERY = 240.0
+"""Seconds between two lines of the log."""
 
 
 @dataclass
@@ -53,6 +68,7 @@ class Training:
         averages: of all kernels, then of all of the predictor.
         optimizer: Adam on both.
         step: how many were taken.
+        seconds: how long they took.
     """
 
     kernels: dict[str, Tensor]
@@ -61,38 +77,53 @@ class Training:
     averages: list[Tensor]
     optimizer: torch.optim.Adam
     step: int = 0
+    seconds: float = 0.0
 
     @classmethod
-    def begin(cls, pool: Pool, device: torch.device) -> Training:
-        """From random weights."""
-        kernels = {name: one.to(device) for name, one in initial_kernels().items()}
-        predictor = {name: one.to(device) for name, one in initial_predictor().items()}
+    def begin(cls, start: BaseNetwork, device: torch.device) -> Training:
+        """From a base network."""
+        parts = start.kernels, start.predictor, start.reference
+        kernels, predictor, reference = (
+            {name: one.to(device, copy=True) for name, one in part.items()} for part in parts
+        )
         weights = [*kernels.values(), *predictor.values()]
         averages = [one.clone() for one in weights]
         for one in weights:
             one.requires_grad_()
-        optimizer = torch.optim.Adam(weights, lr=RATE, betas=(0.9, 0.99))
-        return cls(kernels, predictor, pool.usual(), averages, optimizer)
+        groups = [{"params": list(kernels.values())}, {"params": list(predictor.values())}]
+        optimizer = torch.optim.Adam(groups, lr=RATE, betas=(0.9, 0.99))
+        return cls(kernels, predictor, reference, averages, optimizer)
 
     @property
     def weights(self) -> list[Tensor]:
         """All that is trained."""
         return [*self.kernels.values(), *self.predictor.values()]
 
+    def averaged(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Kernels and predictor, averaged."""
+        count = len(self.kernels)
+        return (
+            dict(zip(self.kernels, self.averages[:count], strict=True)),
+            dict(zip(self.predictor, self.averages[count:], strict=True)),
+        )
+
+    def set_rate(self, rate: float) -> None:
+        """The rate of the predictor; the kernels' is a share of it."""
+        kernels, predictor = self.optimizer.param_groups
+        kernels["lr"], predictor["lr"] = KERNELS_SHARE * rate, rate
+
     def save(self, path: Path) -> None:
         """Keeps all of it, whole or not at all."""
-        unfinished = path.with_suffix(".part")
-        torch.save(
-            {
-                "weights": [one.detach() for one in self.weights],
-                "averages": self.averages,
-                "reference": self.reference,
-                "optimizer": self.optimizer.state_dict(),
-                "step": self.step,
-            },
-            unfinished,
-        )
-        unfinished.replace(path)
+        kept = {
+            "weights": [one.detach() for one in self.weights],
+            "averages": self.averages,
+            "reference": self.reference,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        with replacing(path) as temporary:
+            torch.save(kept, temporary)
 
     def restore(self, path: Path) -> None:
         """Goes on from what `save` kept."""
@@ -102,7 +133,7 @@ class Training:
                 own.copy_(other)
         self.averages, self.reference = kept["averages"], kept["reference"]
         self.optimizer.load_state_dict(kept["optimizer"])
-        self.step = kept["step"]
+        self.step, self.seconds = kept["step"], kept["seconds"]
 
 
 def main() -> None:
@@ -110,10 +141,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pool", type=Path, help="folder that fetch_pictures made")
     parser.add_argument("-o", "--output", type=Path, default=Path("base.safetensors"))
-    parser.add_argument("--minutes", type=float, default=100)
+    parser.add_argument("--start", type=Path, help="base network's file; POOL/start.safetensors")
+    parser.add_argument("--minutes", type=float, default=70)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch chooses")
-    parser.add_argument("--keep", type=int, default=210, help="crops and styles held described")
+    parser.add_argument("--keep", type=int, default=240, help="crops and styles held described")
     parser.add_argument("--checkpoint", type=Path, help="to go on from, and to write")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -121,12 +153,17 @@ def main() -> None:
         torch.set_num_threads(given.threads)
     device = torch.device(given.device)
     torch.manual_seed(given.seed)
-    pool = Pool(given.pool, given.keep, given.seed, device)
-    training = Training.begin(pool, device)
+    training = Training.begin(load_base(given.start or given.pool / "start.safetensors"), device)
     if given.checkpoint is not None and given.checkpoint.exists():
         training.restore(given.checkpoint)
-    with given.output.with_suffix(".csv").open("a") as log:
-        for line in train(training, pool, 60 * given.minutes, random.Random(given.seed + 1)):
+    pool = Pool(given.pool, given.keep, given.seed, device)
+    judges = Judges(given.pool, pool.describer, device)
+    draw = random.Random(given.seed + 1)
+    with given.output.with_suffix(".csv").open("a", encoding="utf-8") as log:
+        for loss, rate in train(training, pool, 60 * given.minutes, draw):
+            share = judge(training, pool.describer, judges)
+            seconds = round(training.seconds)
+            line = f"{training.step},{seconds},{loss:.4f},{share:.4f},{rate:.6f}"
             print(line, flush=True)
             print(line, file=log, flush=True)
             if given.checkpoint is not None:
@@ -134,45 +171,47 @@ def main() -> None:
             write(training, given.output)
 
 
-def train(training: Training, pool: Pool, seconds: float, draw: random.Random) -> Iterator[str]:
-    """Trains for some time; yields a line of the log every few minutes and at the end."""
+def train(
+    training: Training, pool: Pool, seconds: float, draw: random.Random
+) -> Iterator[tuple[float, float]]:
+    """Trains for some time.
+
+    Yields:
+        Every few minutes and at the end the mean logarithm of the losses since then, and the rate.
+    """
     began = last = time.monotonic()
-    losses: list[float] = []
+    before, losses = training.seconds, list[float]()
     for count in itertools.count():
         spent = time.monotonic() - began
         cosine = 0.5 + 0.5 * math.cos(math.pi * min(1, spent / seconds))
         rate = RATE * min(1, (count + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
-        for group in training.optimizer.param_groups:
-            group["lr"] = rate
+        training.set_rate(rate)
         crop, style = pool.draw(training.step)
-        strength = 0.5 if draw.random() < 0.6 else round(draw.uniform(0.15, 0.9), 2)
-        losses.append(math.log(take_step(training, pool, crop, style, strength)))
+        usual = draw.random() < USUAL_STRENGTH
+        strength = 0.5 if usual else round(draw.uniform(0.15, 0.9), 2)
+        losses.append(math.log(take_step(training, pool.describer, crop, style, strength)))
+        training.seconds = before + time.monotonic() - began
         if spent >= seconds or time.monotonic() - last >= EVERY:
             last = time.monotonic()
-            mean = sum(losses) / len(losses)
-            yield f"{training.step},{spent:.0f},{mean:.4f},{rate:.6f}"
+            yield sum(losses) / len(losses), rate
             losses = []
         if spent >= seconds:
             return
 
 
 def take_step(
-    training: Training,
-    pool: Pool,
-    crop: Crop,
-    style: Mapping[str, Statistics],
-    strength: float,
+    training: Training, describer: Describer, crop: Crop, style: Sums, strength: float
 ) -> float:
     """One step of Adam; returns the loss. A loss that is not finite changes nothing."""
     kernels = {name: one.to(torch.bfloat16) for name, one in training.kernels.items()}
     film = film_of(training.predictor, training.reference, style, strength)
     painted = forward(kernels, film, crop.pixels)
-    found = evaluate(pool, crop, style, strength, painted.detach())
+    found = evaluation(describer, crop, style, strength, painted.detach())
     loss = float(found.loss)
     if not math.isfinite(loss):
         return loss
-    painted.backward(found.gradient / max(loss, 1e-3))  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(training.weights, 1.0)
+    torch.autograd.backward(painted, found.gradient / max(loss, 1e-3))
+    torch.nn.utils.clip_grad_norm_(training.weights, LONGEST)
     training.optimizer.step()
     training.optimizer.zero_grad()
     share = 1 - min(AVERAGE, (1 + training.step) / (10 + training.step))
@@ -183,38 +222,37 @@ def take_step(
     return loss
 
 
-def evaluate(
-    pool: Pool, crop: Crop, style: Mapping[str, Statistics], strength: float, painted: Tensor
+def evaluation(
+    describer: Describer, crop: Crop, style: Sums, strength: float, painted: Tensor
 ) -> Evaluation:
-    """What impasto's objective says of a painted crop."""
+    """What impasto's objective at a strength says of a painted crop."""
     settings = SETTINGS.replace(strength=strength)
     share = settings.weights.content / SETTINGS.weights.content
-    of_features = {k: (w * share, loss) for k, (w, loss) in crop.target.features.items()}
-    similarity = {k: (w * share, loss) for k, (w, loss) in crop.target.similarity.items()}
-    target = ContentTarget(
-        of_features, similarity, crop.target.places, crop.target.content, crop.target.maps
-    )
-    layers = {k: w * settings.weights.style for k, w in settings.style_layers.items()}
-    losses = losses_towards([(1.0, style)], settings, layers, crop.sums)
-    return Objective(pool.describer, settings, target, (StyleTarget(losses),))(painted)
+    return evaluate(describer, settings, scaled(crop, share), style, painted)
+
+
+def judge(training: Training, describer: Describer, judges: Judges) -> float:
+    """The loss of the averaged network as a share of the photograph's, in the mean of all pairs."""
+    kernels, predictor = training.averaged()
+    kernels = {name: one.to(torch.bfloat16) for name, one in kernels.items()}
+    shares = []
+    for crop, style in itertools.product(judges.crops, judges.styles):
+        with torch.no_grad():
+            film = film_of(predictor, training.reference, style, 0.5)
+            painted = forward(kernels, film, crop.pixels)
+        one, other = (
+            float(evaluation(describer, crop, style, 0.5, pixels).loss)
+            for pixels in (painted, crop.pixels)
+        )
+        shares.append(one / other)
+    return sum(shares) / len(shares)
 
 
 def write(training: Training, path: Path) -> None:
     """Writes the averages as a base network: large arrays in a byte a number."""
-    tensors: dict[str, Tensor] = {}
-    named = [
-        *(f"kernel.{name}" for name in training.kernels),
-        *(f"predictor.{name}" for name in training.predictor),
-    ]
-    for name, average in zip(named, training.averages, strict=True):
-        own = average.detach().cpu().float().contiguous()
-        tensors.update(quantised(name, own) if own.dim() > 1 and own.numel() > 256 else {name: own})
-    for name, one in training.reference.items():
-        tensors[f"reference.{name}"] = one.cpu().contiguous()
-    facts = {"kind": "base", "format": 1, "steps": training.step, "licence": "MIT"}
-    unfinished = path.with_suffix(".part")
-    save_file(tensors, unfinished, {"impasto": json.dumps(facts, sort_keys=True)})
-    unfinished.replace(path)
+    kernels, predictor = training.averaged()
+    facts = {"steps": training.step, "minutes": round(training.seconds / 60, 1)}
+    write_base(path, kernels, predictor, training.reference, facts, in_bytes=True)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,20 @@ def film_of(
     Returns:
         (FILM_SIZE,), float32.
     """
+    hidden = code_of(predictor, reference, style, strength)
+    for layer in ("1", "2"):
+        hidden = predictor[f"w{layer}"] @ hidden + predictor[f"b{layer}"]
+        hidden = functional.leaky_relu(hidden, 0.1)
+    return predictor["w3"] @ hidden + predictor["b3"]
+
+
+def code_of(
+    predictor: Mapping[str, Tensor],
+    reference: Mapping[str, Tensor],
+    style: Mapping[str, Statistics],
+    strength: float,
+) -> Tensor:
+    """What `film_of` makes a film of, (n,), float32: a style's numbers, then the strength's."""
     parts = []
     for layer in CODE_LAYERS:
         mean, deviation = reference[f"mean_{layer}"], reference[f"deviation_{layer}"] + 1e-6
@@ -87,8 +101,4 @@ def film_of(
             mixed[rows, columns],
         ]
     parts.append(parts[0].new_full((1,), _LOUD * (2 * strength - 1)))
-    hidden = torch.cat(parts)
-    for layer in ("1", "2"):
-        hidden = predictor[f"w{layer}"] @ hidden + predictor[f"b{layer}"]
-        hidden = functional.leaky_relu(hidden, 0.1)
-    return predictor["w3"] @ hidden + predictor["b3"]
+    return torch.cat(parts)
