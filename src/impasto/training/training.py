@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impasto.errors import PictureError, SettingsError
+from impasto.errors import OutputError, PictureError, SettingsError
 from impasto.feedforward.base import load_base
 from impasto.feedforward.model import Model
 from impasto.feedforward.model_file import save_model
 from impasto.feedforward.network import STRIDE, forward
-from impasto.files import check_file, path_of
+from impasto.files import check_file, is_file, path_of
 from impasto.machine.compute import Compute, Machine
 from impasto.machine.memory import release_memory
 from impasto.pictures.image import Image
@@ -110,6 +110,8 @@ class _Training:
             with machine.active():
                 self.judge()
             self.first = self.held_out
+            yield self._step(float("nan"), judged=True)
+        elif self.progress >= 1:  # resumed where it ended
             yield self._step(float("nan"), judged=True)
         while self.progress < 1:
             began = time.monotonic()
@@ -362,6 +364,8 @@ def train(
         As `iterate_train`; OutputError: the model cannot be written there.
     """
     check_file(path_of(path), f"model {os.fspath(path)}")
+    if not overwrite and is_file(path):
+        raise OutputError(f"{os.fspath(path)}: exists already; choose another name")
     last = deque(iterate_train(styles, settings, **given), maxlen=1)[0]
     model = last.model
     save_model(model, path, overwrite=overwrite)
@@ -374,8 +378,9 @@ def _names(inputs: Inputs, count: int) -> list[str]:
     for number in range(count):
         file = inputs.styles[number] if number < len(inputs.styles) else None
         name = Path(file).stem if file else f"style {number + 1}"
-        taken = found.count(name) or name in found
-        found.append(f"{name} {number + 1}" if taken else name)
+        while name in found:
+            name = f"{name} {number + 1}"
+        found.append(name)
     return found
 
 
