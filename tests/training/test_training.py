@@ -105,11 +105,35 @@ def test_another_training_cannot_go_on_from_a_checkpoint(tmp_path: Path, folder:
         last(photographs=folder, resume=kept, strength=0.7)
     with pytest.raises(CheckpointError, match="other photographs"):
         last(resume=kept)
+    others = tmp_path / "others"
+    others.mkdir()
+    for number in range(5):  # as many, and of the same size
+        noise((260, 240), 10 + number).save(others / f"{number}.png")
+    with pytest.raises(CheckpointError, match="other photographs"):
+        last(photographs=others, resume=kept)
+    done = last(steps=2, photographs=folder, resume=kept)
+    assert (done.step, done.progress) == (2, 1)
     kept.write_bytes(kept.read_bytes()[:-9])
     with pytest.raises(CheckpointError, match="damaged"):
         last(photographs=folder, resume=kept)
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         last(resume=tmp_path / "none")
+
+
+def test_styles_of_one_name_are_told_apart(tmp_path: Path, folder: Path) -> None:
+    places = [tmp_path / name for name in ("a/s 3.png", "b/s.png", "c/s.png")]
+    for number, place in enumerate(places):
+        place.parent.mkdir()
+        noise((240, 240), 20 + number).save(place)
+    steps = iterate_train(places, steps=1, photographs=folder, **QUICK)
+    assert len(deque(steps, maxlen=1)[0].model.films) == 3
+
+
+def test_a_model_is_not_trained_for_a_file_that_is_there(tmp_path: Path) -> None:
+    place = tmp_path / "kept.safetensors"
+    place.write_text("mine")
+    with pytest.raises(OutputError, match="exists already"):
+        train(STYLES / "flow.jpg", place, overwrite=False, steps=10**6)
 
 
 def test_several_styles_are_one_model(folder: Path) -> None:

@@ -39,12 +39,21 @@ class TrainSettings(GivenSettings):
     """The settings of ``impasto train``."""
 
 
+@Parameter(name="*", group=FILES.title)
+@dataclass(frozen=True, kw_only=True)
+class ModelFlags(OutputFlags):
+    """Where the model goes and what is said about it."""
+
+    output: Annotated[str | None, Parameter(alias="-o", metavar="OUT")] = None
+    """The model to write: .safetensors."""
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class TrainFlags:
     """How long to train, on what, and what is kept of it."""
 
-    output: OutputFlags = field(default_factory=OutputFlags)
+    output: ModelFlags = field(default_factory=ModelFlags)
     machine: ComputeFlags = field(default_factory=ComputeFlags)
 
     minutes: Annotated[float | None, Parameter(group=SIZE.title, metavar="X")] = None
@@ -60,7 +69,7 @@ class TrainFlags:
     """Photographs to learn from; fifteen in the package if not given."""
 
     steady: Annotated[bool, Parameter(group=PAINT.title)] = False
-    """Train against flicker, for films. Each step takes about half as long again."""
+    """Train against flicker, for films. The network then paints three times in each step."""
 
     base: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
     """Another base network than the one in the package."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from impasto.errors import PictureError, PictureWarning
 from impasto.files import is_folder, path_of, reporting_failure
+from impasto.machine.sums import total
 from impasto.messages import counted
 from impasto.pictures.formats import PICTURE_EXTENSIONS
 from impasto.pictures.image import open_image
@@ -24,8 +25,8 @@ FEWEST = 4
 SMALLEST = 192
 """Short side in pixels of a photograph that is of use."""
 
-_KEPT = 640  # short side in pixels at which photographs are held
-_MOST = 2000
+_KEPT = 512  # short side in pixels at which photographs are held
+_MOST = 128  # some 4 MB each, and a training cuts fewer crops than that
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,17 @@ class Photographs:
         """How many there are."""
         return len(self.learned) + len(self.held_out)
 
+    @property
+    def fingerprint(self) -> list[float]:
+        """What tells them from others."""
+        return [float(total(pixels)) for pixels in (*self.learned, *self.held_out)]
+
 
 def open_photographs(folder: str | os.PathLike[str] | None = None) -> Photographs:
     """Opens the photographs of a folder, or those in the package.
 
-    Every eighth, and at most three of them, are held out.
+    Every eighth, and at most three of them, are held out. Of more than 128 some are left out,
+    evenly.
 
     Raises:
         PictureError: there is no such folder, or too few photographs are of use.
@@ -82,12 +89,15 @@ def open_photographs(folder: str | os.PathLike[str] | None = None) -> Photograph
 
 def _files(folder: Path) -> list[Path]:
     files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
-    return [file for file in files if file.suffix.lower() in PICTURE_EXTENSIONS][:_MOST]
+    return [file for file in files if file.suffix.lower() in PICTURE_EXTENSIONS]
 
 
 def _opened(files: Sequence[Path]) -> list[Tensor]:
     found, left_out = [], []
-    for file in files:
+    chosen = files[:: -(-len(files) // _MOST)]
+    if len(chosen) < len(files):
+        left_out.append(f"{len(files) - len(chosen)} of {len(files)} pictures, more than it takes")
+    for file in chosen:
         try:
             pixels = open_image(file).pixels
         except PictureError as error:

@@ -10,7 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class TrainingStep:
         step: how many were taken; 0 for the base network as it is.
         progress: share of the training that is done, 0..1.
         seconds: that the training has taken, those before a resumption too.
-        loss: of the crop that the step painted; NaN for step 0.
+        loss: of the crop that the step painted; NaN for the first, which paints none.
         held_out: the mean loss of photographs that are not learned from, when last looked at.
         best: the lowest ``held_out`` so far.
         judged: whether ``held_out`` is new.
@@ -110,9 +110,7 @@ class _Training:
             with machine.active():
                 self.judge()
             self.first = self.held_out
-            yield self._step(float("nan"), judged=True)
-        elif self.progress >= 1:  # resumed where it ended
-            yield self._step(float("nan"), judged=True)
+        yield self._step(float("nan"), judged=True)
         while self.progress < 1:
             began = time.monotonic()
             with machine.active():
@@ -169,7 +167,7 @@ class _Training:
             "side": trainer.side,
             "steady": trainer.steady,
             "base": trainer.base.sha256,
-            "photographs": trainer.photographs.count,
+            "photographs": trainer.photographs.fingerprint,
             "styles": [float(sums["relu1_1"].product.sum()) for sums in trainer.styles],
         }
 
@@ -192,21 +190,10 @@ class _Training:
         *kernels, offsets = (one.cpu() for one in self.best_weights)
         films = self.trainer.films.cpu() + offsets[:, None]
         named = dict(zip(self.trainer.kernels, kernels, strict=True))
-        made = Model(
-            named,
-            dict(zip(self.names, films, strict=True)),
-            self.trainer.side,
-            self._facts(),
-            thumbnails=self.thumbnails,
-        )
+        films_by_name = dict(zip(self.names, films, strict=True))
+        made = Model(named, films_by_name, self.trainer.side, self._facts())
         result = _thumbnail(self._painted(made))
-        return Model(
-            made.kernels,
-            made.films,
-            made.side,
-            made.facts,
-            thumbnails={**self.thumbnails, "result": result},
-        )
+        return replace(made, thumbnails={**self.thumbnails, "result": result})
 
     def preview(self) -> Image:
         """A held-out photograph in the first style."""
@@ -276,7 +263,7 @@ def iterate_train(
     """Trains a network to paint in the style of ``styles``; yields every step.
 
     Everything is checked when this is called; the work is done when the result is iterated. The
-    first step is the base network as it is.
+    first step is the base network as it is, or where the training to resume was left.
 
     Args:
         styles: a picture, or several: each becomes a style of the model, by its file's name.

@@ -112,11 +112,14 @@ def load_training(path: str | os.PathLike[str]) -> TrainingState:
         raise CheckpointError(f"{name}: is no checkpoint that this impasto train can go on from")
     parts: dict[str, dict[int, Tensor]] = {"weights": {}, "averages": {}, "best": {}}
     moments: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        part, number, *rest = key.split(".")
-        if part == "moments":
-            moments.setdefault(int(number), {})[rest[0]] = tensor
-        else:
-            parts[part][int(number)] = tensor
+    try:
+        for key, tensor in tensors.items():
+            part, number, *rest = key.split(".")
+            if part == "moments":
+                moments.setdefault(int(number), {})[rest[0]] = tensor
+            else:
+                parts[part][int(number)] = tensor
+    except (ValueError, KeyError, IndexError) as error:
+        raise CheckpointError(f"{name}: is damaged: it holds {key!r}") from error
     lists = {part: [found[n] for n in sorted(found)] for part, found in parts.items()}
     return TrainingState(facts, lists["weights"], lists["averages"], lists["best"], moments)

@@ -49,7 +49,7 @@ class TrainingSettings(BaseModel):
 
     steady: bool = False
     """Train against flicker, for films: what moves by a pixel or is a little noisy must look the
-    same. Takes about half as long again for each step."""
+    same. The network paints three times in each step."""
 
     def __init__(self, **given: Any) -> None:
         try:
