@@ -25,18 +25,15 @@ from impasto.exporting.page import MODULES, page_bytes
 from impasto.feedforward.base import load_base
 from impasto.feedforward.model import KNOTS, Model
 from impasto.feedforward.network import FILM_SIZE, forward, initial_kernels
+from support.chromium import CHROMIUM, flags
 
 expect.set_options(timeout=120_000)  # on a busy machine, too
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-FLAGS = [
-    f"--{flag}"
-    for flag in (
-        "headless", "no-sandbox", "disable-background-networking", "disable-component-update",
-        "disable-sync", "no-first-run", "disable-quic", "enable-unsafe-webgpu",
-        "use-webgpu-adapter=swiftshader", "use-fake-device-for-media-stream",
-        "use-fake-ui-for-media-stream",
-    )
-]  # fmt: skip
+FLAGS = flags(
+    "enable-unsafe-webgpu",
+    "use-webgpu-adapter=swiftshader",
+    "use-fake-device-for-media-stream",
+    "use-fake-ui-for-media-stream",
+)
 Pixels = NDArray[np.uint8]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,17 +17,11 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from impasto.pictures.reading import read_recipe
+from support.chromium import CHROMIUM, flags
 from support.studio_server import StudioServer, png
 
 expect.set_options(timeout=60_000)  # on a busy machine, too
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-FLAGS = [
-    f"--{flag}"
-    for flag in (
-        "headless", "no-sandbox", "disable-gpu", "disable-background-networking",
-        "disable-component-update", "disable-sync", "no-first-run", "disable-quic",
-    )
-]  # fmt: skip
+FLAGS = flags("disable-gpu")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 A step paints one crop in one style, asks impasto's objective for the loss and its gradient at the
 pixels, and hands that gradient, divided by the loss, to the network. Source: Johnson, Alahi,
 Fei-Fei, Perceptual Losses for Real-Time Style Transfer, 2016; impasto's own are the losses, the
-base network that it starts from, and the rates: the style's film learns thirty times as fast as
+base network that it starts from, and the rates: the style's film learns fifty times as fast as
 the kernels.
 
 Which crop a step paints is a function of the seed and the step's number alone.
@@ -35,7 +35,7 @@ from impasto.tasks.styles import Style
 from impasto.training.crops import Crop, cut, describe_crop, evaluate
 from impasto.training.photographs import Photographs
 
-KERNEL_RATE, FILM_RATE, LAST_RATE = 3e-4, 1e-2, 0.05
+KERNEL_RATE, FILM_RATE, LAST_RATE = 6e-4, 3e-2, 0.05
 WARM_UP = 10
 AVERAGE = 0.98
 CROP = 208
