@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from onnx import helper, numpy_helper
 from PIL import Image
 
+from benchmarks.program import EXAMPLES
 from impasto.errors import WeightsError
 from impasto.feedforward.base import load_base
 from impasto.feedforward.network import FILM_SIZE, SITES, forward, initial_kernels
@@ -200,6 +202,8 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("photographs", "styles", "heldout_photographs", "heldout_styles")
     ):
         fetch_pictures.write(picture(number, (240, 200)), folder / name / "one.jpg")
+    # Another noise than the photograph's would be no style: a loss near 0, and shares of anything.
+    shutil.copy(EXAMPLES / "styles" / "waves.jpg", folder / "heldout_styles" / "one.jpg")
     made = Pool(folder, 3, 0, torch.device("cpu"))
     style = made.draw(1)[1]
     write_base(
