@@ -152,3 +152,20 @@ def test_total_variation_gradient_equals_autograd(
     own = add_total_variation(gradient, picture.detach(), normalization, weight=0.3)
     assert float(own) == pytest.approx(float(value.detach()), rel=1e-5)
     assert (gradient - from_above - expected).norm() < 1e-5 * expected.norm()
+
+
+@pytest.mark.parametrize(("channels", "side"), [(64, 41), (256, 43), (3, 130)])
+def test_sums_in_float32_do_not_depend_on_the_number_of_threads(channels: int, side: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.rand(1, channels, side, side, generator=generator)
+    threads, found = torch.get_num_threads(), []
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            found.append(Statistics.of(features).product)
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+    matrix = features[0].flatten(1).double()
+    torch.testing.assert_close(found[0], (matrix @ matrix.T).float(), rtol=1e-5, atol=1e-3)

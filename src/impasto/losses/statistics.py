@@ -26,6 +26,7 @@ FEWEST_POSITIONS = 1.0
 """A layer that sees less of a part of a picture leaves it out."""
 
 _FEWEST_ROWS, _MOST_PARTS = 1024, 48
+_SHORT, _AT_A_TIME = 256, 16384  # rows
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def _sums(left: Tensor, right: Tensor, *, means: bool) -> tuple[Tensor, Tensor]:
     wide = torch.promote_types(left.dtype, torch.float32)
     nothing = left.new_zeros(left.shape[1], dtype=wide)
     if left.dtype == wide:
-        return left.sum(0) if means else nothing, left.t() @ right
+        product = _product(left, right) if left.device.type == "cpu" else left.t() @ right
+        return left.sum(0) if means else nothing, product
     if left.device.type == "cuda":
         product = torch.mm(left.t(), right, out_dtype=torch.float32)
         return left.sum(0, dtype=torch.float32) if means else nothing, product
@@ -179,3 +181,23 @@ def _sums(left: Tensor, right: Tensor, *, means: bool) -> tuple[Tensor, Tensor]:
         summed = summed + rest.sum(0) if means else nothing
         product = product + rest.t() @ right[whole:].float()
     return summed, product
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """left^T right, the same to the last bit with any number of threads.
+
+    The matrix product of a long sum gives each thread a part of it, on some processors, and rounds
+    accordingly. Many short ones are each the work of one thread.
+    """
+    product = left.new_zeros(left.shape[1], right.shape[1])
+    for some, others in zip(
+        torch.split(left, _AT_A_TIME), torch.split(right, _AT_A_TIME), strict=True
+    ):
+        whole = len(some) // _SHORT * _SHORT
+        if whole:
+            parts = (-1, _SHORT, left.shape[1]), (-1, _SHORT, right.shape[1])
+            first, second = some[:whole].reshape(parts[0]), others[:whole].reshape(parts[1])
+            product.add_(torch.bmm(first.transpose(1, 2), second).sum(0))
+        if whole < len(some):
+            product.addmm_(some[whole:].t(), others[whole:])
+    return product
