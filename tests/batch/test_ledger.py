@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,25 @@ def test_the_ledger_keeps_states_and_refuses_what_is_none(tmp_path: Path) -> Non
     (tmp_path / FILE).write_bytes(b"no database at all, but long enough to look like a file" * 9)
     with pytest.raises(OutputError, match="move it away"):
         Ledger(tmp_path)
+
+
+def test_notes_are_written_together_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.batch.ledger.SECONDS_BETWEEN_WRITES", 3600)
+    jobs = [BatchJob(f"{n}.jpg", ("s.jpg",), Settings(), f"{n}.png") for n in range(30)]
+    with Ledger(tmp_path) as ledger:
+        ledger.enter(jobs)
+        file, changes = tmp_path / FILE, set[int]()
+        for job in jobs:
+            ledger.note_begun(job, "1")
+            ledger.note_done(job, 1.0, 100, "{}")
+            changes.add(file.stat().st_mtime_ns)
+        assert len(changes) == 1
+        states = Counter(entry.state for entry in ledger.entries().values())
+    assert states == {"done": 30}
+    with Ledger(tmp_path, reading=True) as ledger:
+        assert {entry.state for entry in ledger.entries().values()} == {"done"}
 
 
 def test_a_ledger_that_is_just_being_made_is_an_empty_one(tmp_path: Path) -> None:

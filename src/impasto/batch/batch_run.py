@@ -80,7 +80,7 @@ class BatchRun:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OutputError):  # a full disk: the next batch will release
             self.ledger.release()
-        self.ledger.__exit__()
+        self.ledger.close()
         self._lock.release()
 
     def plan(
@@ -116,7 +116,10 @@ class BatchRun:
         lost = False
         for message in dispatch_orders(orders, engine):
             lost = lost or isinstance(message, PictureLost)
+            if message is None:
+                self.ledger.flush()
             yield None if message is None else self._note(message, plan), message
+        self.ledger.flush()
         if lost:  # with its worker, which may have been writing
             self.storage.clear()
 
