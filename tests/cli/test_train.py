@@ -39,7 +39,8 @@ def _wait_for(file: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_model_is_trained_shown_and_painted_with(folder: Path) -> None:
-    flags = ("--steps", "2", "--json", "--preview", "preview.png", "--plot", "losses.svg")
+    kept = ("--preview", "preview.png", "--plot", "losses.svg", "--log", "losses.jsonl")
+    flags = ("--steps", "2", "--json", *kept)
     trained = run("train", "waves.png", "-o", "waves.safetensors", *QUICK, *flags, folder=folder)
     assert trained.returncode == 0, trained.stderr
     facts = json.loads(trained.stdout)
@@ -48,6 +49,14 @@ def test_a_model_is_trained_shown_and_painted_with(folder: Path) -> None:
     assert not facts["interrupted"]
     assert "<svg" in (folder / "losses.svg").read_text()
     assert max(Image.open(folder / "preview.png").size) <= 224
+    before, first, second = map(json.loads, (folder / "losses.jsonl").read_text().splitlines())
+    assert before["loss"] is None  # nothing was painted yet
+    assert set(before["losses"]) == {"held_out"}
+    assert (first["iteration"], first["width"], first["height"]) == (1, 208, 208)
+    assert "held_out" not in first["losses"]
+    assert {name.partition("/")[0] for name in first["losses"]} >= {"content", "style"}
+    assert sum(first["losses"].values()) == pytest.approx(first["loss"])
+    assert second["losses"]["held_out"] > 0
     shown = run("show", "waves.safetensors", folder=folder).stdout.decode()
     assert "waves.safetensors: a model" in shown
     assert "waves.png" in shown
@@ -75,6 +84,8 @@ def test_a_model_is_trained_shown_and_painted_with(folder: Path) -> None:
         (("waves.png", "--photos", "nowhere"), "is no folder"),
         (("waves.png", "--style-loss", "neighbors"), "--style-loss neighbors"),
         (("waves.png", "-o", "taken.safetensors"), "exists already"),
+        (("waves.png", "--log", "taken.safetensors"), "exists already"),
+        (("waves.png", "--log", "a.svg", "--plot", "a.svg"), "name the same file"),
         (("waves.png", "--resume", "taken.safetensors"), "checkpoint"),
         (("waves.png", "--base", "taken.safetensors"), "taken.safetensors"),
     ],
@@ -117,3 +128,14 @@ def test_a_training_survives_a_kill(folder: Path) -> None:
     one, other = (load_model(folder / f"{name}.safetensors") for name in ("whole", "part"))
     for name, kernel in one.kernels.items():
         assert torch.equal(kernel, other.kernels[name]), name
+
+
+def test_a_log_that_is_lost_does_not_take_the_model_with_it(folder: Path) -> None:
+    process = _begin(folder, "--steps", "8", "-o", "m.safetensors", "--log", "losses.jsonl")
+    _wait_for(folder / "losses.jsonl", process)
+    (folder / "losses.jsonl").unlink()
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert b"log losses.jsonl: was deleted while the run went on" in said
+    assert b"the model is in m.safetensors" in said
+    assert load_model(folder / "m.safetensors").side == 224

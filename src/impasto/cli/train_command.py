@@ -8,7 +8,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,8 +21,16 @@ from impasto.cli.run_flags import ComputeFlags, FilePath, OutputFlags, check_inp
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.standard_error import can_redraw
 from impasto.cli.style_arguments import StyleArguments
+from impasto.cli.training_traces import Trace, moved_words, open_traces
 from impasto.errors import DivergenceError, OutputError, PictureWarning, SettingsError
-from impasto.files import check_file, is_file, path_of, real_path, written_beside
+from impasto.files import (
+    check_file,
+    displaced_error,
+    is_file,
+    path_of,
+    real_path,
+    written_beside,
+)
 from impasto.messages import printable
 from impasto.settings.groups import FILES, PAINT, SIZE
 
@@ -80,6 +88,9 @@ class TrainFlags:
     plot: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
     """Plot of the losses: .png, .svg or .pdf; needs impasto[plot]."""
 
+    log: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
+    """Every loss term of every step, as JSON Lines."""
+
     checkpoint: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
     """Keep the training's state here every fifty steps, for --resume."""
 
@@ -92,12 +103,12 @@ class TrainFlags:
         Raises:
             OutputError: a file cannot be written, exists already, or is asked for twice.
         """
-        asked = {"-o": target, "--preview": self.preview, "--plot": self.plot}
+        asked = {"-o": target, "--preview": self.preview, "--plot": self.plot, "--log": self.log}
         taken: dict[Path, str] = {}
         for flag, path in {**asked, "--checkpoint": self.checkpoint}.items():
             if path is None:
                 continue
-            check_file(path, f"{flag} {path}")
+            check_file(path, f"{flag} {path}", replaced=flag != "--log")
             place = real_path(path)
             if place in taken:
                 raise OutputError(f"{path}: {taken[place]} and {flag} name the same file")
@@ -163,7 +174,7 @@ _ENDING = ".safetensors"
 
 @dataclass
 class _Watch:
-    """A training as the command wants it: shown, plotted, and its model written.
+    """A training as the command wants it: shown, recorded, and its model written.
 
     Attributes:
         flags: what was asked for.
@@ -174,24 +185,53 @@ class _Watch:
     target: Path
     last: TrainingStep | None = None
     interrupted: bool = False
-    failure: DivergenceError | None = None
+    failure: DivergenceError | OutputError | None = None
+    lost: list[str] = field(default_factory=list)  # why a plot or a log is not there
 
     def run(self, begin: Callable[[], TrainingSteps]) -> int:
         """Takes all steps and writes the model. Returns the exit code."""
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
-            see = [stack.enter_context(self._display()), *self._plots(stack)]
-            self._follow(begin, see)
-        if self.last is None:
-            raise self.failure or Interrupted("interrupted before the first step; nothing written")
-        place = self._save()
-        if self.failure is not None:
-            error = DivergenceError(f"{self.failure}; the best model so far is in {place}")
-            raise error from self.failure
+            with self._display() as display:
+                traces = self._traces(stack)
+                self._follow(begin, display, traces)
+            if self.last is None:
+                raise self.failure or Interrupted(
+                    "interrupted before the first step; nothing written"
+                )
+            # The model first: should the plot or the log fail, the model is safe.
+            place = self._save()
+            try:
+                stack.close()
+            except OutputError as error:
+                self.lost = [str(error), *getattr(error, "__notes__", ())]
+        asked = {"log": self.flags.log, "plot": self.flags.plot}
+        self._check_files(place, [*self.lost, *moved_words(traces, asked)])
         self._report(place, time.monotonic() - began)
         return interruption.exit_code if self.interrupted else 0
 
-    def _follow(self, begin: Callable[[], TrainingSteps], see: list[Any]) -> None:
+    def _check_files(self, place: Path, remarks: list[str]) -> None:
+        """Checks that nothing stopped the training early and that all files are where they should.
+
+        Args:
+            place: where the model is.
+            remarks: what to say of files that are elsewhere, or not at all.
+
+        Raises:
+            DivergenceError, OutputError: they are not; after Ctrl-C the last line tells it.
+        """
+        if self.failure is not None:
+            words = [str(self.failure), *remarks, f"the best model so far is in {place}"]
+            error = type(self.failure)("; ".join(words))
+            error.exit_code = 1  # nothing impossible was asked for
+            raise error from self.failure
+        if remarks and not self.interrupted:
+            raise displaced_error([*remarks, f"the model is in {place}"])
+        self.lost = remarks
+
+    def _follow(
+        self, begin: Callable[[], TrainingSteps], display: _Lines, traces: Mapping[str, Trace]
+    ) -> None:
         """Takes all steps; a signal waits for the step that is half done."""
         try:
             with interruption.waiting(lambda: self.last is not None):
@@ -200,19 +240,20 @@ class _Watch:
                     warnings.simplefilter("always", PictureWarning)
                     steps = begin()
                 for warning in found:
-                    see[0].warn(str(warning.message))
+                    display.warn(str(warning.message))
                 with contextlib.closing(steps):
                     for step in steps:
                         self.last = step
-                        for one in see:
-                            one.add(step)
+                        display.add(step)
+                        for trace in traces.values():
+                            trace.add(step)
                         if self.flags.preview is not None and step.judged:
                             step.preview.save(self.flags.preview)
                         if interruption.requested:
                             raise Interrupted
         except KeyboardInterrupt:
             self.interrupted = True
-        except DivergenceError as error:
+        except (DivergenceError, OutputError) as error:
             self.failure = error
 
     def _save(self) -> Path:
@@ -224,19 +265,21 @@ class _Watch:
             self.target, lambda place: save_model(model, place, overwrite=overwrite)
         )
 
+    def _traces(self, stack: contextlib.ExitStack) -> dict[str, Trace]:
+        flags = self.flags
+        return open_traces(
+            stack,
+            plot=flags.plot,
+            log=flags.log,
+            side=flags.side,
+            overwrite=flags.output.overwrite,
+        )
+
     def _display(self) -> _Lines:
         output = self.flags.output
         if output.quiet or (output.json and not can_redraw()):
             return _Silence()
         return _Bar() if can_redraw() else _Lines()
-
-    def _plots(self, stack: contextlib.ExitStack) -> list[Any]:
-        if self.flags.plot is None:
-            return []
-        from impasto.recording.loss_plot import LossPlot
-
-        plot = stack.enter_context(LossPlot(self.flags.plot, overwrite=self.flags.output.overwrite))
-        return [_Plotted(plot, self.flags.side)]
 
     def _report(self, place: Path, seconds: float) -> None:
         step = self.last
@@ -258,7 +301,10 @@ class _Watch:
             f"{step.machine}; held-out loss {step.best:.3f}"
         )
         if self.interrupted:
-            print(f"impasto: interrupted; the best model so far is in {words}", file=sys.stderr)
+            lost = printable("".join(f"{remark}; " for remark in self.lost))
+            print(
+                f"impasto: {lost}interrupted; the best model so far is in {words}", file=sys.stderr
+            )
         elif not output.quiet:
             print(f"wrote {words}", flush=True)
 
@@ -323,32 +369,6 @@ class _Bar(_Lines):
         """Prints a line above the bar."""
         line = f"impasto: {printable(message)}"
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-@dataclass(frozen=True)
-class _PlottedStep:
-    """A step as a plot of losses takes it."""
-
-    iteration: int
-    size: tuple[int, int]
-    loss: float
-    losses: dict[str, float]
-    level: int = 0
-
-
-@dataclass(frozen=True)
-class _Plotted:
-    """Hands the steps at which held-out photographs were looked at to a plot."""
-
-    plot: Any
-    side: int
-
-    def add(self, step: TrainingStep) -> None:
-        """Notes a step."""
-        if step.judged:
-            losses = {"held out": step.held_out, "best": step.best}
-            size = (self.side, self.side)
-            self.plot.add(_PlottedStep(step.step, size, step.held_out, losses))
 
 
 def _words(step: TrainingStep) -> str:

@@ -133,8 +133,10 @@ class Trainer:
         ]
         return torch.optim.Adam(groups, betas=(0.9, 0.99))
 
-    def take_step(self, progress: float) -> float:
-        """Takes a step; returns its loss, which may be infinite or NaN: then nothing has changed.
+    def take_step(self, progress: float) -> Mapping[str, Tensor]:
+        """Takes a step; returns its loss terms by name, scalars whose sum is the loss.
+
+        The loss may be infinite or NaN: then nothing has changed.
 
         Args:
             progress: share of the training that is done, 0..1: the rates fall by it.
@@ -152,13 +154,13 @@ class Trainer:
         loss = float(found.loss)
         if not math.isfinite(loss) or not found.gradient.isfinite().all():
             self._note_failure(loss)
-            return loss
+            return found.terms
         self._failures = 0
         torch.autograd.backward(painted, found.gradient / max(loss, 1e-3))
         if self.steady:
             self._pull_together(kernels, film, crop, draw)
         self._move(progress)
-        return loss
+        return found.terms
 
     def held_out_loss(self, kernels: Mapping[str, Tensor], offsets: Tensor) -> float:
         """The mean loss of photographs that are not learned from, over all styles.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import time
 from collections import deque
@@ -33,7 +34,7 @@ from impasto.settings.recipes import Inputs
 from impasto.tasks.styles import StyleSource, open_styles
 from impasto.torch_state import with_torch_defaults
 from impasto.training.photographs import open_photographs
-from impasto.training.trainer import Trainer
+from impasto.training.trainer import CROP, Trainer
 from impasto.training.training_checkpoint import TrainingState, load_training, save_training
 from impasto.training.training_settings import TrainingSettings, check_look
 from impasto.version import __version__
@@ -55,7 +56,8 @@ class TrainingStep:
         step: how many were taken; 0 for the base network as it is.
         progress: share of the training that is done, 0..1.
         seconds: that the training has taken, those before a resumption too.
-        loss: of the crop that the step painted; NaN for the first, which paints none.
+        crop: side in pixels of the crop that the step painted.
+        terms: as `losses`, scalar tensors.
         held_out: the mean loss of photographs that are not learned from, when last looked at.
         best: the lowest ``held_out`` so far.
         judged: whether ``held_out`` is new.
@@ -64,11 +66,25 @@ class TrainingStep:
     step: int
     progress: float
     seconds: float
-    loss: float
+    crop: int
     held_out: float
     best: float
     judged: bool
+    terms: Mapping[str, Tensor] = field(repr=False)
     run: _Training = field(repr=False)
+
+    @cached_property
+    @with_torch_defaults
+    def losses(self) -> dict[str, float]:
+        """Weighted loss terms of the crop by name: ``content/relu4_1``, ``style/relu1_1``... The
+        first step paints no crop and has none.
+        """
+        return {name: float(value) for name, value in self.terms.items()}
+
+    @property
+    def loss(self) -> float:
+        """Of the crop that the step painted; NaN for the first, which paints none."""
+        return sum(self.losses.values()) if self.terms else math.nan
 
     @property
     def machine(self) -> Machine:
@@ -110,18 +126,18 @@ class _Training:
             with machine.active():
                 self.judge()
             self.first = self.held_out
-        yield self._step(float("nan"), judged=True)
+        yield self._step({}, judged=True)
         while self.progress < 1:
             began = time.monotonic()
             with machine.active():
-                loss = self.trainer.take_step(self.progress)
+                terms = self.trainer.take_step(self.progress)
                 self.seconds += time.monotonic() - began
                 judged = self.trainer.step % JUDGED_EVERY == 0 or self.progress >= 1
                 if judged:
                     self.judge()
                     if checkpoint is not None:
                         save_training(checkpoint, self.state())
-            yield self._step(loss, judged=judged)
+            yield self._step(terms, judged=judged)
         release_memory()
 
     @property
@@ -227,15 +243,16 @@ class _Training:
             "licence": LICENCE,
         }
 
-    def _step(self, loss: float, *, judged: bool) -> TrainingStep:
+    def _step(self, terms: Mapping[str, Tensor], *, judged: bool) -> TrainingStep:
         return TrainingStep(
             self.trainer.step,
             self.progress,
             self.seconds,
-            loss,
+            CROP,
             self.held_out,
             self.best,
             judged,
+            terms,
             self,
         )
 
