@@ -52,6 +52,17 @@ def test_styles_of_a_model_have_numbers_and_names() -> None:
         stylize("photo.png", "two.safetensors#3", **USUAL)
 
 
+@pytest.mark.usefixtures("folder")
+def test_strokes_of_any_scale() -> None:
+    """Also where the size to work at would leave what a network can paint."""
+    fine, usual, large = (
+        stylize("photo.png", "two.safetensors", style_scale=[scale], **USUAL).pixels
+        for scale in (0.05, 1.0, 5.0)
+    )
+    assert not torch.equal(fine, usual)
+    assert fine.shape == usual.shape == large.shape
+
+
 def test_on_the_command_line(folder: Path) -> None:
     words = ["stylize", "photo.png", "two.safetensors#2", "two.safetensors#first:0.5"]
     run(*words, "--size", "48", "-o", "one.png", folder=folder)

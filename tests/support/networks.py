@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import torch
+import io
+from dataclasses import replace
+from pathlib import Path
 
-from impasto.feedforward.base import BaseNetwork
+import torch
+from PIL import Image
+
+from impasto.feedforward.base import BaseNetwork, load_base
 from impasto.feedforward.model import KNOTS, Model
+from impasto.feedforward.model_file import save_model
 from impasto.feedforward.network import FILM_SIZE, initial_kernels
 from impasto.feedforward.style_code import CODE_LAYERS, initial_predictor
 
@@ -26,3 +32,20 @@ def random_model(base: BaseNetwork, side: int = 128) -> Model:
     films = torch.randn(2, len(KNOTS), FILM_SIZE, generator=generator) * 0.2
     named = {"first": films[0], "second": films[1]}
     return Model(base.kernels, named, side, {"base": base.sha256}, sha256="0" * 64)
+
+
+def model_file(path: Path) -> bytes:
+    """Writes `random_model` of the embedded base network, with thumbnails: the styles red and blue,
+    the result green. Returns the file.
+    """
+    colors = {"style.0": "red", "style.1": "blue", "result": "lime"}
+    tiles = {name: _tile(color) for name, color in colors.items()}
+    save_model(replace(random_model(load_base()), thumbnails=tiles), path)
+    return path.read_bytes()
+
+
+def _tile(color: str) -> bytes:
+    """A JPEG file of one colour."""
+    stream = io.BytesIO()
+    Image.new("RGB", (256, 192), color).save(stream, "JPEG")
+    return stream.getvalue()

@@ -163,7 +163,7 @@ class NetworkRun:
     def _working_size(self, styles: Sequence[RegionStyle]) -> Size:
         """Height and width at which a blend is painted: its strokes' own."""
         final, scales = self.task.final_size, self.task.settings.style_scale
-        sides = []
+        sides: list[float] = []
         for style, given in zip(styles, self._styles(styles), strict=True):
             if given.model is None:
                 sides.append(float(min(max(final), WORKING_SIDE)))
@@ -171,7 +171,8 @@ class NetworkRun:
                 own = given.model.side / scales[min(style.number, len(scales) - 1)]
                 sides.append(max(_SIDES[0], min(own, _SIDES[1])))
         weights = [style.weight for style in styles]
-        mean = sum(map(float.__mul__, sides, map(float, weights))) / sum(weights)
+        weighted = (side * weight for side, weight in zip(sides, weights, strict=True))
+        mean = sum(weighted) / sum(weights)
         size = fit(final, round(mean))
         if self.task.settings.seamless:
             height, width = on_grid(size, STRIDE)

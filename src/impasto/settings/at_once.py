@@ -7,10 +7,11 @@ from typing import Any
 
 from impasto.settings.bounds import written
 
-_USED = (
+USED_AT_ONCE = (
     *("preset", "size", "strength", "style_margin", "style_blend", "style_scale", "style_crop"),
     *("feather", "color", "color_from", "color_amount", "keep", "seamless"),
 )
+"""The settings that a network that paints at once looks at; the others are refused."""
 
 
 def check_at_once(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -24,7 +25,7 @@ def check_at_once(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Non
         ValueError: one that has another value, and that only the optimisation knows.
     """
     for name, value in values.items():
-        if name not in _USED and value != defaults[name]:
+        if name not in USED_AT_ONCE and value != defaults[name]:
             raise ValueError(
                 f"{name} = {written(value)}: preset instant has a network paint, at once, and "
                 "nothing of the optimisation; leave it out, or choose another preset"

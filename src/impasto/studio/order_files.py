@@ -42,8 +42,8 @@ def write_order(order: StudioOrder, folder: Path) -> OrderFiles:
     content = _copy(order.content, folder / "content")
     shutil.copyfile(small_copy(order.content.path, PREVIEW_SIDE), folder / CONTENT_PREVIEW)
     styles = [
-        _copy(picture, folder / f"style-{number}")
-        for number, (picture, _) in enumerate(order.styles, start=1)
+        _copy(style.picture, folder / f"style-{number}")
+        for number, style in enumerate(order.styles, start=1)
     ]
     masks = [folder / name for name in order.mask_names]
     for path, (png, _) in zip(masks, order.regions, strict=True):
@@ -55,7 +55,10 @@ def write_order(order: StudioOrder, folder: Path) -> OrderFiles:
     settings = order.settings.model_dump(mode="json")
     settings |= {setting: str(path) for setting, path in named.items()}
     _write_form(order, content, styles, named)
-    blended, regions = order.arranged([str(path) for path in styles], [str(path) for path in masks])
+    named_styles = [
+        style.in_file(str(path)) for style, path in zip(order.styles, styles, strict=True)
+    ]
+    blended, regions = order.arranged(named_styles, [str(path) for path in masks])
     return OrderFiles(str(content), tuple(blended), tuple(regions), settings)
 
 
@@ -67,7 +70,7 @@ def read_title(folder: Path) -> str:
     """
     form = json.loads((folder / ORDER).read_text(encoding="utf-8"))
     names = form["names"]
-    return title(names[form["content"]], [names[style["file"]] for style in form["styles"]])
+    return title(names[form["content"]], [_named(style, names) for style in form["styles"]])
 
 
 def reopen_order(folder: Path, owner: str | None, store: PictureStore) -> dict[str, Any]:
@@ -91,7 +94,8 @@ def reopen_order(folder: Path, owner: str | None, store: PictureStore) -> dict[s
     return {
         "content": kept[form["content"]].to_json(),
         "styles": [
-            {**kept[one["file"]].to_json(), "weight": one["weight"]} for one in form["styles"]
+            {**kept[one["file"]].to_json(), "weight": one["weight"], "part": one.get("part", "")}
+            for one in form["styles"]
         ],
         "regions": regions,
         "settings": {
@@ -104,14 +108,15 @@ def reopen_order(folder: Path, owner: str | None, store: PictureStore) -> dict[s
 def _write_form(
     order: StudioOrder, content: Path, styles: list[Path], named: Mapping[str, Path]
 ) -> None:
-    pictures = [order.content, *(picture for picture, _ in order.styles), *order.files.values()]
+    brought = (style.picture for style in order.styles)
+    pictures = [order.content, *brought, *order.files.values()]
     paths = [content, *styles, *named.values()]
     form = {
         "names": {path.name: one.name for path, one in zip(paths, pictures, strict=True)},
         "content": content.name,
         "styles": [
-            {"file": path.name, "weight": weight}
-            for path, (_, weight) in zip(styles, order.styles, strict=True)
+            {"file": path.name, "weight": style.weight, "part": style.part}
+            for path, style in zip(styles, order.styles, strict=True)
         ],
         "regions": [
             {"mask": mask, "style": style}
@@ -121,6 +126,12 @@ def _write_form(
         "files": {name: path.name for name, path in named.items()},
     }
     content.with_name(ORDER).write_text(json.dumps(form, indent=1), encoding="utf-8")
+
+
+def _named(style: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """A style of the form as its user named it."""
+    part = style.get("part")
+    return f"{names[style['file']]}#{part}" if part else names[style["file"]]
 
 
 def _data_url(mask: Path) -> str:

@@ -16,7 +16,14 @@ from impasto.settings.presets import PRESETS
 from impasto.studio.api import add_endpoints
 from impasto.studio.page_events import PageParts, wire_orders, wire_settings
 from impasto.studio.page_routes import ASSETS, PREFIX
-from impasto.studio.setting_controls import SIZES, Control, advanced_settings, make_control
+from impasto.studio.setting_controls import (
+    OPTIMISED,
+    SIZES,
+    Control,
+    advanced_settings,
+    is_optimised,
+    make_control,
+)
 from impasto.studio.studio import Studio
 
 _COLORS = "Whose: the style's, the photograph's own (content), or the style's moved towards them."
@@ -81,6 +88,9 @@ def _add_controls() -> dict[str, Control]:
     presets = [(f"{name}: {one.summary.partition(':')[0]}", name) for name, one in PRESETS.items()]
     controls: dict[str, Control] = {
         "preset": make_control("preset", choices=presets, info="Set of settings to begin with."),
+    }
+    _add_fragment("at-once")
+    controls |= {
         "strength": make_control("strength", info="From the photograph (0) to all style (1)."),
         "style_scale": make_control(
             "style_scale",
@@ -102,7 +112,8 @@ def _add_controls() -> dict[str, Control]:
     }
     with gr.Accordion("Advanced", open=False, elem_id="advanced"):
         for title, names in advanced_settings().items():
-            with gr.Accordion(title, open=False):
+            classes = [OPTIMISED] if is_optimised(names) else []
+            with gr.Accordion(title, open=False, elem_classes=classes):
                 for name in names:
                     controls[name] = make_control(name)
     return controls

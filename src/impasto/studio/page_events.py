@@ -25,6 +25,7 @@ _RESTORING = "(order, ...rest) => [window.impasto.restoring(), ...rest]"
 _RESTORED = "() => { window.impasto.restoredControls(); }"
 _FAILED = "() => { window.impasto.failed(); }"
 _ANSWER = "(answer) => { window.impasto?.answered(answer); }"
+_PRESET = "(preset) => { window.impasto?.presetChosen(preset); }"
 _CHOICE = "(settings) => { window.impasto?.held(settings); }"
 
 
@@ -113,6 +114,7 @@ def wire_settings(page: PageParts) -> None:
 
     preset, before = page.controls["preset"], page.hidden["before"]
     preset.input(fill_preset, [preset, before], [before, *filled.values()], **_QUIET)
+    preset.change(None, [preset], None, js=_PRESET)
     page.buttons["restore"].click(
         fill_order,
         [page.hidden["order"], *controls],

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from impasto.files import reason_of
+from impasto.settings.at_once import USED_AT_ONCE
 from impasto.studio.picture_history import DOWNLOADS, SMALL_COPIES
 from impasto.studio.request_filter import read_body
 from impasto.studio.small_pictures import PREVIEW_SIDE, THUMBNAIL_SIDE, small_copy
@@ -84,6 +85,7 @@ def session(
         "samples": studio.samples,
         "jobs": [job.identity for job in studio.jobs.remembered(owner)],
         "max_upload": studio.options.max_upload,
+        "at_once": USED_AT_ONCE,
     }
 
 
@@ -91,7 +93,9 @@ def session(
 async def bring(
     request: Request, studio: OpenStudio, owner: Owner, name: str = "picture"
 ) -> Response:
-    """Takes a picture in: its bytes are the body. Answers with its token, its size and notes."""
+    """Takes a picture or a model in: its bytes are the body. Answers with its token, its size and
+    notes, or the names of the model's styles.
+    """
     most = studio.options.max_upload
     try:
         data = await read_body(request, most)
@@ -105,12 +109,19 @@ async def bring(
 
 
 @router.get("/pictures/{token}/{size}")
-def small(token: str, size: str, studio: OpenStudio, owner: Owner) -> Response:
-    """A small copy of a picture that was brought; ``size`` is a key of `_SIDES`."""
+def small(
+    token: str, size: str, studio: OpenStudio, owner: Owner, part: Annotated[int, Query(ge=0)] = 0
+) -> Response:
+    """A small copy of a picture that was brought; ``size`` is a key of `_SIDES`.
+
+    Of a model there is a thumbnail alone, and one for each ``part``, counted from 1.
+    """
     found = studio.store.find(owner, [token])
     if size not in _SIDES or not found:
         return Response(status_code=404)
-    path = small_copy(found[0].path, _SIDES[size])
+    path = small_copy(found[0].path, _SIDES[size], part)
+    if not path.is_file():
+        return Response(status_code=404)
     return FileResponse(path, media_type="image/webp", headers=_FOREVER)
 
 

@@ -1,4 +1,4 @@
-"""The pictures that users bring: checked, decoded under limits, and named by a token.
+"""The pictures and models that users bring: checked, decoded under limits, named by a token.
 
 A page or a program never names a file: it sends one, and from then on has a token for it, which
 is good for its owner alone. The project's own samples belong to everyone.
@@ -11,16 +11,29 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import PIL.Image
 
-from impasto.errors import ImpastoError, PictureError
+from impasto.errors import ImpastoError, PictureError, WeightsError
+from impasto.feedforward.model_file import is_network_file
 from impasto.files import NamedBytes, replacing
 from impasto.pictures.image import open_image
 from impasto.studio.failure_messages import explain_disk_errors
-from impasto.studio.small_pictures import PREVIEW_SIDE, THUMBNAIL_SIDE, small_copy, write_small
+from impasto.studio.small_pictures import (
+    PREVIEW_SIDE,
+    THUMBNAIL_SIDE,
+    small_copies,
+    small_copy,
+    write_small,
+)
+from impasto.studio.stored_models import (
+    MODEL_SUFFIX,
+    is_model_file,
+    open_stored_model,
+    show_model,
+)
 
 EVERYONE = ""  # no user is called so
 _SIDES = (PREVIEW_SIDE, THUMBNAIL_SIDE)
@@ -31,16 +44,17 @@ _SUFFIXES = {"MPO": ".jpg", "JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}
 
 @dataclass(frozen=True)
 class StoredPicture:
-    """A picture in the store.
+    """A picture in the store, or a model, which is a style.
 
     Attributes:
         token: what users call it by; cannot be guessed.
         owner: whose it is; `EVERYONE` owns the samples, None is who needs no account.
         name: the file's name as it was brought, without folders.
         path: the file as it was brought.
-        width: in pixels, upright.
-        height: in pixels, upright.
+        width: in pixels, upright; 0 for a model.
+        height: in pixels, upright; 0 for a model.
         notes: what the user should know: only the first frame of an animation counts...
+        parts: names of a model's styles; none of a picture.
     """
 
     token: str
@@ -50,16 +64,32 @@ class StoredPicture:
     width: int
     height: int
     notes: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a model, which can only be a style."""
+        return bool(self.parts)
+
+    def check_picture(self) -> None:
+        """Checks that it is no model.
+
+        Raises:
+            PictureError: it is one.
+        """
+        if self.is_model:
+            raise PictureError(f"{self.name}: is a model, which is a style; give a picture here")
 
     def to_json(self) -> dict[str, object]:
         """What a page or program is told of it."""
-        return {
+        facts: dict[str, object] = {
             "picture": self.token,
             "name": self.name,
             "width": self.width,
             "height": self.height,
             "notes": list(self.notes),
         }
+        return {**facts, "parts": [*map(_shown, self.parts)]} if self.is_model else facts
 
 
 class PictureStore:
@@ -90,28 +120,51 @@ class PictureStore:
 
         Raises:
             PictureError: it is no picture, damaged, too large or too small.
+            WeightsError: it is safetensors, and damaged, no model, or of a newer impasto.
             OutputError: it cannot be kept; the disk is full.
         """
         name, token = safe_name(name), token or secrets.token_urlsafe(16)
         with self._decoding, explain_disk_errors():
-            image = open_image(NamedBytes(data, name), max_pixels=self._max_pixels)
-            width, height = image.width, image.height
-            if min(width, height) < LEAST_SIDE:
-                raise PictureError(
-                    f"{name}: {width} x {height} pixels are too few; give a picture of "
-                    f"{LEAST_SIDE} or more on each side"
-                )
-            suffix, notes = _file_facts(data)
-            path = self._folder / f"{secrets.token_hex(16)}{suffix}"
-            with replacing(path) as temporary:
-                temporary.write_bytes(data)
-            for side in _SIDES:
-                write_small(image, small_copy(path, side), side)
-        picture = StoredPicture(token, owner, name, path, width, height, notes)
+            make = self._make_model if is_model_file(name, data) else self._make_picture
+            made = replace(make(name, data), owner=owner, token=token)
         with self._lock:
-            self._pictures[token] = picture
+            self._pictures[token] = made
             self._forget_oldest(owner)
-        return picture
+        return made
+
+    def _make_picture(self, name: str, data: bytes) -> StoredPicture:
+        image = open_image(NamedBytes(data, name), max_pixels=self._max_pixels)
+        width, height = image.width, image.height
+        if min(width, height) < LEAST_SIDE:
+            raise PictureError(
+                f"{name}: {width} x {height} pixels are too few; give a picture of "
+                f"{LEAST_SIDE} or more on each side"
+            )
+        suffix, notes = _file_facts(data)
+        path = self._keep(data, suffix)
+        for side in _SIDES:
+            write_small(image, small_copy(path, side), side)
+        return StoredPicture("", None, name, path, width, height, notes)
+
+    def _make_model(self, name: str, data: bytes) -> StoredPicture:
+        name = name if is_network_file(name) else f"{name}{MODEL_SUFFIX}"
+        path = self._keep(data, MODEL_SUFFIX)
+        try:
+            model = open_stored_model(path, name)
+        except WeightsError:
+            path.unlink(missing_ok=True)
+            raise
+        parts = tuple(model.films)
+        for part in range(1 + len(parts)):
+            copy = small_copy(path, THUMBNAIL_SIDE, part)
+            write_small(show_model(model, part), copy, 2 * THUMBNAIL_SIDE)
+        return StoredPicture("", None, name, path, 0, 0, (), parts)
+
+    def _keep(self, data: bytes, suffix: str) -> Path:
+        path = self._folder / f"{secrets.token_hex(16)}{suffix}"
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+        return path
 
     def get(self, owner: str | None, token: str) -> StoredPicture:
         """The picture of that token.
@@ -138,7 +191,7 @@ class PictureStore:
         own = [picture for picture in self._pictures.values() if picture.owner == owner]
         for picture in own[:-_MOST_OF_ONE_OWNER]:
             del self._pictures[picture.token]
-            for path in (picture.path, *(small_copy(picture.path, s) for s in _SIDES)):
+            for path in (picture.path, *small_copies(picture.path)):
                 path.unlink(missing_ok=True)
 
 
@@ -160,6 +213,11 @@ def safe_name(name: str) -> str:
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     plain = "".join(c if c.isprintable() else "_" for c in last).strip(" .")
     return plain[:80] or "picture"
+
+
+def _shown(part: str) -> str:
+    """The name of a model's style without characters that are none."""
+    return "".join(c if c.isprintable() else "_" for c in part)[:80]
 
 
 def _file_facts(data: bytes) -> tuple[str, tuple[str, ...]]:

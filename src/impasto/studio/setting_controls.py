@@ -7,8 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from impasto.settings.at_once import USED_AT_ONCE
 from impasto.settings.groups import GROUPS
 from impasto.settings.model import Settings
+from impasto.settings.presets import AT_ONCE
 from impasto.settings.wording import help_text, schemas, setting_text, setting_value
 
 Control = gr.Dropdown | gr.Checkbox | gr.Slider | gr.Number | gr.Textbox
@@ -20,6 +22,10 @@ ELSEWHERE = ("style_blend",)
 """The settings that are no controls: the styles' weights stand beside the styles."""
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
+OPTIMISED = "optimised"
+"""Class of the controls that the preset that paints at once has no use for; then they are hidden,
+and what they hold does not count."""
+
 _LONGEST_SLIDER = 1000
 
 
@@ -33,6 +39,11 @@ def advanced_settings() -> dict[str, list[str]]:
     return {title: members for title, members in grouped.items() if members}
 
 
+def is_optimised(names: Sequence[str]) -> bool:
+    """Whether all of these settings are about the optimisation alone."""
+    return not set(names) & set(USED_AT_ONCE)
+
+
 def make_control(name: str, **options: Any) -> Control:
     """Makes the Gradio component for a setting: with its name, help, bounds and default."""
     schema = schemas()[name]
@@ -42,6 +53,7 @@ def make_control(name: str, **options: Any) -> Control:
         "value": control_value(name, Settings().model_dump(mode="json")[name]),
         "elem_id": f"setting-{name.replace('_', '-')}",
         "interactive": True,
+        "elem_classes": [OPTIMISED] if is_optimised([name]) else [],
         **options,
     }
     choices = common.pop("choices", None) or schema.get("enum") or schema.get("choices")
@@ -53,7 +65,7 @@ def make_control(name: str, **options: Any) -> Control:
     if kind in ("integer", "number"):
         return _number(schema, common)
     if schema.get("format") == "path":
-        common["elem_classes"] = ["picture-setting"]
+        common["elem_classes"] = [*common["elem_classes"], "picture-setting"]
     return gr.Textbox(**common, max_lines=1)
 
 
@@ -88,12 +100,16 @@ def values_of(settings: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
 def settings_of(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     """The settings that the controls ``names`` hold: the preset, and what differs from it, by name.
 
+    With the preset that paints at once, what the hidden controls hold does not count.
+
     Raises:
         SettingsError: a value out of range.
     """
     held = dict(zip(names, values, strict=True))
     preset = Settings(preset=held.pop("preset"))
     usual = preset.model_dump(mode="json")
+    if preset.preset == AT_ONCE:
+        held = {name: value for name, value in held.items() if not is_optimised([name])}
     given = {name: _given(name, value, usual[name]) for name, value in held.items()}
     chosen = Settings(preset=preset.preset, **given).model_dump(mode="json")
     changed = {name: chosen[name] for name in given if chosen[name] != usual[name]}

@@ -19,9 +19,20 @@ THUMBNAIL_SIDE = 240
 _QUALITY = 88
 
 
-def small_copy(path: Path, side: int) -> Path:
-    """Where the small copy of a stored picture is, of that long side."""
-    return path.with_name(f"{path.stem}-{side}.webp")
+def small_copy(path: Path, side: int, part: int = 0) -> Path:
+    """Where the small copy of a stored picture is, of that long side.
+
+    Args:
+        path: the picture, or the model.
+        side: in pixels.
+        part: the number of one of a model's styles, from 1; 0 is all of it.
+    """
+    return path.with_name(f"{path.stem}-{side}{f'-part-{part}' if part else ''}.webp")
+
+
+def small_copies(path: Path) -> list[Path]:
+    """All small copies of a stored picture."""
+    return list(path.parent.glob(f"{path.stem}-*.webp"))
 
 
 def write_small(image: Image, path: Path, side: int) -> None:

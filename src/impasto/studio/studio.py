@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from impasto.errors import ImpastoError
+from impasto.feedforward.model import WORKING_SIDE
 from impasto.painting.synthesis import settle
 from impasto.pictures.reading import read_recipe
 from impasto.settings.command_line import command_line_of
-from impasto.settings.presets import command_defaults
+from impasto.settings.presets import AT_ONCE, command_defaults
 from impasto.settings.recipes import Recipe, check_recipe
 from impasto.studio.failure_messages import explain_disk_errors
 from impasto.studio.job_queue import JobQueue
@@ -72,7 +73,7 @@ class Studio:
     def variations(self, owner: str | None, request: object) -> StudioJob:
         """Begins four small pictures to choose from. Raises as `paint`."""
         order = self.read_order(owner, request)
-        small = command_defaults("try")
+        small = _small_settings(order)
         parts = tuple(
             {"strength": strength, "style_scale": [scale], **small}
             for strength, scale in VARIATIONS
@@ -133,10 +134,14 @@ class Studio:
         """What is to be known of a finished picture, with the command that makes it again."""
         entry = self.history.get(owner, identity)
         folder = self.history.folder_of(entry)
-        command, note = _command_of(folder), ""
+        recipe = _recipe_of(folder)
+        command = "" if recipe is None else command_line_of(recipe, PICTURE)
+        at_once = recipe is not None and recipe.settings.get("preset") == AT_ONCE
+        note = ""
         if command and entry.progress < 1:
             note = f"Stopped at {100 * entry.progress:.0f} %; this command paints it to the end."
-        return {**entry.to_json(), "folder": str(folder), "command": command, "note": note}
+        facts = {"folder": str(folder), "command": command, "note": note, "at_once": at_once}
+        return {**entry.to_json(), **facts}
 
 
 def _position(progress: JobProgress) -> dict[str, Any]:
@@ -151,9 +156,23 @@ def _position(progress: JobProgress) -> dict[str, Any]:
     }
 
 
-def _command_of(folder: Path) -> str:
+def _small_settings(order: StudioOrder) -> Mapping[str, Any]:
+    """What the small pictures to choose from have of their own.
+
+    A network that paints at once has no iterations to save. It paints them as large as it can
+    before strokes grow no finer.
+    """
+    if order.settings.preset != AT_ONCE:
+        return command_defaults("try")
+    longest = order.settings.size or max(order.content.width, order.content.height)
+    return {"size": min(longest, WORKING_SIDE)}
+
+
+def _recipe_of(folder: Path) -> Recipe | None:
+    """What a finished picture says of its making, if this version knows it all."""
     try:
         recipe = check_recipe(read_recipe(folder / PICTURE), PICTURE)
-        return command_line_of(recipe, PICTURE)
+        command_line_of(recipe, PICTURE)
     except ImpastoError:
-        return ""
+        return None
+    return recipe

@@ -16,11 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.errors import PictureError, SettingsError
 from impasto.files import NamedBytes
+from impasto.paths import model_name
 from impasto.pictures.image import open_image
 from impasto.settings.model import STARTS, Settings
+from impasto.settings.presets import AT_ONCE
 from impasto.settings.recipes import Inputs
 from impasto.settings.wording import schemas, setting_value
 from impasto.studio.picture_store import PictureStore, StoredPicture
+from impasto.tasks.checks import check_model_settings
+from impasto.tasks.styles import part_named
 
 MOST_STYLES = 4
 MOST_REGIONS = 8
@@ -38,6 +42,7 @@ class _Request(BaseModel):
 class _StyleRequest(_Request):
     picture: str = Field(max_length=200)
     weight: float = Field(1.0, ge=0, le=100, allow_inf_nan=False)
+    part: str = Field("", max_length=200)
 
 
 class _RegionRequest(_Request):
@@ -55,19 +60,38 @@ class OrderRequest(_Request):
 
 
 @dataclass(frozen=True)
+class OrderedStyle:
+    """A style of an order.
+
+    Attributes:
+        picture: the picture, or the model.
+        weight: among the styles that are blended; 0 where it serves a region alone.
+        part: name or number of one of a model's styles; all of them if empty.
+    """
+
+    picture: StoredPicture
+    weight: float
+    part: str = ""
+
+    def in_file(self, file: str) -> str:
+        """The style as `iterate` and the command line take it, from a file of it."""
+        return f"{file}#{self.part}" if self.part else file
+
+
+@dataclass(frozen=True)
 class StudioOrder:
     """An order whose parts were all checked.
 
     Attributes:
         content: the picture to repaint.
-        styles: up to four, with weights; 0 where it serves a region alone.
+        styles: up to four.
         regions: masks (PNG, white inside), each with the number of its style, or None to leave it.
         settings: how it looks.
         files: pictures that settings name, by setting.
     """
 
     content: StoredPicture
-    styles: tuple[tuple[StoredPicture, float], ...]
+    styles: tuple[OrderedStyle, ...]
     regions: tuple[tuple[bytes, int | None], ...]
     settings: Settings
     files: Mapping[str, StoredPicture]
@@ -75,7 +99,7 @@ class StudioOrder:
     @property
     def title(self) -> str:
         """What the result is called."""
-        return title(self.content.name, [picture.name for picture, _ in self.styles])
+        return title(self.content.name, self._style_names)
 
     @property
     def mask_names(self) -> list[str]:
@@ -85,9 +109,12 @@ class StudioOrder:
     @property
     def inputs(self) -> Inputs:
         """The pictures by the names that the user knows."""
-        names = [picture.name for picture, _ in self.styles]
-        styles, regions = self.arranged(names, self.mask_names)
+        styles, regions = self.arranged(self._style_names, self.mask_names)
         return Inputs.of(self.content.name, styles, regions)
+
+    @property
+    def _style_names(self) -> list[str]:
+        return [style.in_file(style.picture.name) for style in self.styles]
 
     def arranged(
         self, styles: list[str], masks: list[str]
@@ -98,7 +125,7 @@ class StudioOrder:
             styles: names or files of all styles, in the order's sequence.
             masks: those of all masks.
         """
-        blended = [name for name, (_, weight) in zip(styles, self.styles, strict=True) if weight]
+        blended = [name for name, one in zip(styles, self.styles, strict=True) if one.weight]
         regions = zip(masks, self.regions, strict=True)
         return blended, [(mask, None if n is None else styles[n]) for mask, (_, n) in regions]
 
@@ -121,15 +148,20 @@ def read_order(request: object, owner: str | None, store: PictureStore, most: in
     except ValidationError as error:
         raise SettingsError(_first_error(error)) from None
     content = store.get(owner, asked.content)
-    styles = tuple((store.get(owner, one.picture), one.weight) for one in asked.styles)
+    content.check_picture()
+    styles = tuple(_style(one, store.get(owner, one.picture)) for one in asked.styles)
     regions = tuple((_mask(one.mask, n), one.style) for n, one in enumerate(asked.regions, 1))
     for _, style in regions:
         if style is not None and style >= len(styles):
             raise SettingsError(f"region: there is no style {style + 1}; there are {len(styles)}")
-    weights = tuple(weight for _, weight in styles if weight)
+    weights = tuple(style.weight for style in styles if style.weight)
     if not weights and all(style is None for _, style in regions):
         raise SettingsError("every style has the weight 0; give one of them more, such as 1")
-    settings, files = read_settings(asked.settings, owner, store)
+    model = next((style.picture.name for style in styles if style.picture.is_model), None)
+    usual = {} if model is None else {"preset": AT_ONCE}
+    settings, files = read_settings({**usual, **asked.settings}, owner, store)
+    if model is not None:
+        check_model_settings(model, settings)
     if len(set(weights)) > 1:  # equal ones are what it does anyway
         settings = settings.replace(style_blend=weights)
     _check_size(settings, content, most)
@@ -156,6 +188,7 @@ def read_settings(
             value = setting_value(name, value) if isinstance(value, str) else value
             if schema.get("format") == "path" and value is not None:
                 files[name] = store.get(owner, str(value))
+                files[name].check_picture()
         values[name] = value
     start = values.get("start")
     if start is not None and start not in STARTS:
@@ -165,8 +198,33 @@ def read_settings(
 
 def title(content: str, styles: Sequence[str]) -> str:
     """What the picture is called that is made of files of these names."""
-    names = [Path(style).stem for style in styles]
+    names = [_called(style) for style in styles]
     return f"{Path(content).stem} in {' and '.join(names[:3])}"
+
+
+def _called(style: str) -> str:
+    """What a style is called in a title: one of a model's is named, too."""
+    file, part = model_name(style) or (style, "")
+    return f"{Path(file).stem} {part}" if part else Path(file).stem
+
+
+def _style(asked: _StyleRequest, picture: StoredPicture) -> OrderedStyle:
+    """A style of an order, whose part is there.
+
+    Raises:
+        SettingsError: the model has no such style, or it is no model.
+    """
+    if not asked.part:
+        return OrderedStyle(picture, asked.weight)
+    if not picture.is_model:
+        raise SettingsError(
+            f"part = {asked.part!r}: {picture.name} is a picture, and only models have parts; "
+            "leave it out"
+        )
+    part = part_named(picture.parts, asked.part, picture.name)
+    if not part.isprintable() or ":" in part:  # behind a colon stands a weight, or a region's style
+        part = str(1 + picture.parts.index(part))
+    return OrderedStyle(picture, asked.weight, part)
 
 
 def _is_flat(value: Any, *, named: bool) -> bool:

@@ -10,7 +10,8 @@ from impasto.layers import min_size
 from impasto.pictures.arrays import is_finite
 from impasto.pictures.masks import is_blank
 from impasto.pictures.resizing import Size, fit, resize
-from impasto.settings.presets import command_defaults
+from impasto.settings.model import Settings
+from impasto.settings.presets import AT_ONCE, command_defaults
 from impasto.tasks.color_maps import ColorRegion
 from impasto.tasks.regions import PaintedRegion, Region, check_region, is_empty
 from impasto.tasks.task import Task, with_weight
@@ -60,15 +61,29 @@ def _check_at_once(task: Task) -> None:
             f"{task.command} to look at; give a picture"
         )
     command_defaults(task.command, task.settings.preset)  # refuses commands that optimise
-    if not task.at_once and models:
+    if models:
+        check_model_settings(models[0].name, task.settings)
+
+
+def check_model_settings(name: str, settings: Settings) -> None:
+    """Find out whether a model can paint with settings.
+
+    Args:
+        name: what messages call the model.
+        settings: all settings.
+
+    Raises:
+        SettingsError: another preset, or colours that need the style's picture.
+    """
+    if settings.preset != AT_ONCE:
         raise SettingsError(
-            f"preset = {task.settings.preset!r}: {models[0].name} is a model, which paints at once "
-            "and has no picture to optimise towards; leave the preset out, or give a picture"
+            f"preset = {settings.preset!r}: {name} is a model, which paints at once and has no "
+            f"picture to optimise towards; use {AT_ONCE}, or give a picture"
         )
-    if models and task.settings.color in ("match", "histogram"):
+    if settings.color in ("match", "histogram"):
         raise SettingsError(
-            f"color = {task.settings.color!r}: moves the colours of the style's picture, and "
-            f"{models[0].name} is a model, which has learned its colours; use content or style"
+            f"color = {settings.color!r}: moves the colours of the style's picture, and {name} is "
+            "a model, which has learned its colours; use content or style"
         )
 
 

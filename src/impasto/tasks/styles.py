@@ -49,7 +49,9 @@ class Style:
             SettingsError: the model has no such style.
         """
         named = name or "a model"
-        return cls((), model=model, parts=_parts(model, part, named), name=named)
+        names = tuple(model.films)
+        parts = (part_named(names, part, named),) if part else names
+        return cls((), model=model, parts=parts, name=named)
 
 
 StyleSource: TypeAlias = ImageSource | Style | Model | Sequence[ImageSource | Style | Model]
@@ -114,17 +116,24 @@ def is_model(source: object) -> bool:
     return isinstance(source, Model)
 
 
-def _parts(model: Model, part: str, name: str) -> tuple[str, ...]:
-    names = tuple(model.films)
-    if not part:
-        return names
+def part_named(names: Sequence[str], part: str, file: str) -> str:
+    """The name of one of a model's styles.
+
+    Args:
+        names: of all its styles.
+        part: a name, or a number from 1.
+        file: what messages call the model.
+
+    Raises:
+        SettingsError: the model has no such style.
+    """
     if part in names:
-        return (part,)
+        return part
     if part.isdecimal() and 1 <= int(part) <= len(names):
-        return (names[int(part) - 1],)
+        return names[int(part) - 1]
     numbered = ", ".join(f"{number} {name}" for number, name in enumerate(names, start=1))
     raise SettingsError(
-        f"{name}#{part}: this model has no such style; it has {cut_short(numbered)}: give one of "
+        f"{file}#{part}: this model has no such style; it has {cut_short(numbered)}: give one of "
         "these numbers or names"
     )
 

@@ -66,7 +66,7 @@ export class Brush {
       const dot = made('button', { type: 'button', className: 'dot', ariaLabel: `Paint region ${number + 1}`, onclick: () => { this.chosen = number; this.list(); } });
       const select = made('select', { ariaLabel: `Style of region ${number + 1}`, onchange: () => { region.style = select.value === 'none' ? 'none' : Number(select.value); this.changed(); } });
       this.slots.styles.forEach((picture, slot) => {
-        if (picture) select.append(made('option', { value: String(slot) }, `in ${picture.name.replace(/\.\w+$/, '')}`));
+        if (picture) select.append(made('option', { value: String(slot) }, `in ${this.slots.called(slot)}`));
       });
       select.append(made('option', { value: 'none' }, 'left as it is'));
       if (region.style !== 'none' && !this.slots.styles[region.style]) region.style = 'none';

@@ -1,6 +1,6 @@
 // What is chosen in this tab, for when its page is loaded again: pictures by token, regions, settings.
 const KEPT = 'impasto-studio-choice';
-const NOTHING = { user: undefined, content: null, styles: [], weights: [], regions: [], settings: {} };
+const NOTHING = { user: undefined, content: null, styles: [], weights: [], parts: [], regions: [], settings: {} };
 
 export function keepChoice(user, slots, brush, settings) {
   const token = (picture) => (picture ? picture.picture : null);
@@ -9,6 +9,7 @@ export function keepChoice(user, slots, brush, settings) {
     content: token(slots.content),
     styles: slots.styles.map(token),
     weights: slots.weights,
+    parts: slots.parts,
     regions: brush.order(slots.styles.map((_, slot) => slot)),
     settings,
   };

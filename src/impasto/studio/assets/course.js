@@ -76,6 +76,7 @@ function words(status) {
   if (status.state === 'stopped') return status.entry ? `Stopped at ${percent(status)}; the picture so far is in the history.` : status.message || 'Stopped.';
   if (status.state === 'done') return `Done in ${duration(status.seconds)}.`;
   if (!status.levels) return 'Looking at the pictures …';
+  if (status.iterations * status.levels === 1) return `${status.width} × ${status.height}, painted at once`;
   const part = status.captions.length ? `Picture ${status.part + 1} of ${status.captions.length}, level` : 'Level';
   const left = status.seconds_left === null ? '' : ` · ${duration(status.seconds_left)} left`;
   return `${part} ${status.level} of ${status.levels} · ${status.width} × ${status.height} · step ${status.iteration} of ${status.iterations}${left}`;
@@ -84,6 +85,7 @@ function words(status) {
 const percent = (status) => `${Math.round((status.progress || 0) * 100)} %`;
 
 export function duration(seconds) {
+  if (seconds < 1) return `${Math.max(0.1, seconds).toFixed(1)} s`;
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;

@@ -4,6 +4,7 @@ import { fetched, made } from './talk.js';
 
 const element = (name) => document.getElementById(name);
 const KINDS = { png: 'PNG', jpeg: 'JPEG', tiff: 'TIFF, 16 bits', gif: 'Making-of GIF', mp4: 'Making-of MP4' };
+const FILMS = ['gif', 'mp4']; // of no use where the picture was painted in a single step
 
 export class Gallery {
   constructor({ opened, restored, failed }) {
@@ -55,7 +56,8 @@ export class Gallery {
     const use = made('button', { type: 'button', className: 'use', onclick: () => this.restored(entry) }, 'Use these settings');
     const copy = made('button', { type: 'button', onclick: () => copied(copy, entry.command) }, 'Copy the command');
     const remove = made('button', { type: 'button', className: 'danger', onclick: () => this.remove(remove, entry).catch((error) => this.missed(error)) }, 'Delete');
-    const links = Object.entries(KINDS).map(([kind, name]) => made('a', {
+    const kinds = Object.entries(KINDS).filter(([kind]) => !entry.at_once || !FILMS.includes(kind));
+    const links = kinds.map(([kind, name]) => made('a', {
       className: 'button', href: address(entry, kind), download: '',
     }, name));
     place.replaceChildren(

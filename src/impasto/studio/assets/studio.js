@@ -11,6 +11,7 @@ import { fetched, followed, large } from './talk.js';
 
 const element = (name) => document.getElementById(name);
 const KEPT = 'impasto-studio-jobs';
+const AT_ONCE = 'instant';
 
 class Studio {
   constructor(session) {
@@ -164,6 +165,7 @@ class Studio {
   }
 
   chosen(place, number) {
+    if (this.slots.styles[place]?.parts) this.paintAtOnce();
     if (place === 'content') {
       this.brush.fit(this.slots.content);
       const { content } = this.slots;
@@ -182,6 +184,20 @@ class Studio {
     }
     this.brush.list();
     this.refresh();
+  }
+
+  // A model that was brought paints with the preset for it. What the user has set, and what that
+  // preset knows, stays.
+  paintAtOnce() {
+    const { preset, ...settings } = this.settings || {};
+    if (preset === AT_ONCE) return;
+    const kept = Object.entries(settings).filter(([name]) => this.session.at_once.includes(name));
+    this.restored = { settings: { ...Object.fromEntries(kept), preset: AT_ONCE } };
+    element('restore').click();
+  }
+
+  presetChosen(preset) {
+    element('studio-settings').classList.toggle('at-once', preset === AT_ONCE);
   }
 
   toRegions() {
@@ -237,7 +253,7 @@ class Studio {
   // What was chosen in this tab before the page was loaded again.
   async takeUp(kept) {
     const known = (token) => this.session.pictures[token] || null;
-    const styles = kept.styles.map((token, slot) => known(token) && { ...known(token), weight: kept.weights[slot] });
+    const styles = kept.styles.map((token, slot) => known(token) && { ...known(token), weight: kept.weights[slot], part: kept.parts[slot] });
     this.slots.set(known(kept.content), styles);
     if (this.slots.content) await this.brush.restore(kept.regions);
     this.settings = kept.settings;
@@ -271,7 +287,7 @@ class Studio {
     canvas.addEventListener('drop', (event) => {
       event.preventDefault();
       canvas.classList.remove('over');
-      this.slots.bring('content', event.dataTransfer.files[0]);
+      this.slots.bringAnywhere(event.dataTransfer.files[0]);
     });
   }
 }

@@ -12,7 +12,7 @@ export async function brought(file, name) {
   return fetched(`pictures?name=${encodeURIComponent(name)}`, { method: 'POST', body: file });
 }
 
-export const small = (picture) => `/studio/pictures/${picture.picture}/thumbnail`;
+export const small = (picture, part = '') => `/studio/pictures/${picture.picture}/thumbnail${part ? `?part=${part}` : ''}`;
 export const large = (picture) => `/studio/pictures/${picture.picture}/preview`;
 
 // Follows one run. A connection that drops is picked up again by the browser itself; a run that
