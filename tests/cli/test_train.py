@@ -88,6 +88,7 @@ def test_a_model_is_trained_shown_and_painted_with(folder: Path) -> None:
         (("waves.png", "--log", "a.svg", "--plot", "a.svg"), "name the same file"),
         (("waves.png", "--resume", "taken.safetensors"), "checkpoint"),
         (("waves.png", "--base", "taken.safetensors"), "taken.safetensors"),
+        (("waves.png", "--memory", "1MB"), "--memory 1MB: must be 800MB or more"),
     ],
 )
 def test_what_cannot_be_trained_is_told_in_a_line(

@@ -227,3 +227,21 @@ def test_files_are_checked_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"none\.jpg"):
         train(tmp_path / "none.jpg", tmp_path / "flow.safetensors", steps=1)
     assert not list(tmp_path.iterdir())
+
+
+def test_with_less_memory_the_model_is_the_same(folder: Path) -> None:
+    """Crops that are not kept are described anew."""
+    found = []
+    for memory in ("900MB", "8GB"):
+        exact = impasto.Compute(threads=1, precision="float32", memory=memory)
+        found.append(last(steps=12, photographs=folder, compute=exact))
+    less, more = (step.run.trainer for step in found)
+    assert 0 < less.kept < 12 < more.kept
+    for name, kernel in found[0].model.kernels.items():
+        assert torch.equal(kernel, found[1].model.kernels[name]), name
+    with pytest.raises(SettingsError, match=r"needs 0\.8\d GB, and 0\.80 GB of memory may be used"):
+        iterate_train(
+            STYLES / "flow.jpg",
+            photographs=folder,
+            compute=impasto.Compute(precision="float32", memory="800MB"),
+        )

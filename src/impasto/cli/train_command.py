@@ -32,7 +32,7 @@ from impasto.files import (
     written_beside,
 )
 from impasto.messages import printable
-from impasto.settings.groups import FILES, PAINT, SIZE
+from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
 
 if TYPE_CHECKING:
     from impasto.training.training import TrainingStep, TrainingSteps
@@ -97,6 +97,9 @@ class TrainFlags:
     resume: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
     """Go on from this checkpoint, with the same styles, photographs and settings."""
 
+    memory: Annotated[str | None, Parameter(group=MACHINE.title, metavar="SIZE")] = None
+    """Memory a training may take, such as 1GB. Four fifths of what is free if not given."""
+
     def check(self, target: Path) -> None:
         """Checks before the work what would prevent a file after it.
 
@@ -131,7 +134,7 @@ class TrainFlags:
             "side": self.side,
             "steady": self.steady,
             "base": self.base,
-            "compute": Compute(machine.device, machine.precision, machine.threads),
+            "compute": Compute(machine.device, machine.precision, machine.threads, self.memory),
             "checkpoint": self.checkpoint,
             "resume": self.resume,
         }

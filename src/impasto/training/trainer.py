@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
 
 import torch
 from torch import Tensor
 
-from impasto.errors import DivergenceError
+from impasto.errors import DivergenceError, SettingsError
 from impasto.feedforward.base import BaseNetwork
 from impasto.feedforward.model import KNOTS
 from impasto.feedforward.network import forward
@@ -40,7 +40,16 @@ WARM_UP = 10
 AVERAGE = 0.98
 CROP = 208
 CROPS = 96
-"""Crops that are kept described: some 10 MB each."""
+"""Crops that a training learns from. They stay described as long as there is memory for it."""
+
+_FIXED = {torch.bfloat16: 600 * 1000**2, torch.float32: 800 * 1000**2}
+"""Bytes that libraries, networks and the work on one crop take, as measured."""
+
+_DESCRIBED = 10 * 1000**2
+"""Bytes of a described crop, as measured; a little less in bfloat16."""
+
+_TILE = 512
+"""Side in pixels of the parts in which larger pictures of a style are looked at."""
 
 STEADY = 30.0
 """Weight of the squared difference between what two views of a crop are painted like."""
@@ -63,6 +72,8 @@ class Trainer:
         side: long side at which photographs and styles are looked at.
         steady: whether flicker counts.
         step: how many were taken.
+        kept: how many crops stay described; the others are described anew each time they are
+            drawn, with the same result.
     """
 
     base: BaseNetwork
@@ -75,6 +86,7 @@ class Trainer:
     side: int
     steady: bool = False
     step: int = 0
+    kept: int = CROPS
     kernels: dict[str, Tensor] = field(default_factory=dict)
     offsets: Tensor = field(default_factory=lambda: torch.empty(0))
     averages: list[Tensor] = field(default_factory=list)
@@ -109,9 +121,11 @@ class Trainer:
         )
         describer = Describer.of(encoder, settings)
         with machine.active():
-            described = _described(describer, styles, settings, side, machine)
+            in_tiles = replace(describer, side=_TILE)
+            described = _described(in_tiles, styles, settings, side, machine)
         films = torch.stack([_films(base, one, settings.strength) for one in described])
         made = cls(base, machine, settings, photographs, described, films, describer, side, steady)
+        made.kept = _crops_kept(machine, photographs)
         made.kernels = {k: v.clone().to(machine.device) for k, v in base.kernels.items()}
         made.offsets = torch.zeros_like(films[:, 0])
         made.averages = [one.clone() for one in made.weights]
@@ -184,12 +198,14 @@ class Trainer:
         return Random(f"{self.settings.seed}:{number}")
 
     def _crop(self, number: int) -> Crop:
-        if number not in self._crops:
-            draw = self._draw(-1 - number)
-            long_side = self.side * draw.uniform(0.75, 1.0)
-            pixels = cut(self.photographs.learned, long_side, CROP, draw)
-            self._crops[number] = self._describe(pixels)
-        return self._crops[number]
+        if number in self._crops:
+            return self._crops[number]
+        draw = self._draw(-1 - number)
+        long_side = self.side * draw.uniform(0.75, 1.0)
+        crop = self._describe(cut(self.photographs.learned, long_side, CROP, draw))
+        if len(self._crops) < self.kept:
+            self._crops[number] = crop
+        return crop
 
     @cached_property
     def _judges(self) -> list[Crop]:
@@ -246,6 +262,25 @@ class Trainer:
             raise DivergenceError(
                 f"the loss was {loss} for {self._failures} steps; train with a lower style_weight"
             )
+
+
+def _crops_kept(machine: Machine, photographs: Photographs) -> int:
+    """How many crops can stay described in the memory that may be used.
+
+    Raises:
+        SettingsError: not even one.
+    """
+    pictures = [*photographs.learned, *photographs.held_out]
+    held = sum(pixels.numel() * pixels.element_size() for pixels in pictures)
+    # The middles of those that are held out are described, too, and one crop is at work.
+    least = _FIXED[machine.dtype] + held + (1 + len(photographs.held_out)) * _DESCRIBED
+    if least > machine.most_memory:
+        raise SettingsError(
+            f"a training with {photographs.count} photographs needs {least / 1e9:.2f} GB, and "
+            f"{machine.most_memory / 1e9:.2f} GB of memory may be used; allow more with --memory"
+            f"{', or give fewer photographs' if photographs.where else ''}"
+        )
+    return min(CROPS, int(machine.most_memory - least) // _DESCRIBED)
 
 
 def _described(

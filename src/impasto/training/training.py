@@ -292,13 +292,15 @@ def iterate_train(
         side: long side in pixels at which photographs and styles are looked at, 128 to 2048.
         steady: train against flicker, for films.
         base: a base network's file; the one in the package if None.
-        compute: where it runs.
+        compute: where it runs. With less ``memory`` fewer crops of photographs stay described, and
+            steps take longer; the model is the same.
         checkpoint: a file that keeps the training's state, written every fifty steps.
         resume: a checkpoint to go on from, with the same styles, photographs and settings.
         **overrides: single settings by name: ``strength=0.7``...
 
     Raises:
-        SettingsError: a value out of range, or a setting that has no part in a training.
+        SettingsError: a value out of range, a setting that has no part in a training, or too
+            little memory.
         PictureError: a picture that cannot be read, or too few photographs.
         WeightsError: ``base`` cannot be used.
         CheckpointError: ``resume`` is damaged, or of another training.
