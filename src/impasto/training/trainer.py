@@ -42,11 +42,11 @@ CROP = 208
 CROPS = 96
 """Crops that a training learns from. They stay described as long as there is memory for it."""
 
-_FIXED = {torch.bfloat16: 600 * 1000**2, torch.float32: 800 * 1000**2}
-"""Bytes that libraries, networks and the work on one crop take, as measured."""
+_FIXED = {torch.bfloat16: 600 * 1000**2, torch.float32: 780 * 1000**2}
+"""Bytes that libraries, networks and the work on one crop take, as measured, and some more."""
 
-_DESCRIBED = 10 * 1000**2
-"""Bytes of a described crop, as measured; a little less in bfloat16."""
+_DESCRIBED = {torch.bfloat16: 9 * 1000**2, torch.float32: 15 * 1000**2}
+"""Bytes of a described crop, likewise."""
 
 _TILE = 512
 """Side in pixels of the parts in which larger pictures of a style are looked at."""
@@ -273,14 +273,15 @@ def _crops_kept(machine: Machine, photographs: Photographs) -> int:
     pictures = [*photographs.learned, *photographs.held_out]
     held = sum(pixels.numel() * pixels.element_size() for pixels in pictures)
     # The middles of those that are held out are described, too, and one crop is at work.
-    least = _FIXED[machine.dtype] + held + (1 + len(photographs.held_out)) * _DESCRIBED
+    described = _DESCRIBED[machine.dtype]
+    least = _FIXED[machine.dtype] + held + (1 + len(photographs.held_out)) * described
     if least > machine.most_memory:
         raise SettingsError(
             f"a training with {photographs.count} photographs needs {least / 1e9:.2f} GB, and "
             f"{machine.most_memory / 1e9:.2f} GB of memory may be used; allow more with --memory"
             f"{', or give fewer photographs' if photographs.where else ''}"
         )
-    return min(CROPS, int(machine.most_memory - least) // _DESCRIBED)
+    return min(CROPS, (machine.most_memory - least) // described)
 
 
 def _described(
