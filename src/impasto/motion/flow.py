@@ -1,0 +1,100 @@
+"""Optical flow between two frames, by OpenCV's DIS.
+
+Source: Kroeger, Timofte, Dai, Van Gool, Fast Optical Flow using Dense Inverse Search, ECCV 2016,
+in OpenCV's preset "medium". The preset stops at half size; here it goes on to single pixels,
+because a film that is warped along its flow for many frames shows every error of it. DIS
+takes both frames to be in one light, so that in a fade or a flash their histograms are matched
+first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.errors import MissingExtraError
+
+_Luma = np.ndarray[Any, np.dtype[np.float32]]
+
+_LEAST_SIDE = 24
+"""OpenCV's DIS refuses pictures that are too small for a few of its patches of 8 pixels."""
+
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_QUANTILES = np.linspace(0, 1, 129)
+_SAMPLES = 20_000  # so many pixels tell how light and dark a frame is
+_SAME_LIGHT = 0.02
+"""Histograms that are nearer than this, on average, differ by what moves and not by light."""
+
+
+def find_flow(first: Tensor, second: Tensor) -> Tensor:
+    """Where everything in ``first`` has gone in ``second``.
+
+    The result does not depend on the number of threads.
+
+    Args:
+        first: (1, 3, H, W), sRGB 0..1.
+        second: the same size.
+
+    Returns:
+        (1, 2, H, W), pixels, x before y: what is at p in ``first`` is at p + flow(p) in ``second``.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+    """
+    cv2 = import_opencv()
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(0)
+    lumas = _in_one_light(_luma(first), _luma(second))
+    flow = search.calc(*(np.rint(luma * 255).astype(np.uint8) for luma in lumas), None)
+    height, width = first.shape[-2:]
+    inside = np.ascontiguousarray(flow[:height, :width].transpose(2, 0, 1))
+    return torch.from_numpy(inside)[None].to(first.device)
+
+
+def import_opencv() -> Any:
+    """OpenCV; asking for it early says what is missing before any work.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingExtraError(
+            "following the motion of a film needs OpenCV: pip install 'impasto[video]'"
+        ) from error
+    return cv2
+
+
+def _luma(picture: Tensor) -> _Luma:
+    """Luma (H, W), 0..1, with its edges repeated up to the least size."""
+    weights = picture.new_tensor(_LUMA).view(1, 3, 1, 1)
+    luma = (picture * weights).sum(1, keepdim=True).clamp(0, 1)
+    missing = [max(0, _LEAST_SIDE - side) for side in luma.shape[-2:]]
+    if any(missing):
+        luma = functional.pad(luma, (0, missing[1], 0, missing[0]), mode="replicate")
+    pixels: _Luma = luma[0, 0].cpu().numpy()
+    return pixels
+
+
+def _in_one_light(first: _Luma, second: _Luma) -> tuple[_Luma, _Luma]:
+    """Both frames in the light of the one with more contrast, where the light has changed."""
+    own, other = (
+        np.quantile(luma.ravel()[:: max(1, luma.size // _SAMPLES)], _QUANTILES)
+        for luma in (first, second)
+    )
+    if np.abs(own - other).mean() < _SAME_LIGHT:
+        return first, second
+    if own[-1] - own[0] > other[-1] - other[0]:
+        return first, _mapped(second, other, own)
+    return _mapped(first, own, other), second
+
+
+def _mapped(luma: _Luma, own: Any, wanted: Any) -> _Luma:
+    """``luma`` with the quantiles ``wanted``, having quantiles ``own``."""
+    mapped: _Luma = np.interp(luma, own, wanted).astype(np.float32)
+    return mapped
