@@ -1,12 +1,14 @@
+import functools
 import os
 import subprocess
 import sys
 
 import pytest
 import torch
+from torch import Tensor
 
 from benchmarks.quality.made_clips import MadeClip
-from impasto.motion.flow import find_flow
+from impasto.motion.flow import find_flow, join_flows
 
 CLIP = MadeClip(pan=(1.37, -0.6), disc_speed=(-4.3, 2.2))
 
@@ -37,6 +39,20 @@ def test_fades_and_flashes_do_not_mislead_the_flow(second_gain: float) -> None:
     clip = MadeClip(pan=(1.37, -0.6), gain=lambda number: (1.0, second_gain)[number])
     assert endpoint_error(clip, 0, 1) < 0.1
     assert endpoint_error(clip, 1, 0) < 0.1
+
+
+def test_joined_flows_lead_to_exact_ones_between_distant_frames() -> None:
+    clip = MadeClip(pan=(5.37, -0.6))
+    frames = clip.frames(9)
+    steps = [find_flow(frames[number], frames[number - 1]) for number in range(8, 0, -1)]
+    joined = functools.reduce(join_flows, steps)
+    shown = clip.hidden(8, 0) == 0
+
+    def error(flow: Tensor) -> float:
+        return float((flow - clip.flow(8, 0)).norm(dim=1, keepdim=True)[shown].median())
+
+    assert error(joined) < 0.5
+    assert error(find_flow(frames[8], frames[0], joined)) < 0.05
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 200), (7, 9), (13, 12), (33, 47), (144, 255)])

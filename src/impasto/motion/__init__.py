@@ -6,6 +6,18 @@ takes a picture along it.
 
 - `flow`: the optical flow from one frame to another. Begin here.
 - `warping`: a picture sampled along a flow, without blur and without darkening.
-- `consistency`: holes, where a warped picture is not to be trusted, and what stands still.
+- `consistency`: holes, where a warped picture is not to be trusted. `filling`: what goes in there.
+- `cuts`: where a shot begins. `ties`: how much a frame depends on several earlier ones.
+- `stillness`: what does not move at all.
 - `light`: what a fade or a flash did to a whole frame. `noise`: how strong the film's grain is.
+
+A frame and the one before it, as a painter uses them::
+
+    forward, backward = find_flow(previous, current), find_flow(current, previous)
+    holes = find_holes(previous, current, forward, backward)
+    if is_cut(holes): ...  # a shot begins
+    start = fill_holes(warp(painted, backward), current, holes)
+    still = find_still(previous, current, backward)
+
+To a frame farther back, `join_flows` gives a guess that `find_flow` makes exact.
 """

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.errors import MissingExtraError
+from impasto.motion.warping import warp
 
 _Luma = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -30,7 +31,7 @@ _SAME_LIGHT = 0.02
 """Histograms that are nearer than this, on average, differ by what moves and not by light."""
 
 
-def find_flow(first: Tensor, second: Tensor) -> Tensor:
+def find_flow(first: Tensor, second: Tensor, guess: Tensor | None = None) -> Tensor:
     """Where everything in ``first`` has gone in ``second``.
 
     The result does not depend on the number of threads.
@@ -38,6 +39,7 @@ def find_flow(first: Tensor, second: Tensor) -> Tensor:
     Args:
         first: (1, 3, H, W), sRGB 0..1.
         second: the same size.
+        guess: a flow to begin from, such as `join_flows` gives between distant frames.
 
     Returns:
         (1, 2, H, W), pixels, x before y: what is at p in ``first`` is at p + flow(p) in ``second``.
@@ -49,10 +51,24 @@ def find_flow(first: Tensor, second: Tensor) -> Tensor:
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     search.setFinestScale(0)
     lumas = _in_one_light(_luma(first), _luma(second))
-    flow = search.calc(*(np.rint(luma * 255).astype(np.uint8) for luma in lumas), None)
+    begin = None if guess is None else _padded(guess)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+    flow = search.calc(*(np.rint(luma * 255).astype(np.uint8) for luma in lumas), begin)
     height, width = first.shape[-2:]
     inside = np.ascontiguousarray(flow[:height, :width].transpose(2, 0, 1))
     return torch.from_numpy(inside)[None].to(first.device)
+
+
+def join_flows(first: Tensor, second: Tensor) -> Tensor:
+    """The flow from a frame to a third one by way of a second, (1, 2, H, W).
+
+    What is hidden in the second frame is lost. It is a good guess for `find_flow` between frames
+    that are far apart.
+
+    Args:
+        first: the flow from the frame to the second one, (1, 2, H, W), pixels.
+        second: the flow from there to the third one.
+    """
+    return first + warp(second, first)
 
 
 def import_opencv() -> Any:
@@ -71,14 +87,17 @@ def import_opencv() -> Any:
 
 
 def _luma(picture: Tensor) -> _Luma:
-    """Luma (H, W), 0..1, with its edges repeated up to the least size."""
+    """Luma (H, W), 0..1, at least of the least size."""
     weights = picture.new_tensor(_LUMA).view(1, 3, 1, 1)
     luma = (picture * weights).sum(1, keepdim=True).clamp(0, 1)
-    missing = [max(0, _LEAST_SIDE - side) for side in luma.shape[-2:]]
-    if any(missing):
-        luma = functional.pad(luma, (0, missing[1], 0, missing[0]), mode="replicate")
-    pixels: _Luma = luma[0, 0].cpu().numpy()
+    pixels: _Luma = _padded(luma)[0, 0].cpu().numpy()
     return pixels
+
+
+def _padded(values: Tensor) -> Tensor:
+    """Values (1, C, H, W) with their last row and column repeated up to the least size."""
+    missing = [max(0, _LEAST_SIDE - side) for side in values.shape[-2:]]
+    return functional.pad(values, (0, missing[1], 0, missing[0]), mode="replicate")
 
 
 def _in_one_light(first: _Luma, second: _Luma) -> tuple[_Luma, _Luma]:

@@ -120,4 +120,5 @@ def _kernel() -> Tensor:
     weights = torch.linalg.solve(system, wanted)[:_TAPS].T.contiguous()
     whole = fraction == fraction.round()  # nothing moves, or by one pixel: no rounding there
     weights[whole] = (taps == fraction[whole][:, None]).double()
-    return weights.float()
+    kernel: Tensor = weights.float()
+    return kernel
