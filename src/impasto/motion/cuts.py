@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-_NEW = 0.4
-"""The part of a frame that is new where a shot begins. Motion makes a tenth of it new at most; the
-first frame of a shot is all new, but some of it looks alike by chance."""
+_NEW = 0.55
+"""The part of a frame that is new where a shot begins. Cuts make 0.75 and more of a frame new, and
+not all of it, because some of it looks alike by chance; the fastest action makes a third new."""
 
 
 def is_cut(holes: Tensor) -> bool:
