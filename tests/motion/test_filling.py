@@ -75,3 +75,21 @@ def test_tiny_pictures() -> None:
     filled = fill_holes(painted, frame, mask)
     assert bool(filled.isfinite().all())
     assert torch.equal(filled[..., 1:, :], painted[..., 1:, :])
+
+
+def test_holes_are_filled_the_same_with_any_number_of_threads() -> None:
+    clip = MadeClip((289, 511))
+    frame = clip.frame(0)
+    painted = painted_from(frame)
+    mask = torch.zeros_like(frame[:, :1])
+    mask[..., 20:90, 30:200] = 0.7
+    before = torch.get_num_threads()
+    try:
+        filled = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            filled.append(fill_holes(painted, frame, mask))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(filled[0], filled[1])
+    assert torch.equal(filled[0], filled[2])

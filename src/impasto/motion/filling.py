@@ -47,9 +47,11 @@ def _mapped_colors(frame: Tensor, painted: Tensor, weight: Tensor) -> Tensor:
     source = torch.cat((colors, torch.ones_like(colors[:1])))
     change = (painted - frame).flatten(2)[0].double()
     weighted = source * weight.flatten().double()
+    # Sums along a dimension are the same with any number of threads; matrix products are not.
+    products = torch.stack([(row * torch.cat((source, change))).sum(1) for row in weighted])
     ridge = torch.eye(4, dtype=source.dtype, device=source.device)
-    system = weighted @ source.T + _RIDGE * (1 + float(weight.sum())) * ridge
-    matrix = torch.linalg.solve(system, weighted @ change.T)
+    system = products[:, :4] + _RIDGE * (1 + products[3, 3]) * ridge
+    matrix = torch.linalg.solve(system, products[:, 4:])
     moved: Tensor = (matrix.T @ source).float().view_as(frame)
     return frame + moved
 
@@ -66,11 +68,13 @@ def _spread(values: Tensor, weight: Tensor) -> Tensor:
     Returns:
         (1, 3, H, W); 0 where nothing weighs anywhere.
     """
-    size = values.shape[-2:]
-    if max(size) == 1:
+    height, width = values.shape[-2:]
+    if max(height, width) == 1:
         return values * (weight > 0)
     share = functional.avg_pool2d(weight, 2, ceil_mode=True)
     coarse = functional.avg_pool2d(values * weight, 2, ceil_mode=True) / share.clamp(min=1e-6)
     beyond = _spread(coarse, (4 * share).clamp(max=1))
-    wider = functional.interpolate(beyond, size, mode="bilinear", align_corners=False)
-    return torch.lerp(wider, values, weight)
+    wider = beyond.repeat_interleave(2, 2).repeat_interleave(2, 3)[..., :height, :width]
+    # Smoothed and not interpolated, which would differ in the last bit by the number of threads.
+    smooth = functional.avg_pool2d(wider, 3, 1, 1, count_include_pad=False)
+    return torch.lerp(smooth, values, weight)
