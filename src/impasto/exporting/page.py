@@ -28,7 +28,14 @@ from impasto.feedforward.network import (
 )
 from impasto.torch_state import with_torch_defaults
 
-WORKER_PARTS = ("walk.js", "engine_wasm.js", "engine_webgpu.js", "worker.js")
+WORKER_PARTS = (
+    "walk.js",
+    "graphics.js",
+    "engine_wasm.js",
+    "engine_webgpu.js",
+    "engine_webgl.js",
+    "worker.js",
+)
 MODULES = ("painter_relaxed.wasm", "painter.wasm")
 """The painter for the processor, the quickest first."""
 

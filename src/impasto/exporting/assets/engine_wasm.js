@@ -102,7 +102,7 @@ class WasmEngine {
     const { inputs, size, stride, level } = site;
     const outputs = Math.ceil(site.outputs / 4) * 4;
     let map = before;
-    if (site.kind === "up" || site.kind === "join") {
+    if (enlarges(site)) {
       map = this.map(level, inputs, 1);
       calls.enlarge(before.address, before.border, map.address, map.height, map.width, inputs);
     }
@@ -121,7 +121,7 @@ class WasmEngine {
     numbers.set(film.subarray(site.outputs, 2 * site.outputs), outputs);
     calls.steer(made.address, made.border, this.film, added ? added.address : 0, room,
       height, width, outputs, site.normalised ? this.network.epsilon : 0,
-      ["down", "first", "up"].includes(site.kind) ? 1 : 0);
+      endOf(site) === 1 ? 1 : 0);
     return made;
   }
 }

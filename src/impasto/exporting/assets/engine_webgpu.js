@@ -138,11 +138,12 @@ class WebgpuEngine {
   }
 
   constructor(network, device) {
-    Object.assign(this, { network, device, size: "", all: [], free: new Map() });
+    Object.assign(this, { network, device });
+    this.pool = new Pool((bytes) => this.buffer(bytes), (buffer) => buffer.destroy());
     const module = device.createShaderModule({ code: SHADERS });
     this.pipelines = Object.fromEntries(Object.keys(USED).map((entryPoint) => [entryPoint,
       device.createComputePipeline({ layout: "auto", compute: { module, entryPoint } })]));
-    this.kernels = network.sites.map((site) => this.place(this.packed(site)));
+    this.kernels = network.sites.map((site) => this.place(matricesOf(site)));
     this.noises = network.sites.map((site) => this.place(site.noise || new Float32Array(4)));
     const widest = Math.max(...network.sites.map((site) => site.outputs));
     this.sums = this.buffer(8 * widest * (CHUNKS + 1));
@@ -159,39 +160,19 @@ class WebgpuEngine {
     return made;
   }
 
-  // (size, size, inputs / 4, outputs / 4) matrices, a column for each input.
-  packed({ inputs, outputs, size, kernel }) {
-    const area = size * size;
-    const [across, down] = [Math.ceil(inputs / 4), Math.ceil(outputs / 4)];
-    const found = new Float32Array(area * across * down * 16);
-    for (let o = 0; o < outputs; o++)
-      for (let i = 0; i < inputs; i++)
-        for (let a = 0; a < area; a++)
-          found[((a * across + (i >> 2)) * down + (o >> 2)) * 16 + (i % 4) * 4 + (o % 4)] =
-            kernel[(o * inputs + i) * area + a];
-    return found;
-  }
-
   map(level, channels) {
     const [height, width] = [this.height >> level, this.width >> level];
     const bytes = height * width * Math.ceil(channels / 4) * 16;
-    const free = this.free.get(bytes);
-    const buffer = free && free.length ? free.pop() : this.buffer(bytes);
-    if (!this.all.includes(buffer)) this.all.push(buffer);
-    return { buffer, bytes, height, width };
+    return { buffer: this.pool.take(bytes), bytes, height, width };
   }
 
   release(map) {
-    if (!this.free.has(map.bytes)) this.free.set(map.bytes, []);
-    this.free.get(map.bytes).push(map.buffer);
+    this.pool.giveBack(map.buffer);
   }
 
   async paint(pixels, width, height, film) {
-    if (this.size !== `${width} ${height}`) {
-      for (const buffer of this.all.splice(0)) buffer.destroy();
-      this.free.clear();
-    }
-    Object.assign(this, { size: `${width} ${height}`, width, height, passing: [] });
+    Object.assign(this, { width, height, passing: [] });
+    this.pool.begin(width, height);
     this.device.pushErrorScope("out-of-memory");
     this.device.pushErrorScope("validation");
     const first = this.map(0, 3);
@@ -202,7 +183,6 @@ class WebgpuEngine {
     const back = this.buffer(last.bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     this.encoder.copyBufferToBuffer(last.buffer, 0, back, 0, last.bytes);
     this.device.queue.submit([this.encoder.finish()]);
-    this.release(last);
     const errors = [await this.device.popErrorScope(), await this.device.popErrorScope()];
     const error = errors.find(Boolean);
     if (error) throw new Error(error.message || "there is too little memory");
@@ -215,17 +195,12 @@ class WebgpuEngine {
   step(site, number, before, added, film) {
     const made = this.map(site.level, site.outputs);
     const outputs = Math.ceil(site.outputs / 4);
-    const steering = new Float32Array(8 * outputs);
-    steering.set(film.subarray(0, site.outputs));
-    steering.set(film.subarray(site.outputs), 4 * outputs);
-    const end = site.kind === "out" ? 2 : ["down", "first", "up"].includes(site.kind) ? 1 : 0;
-    const enlarged = site.kind === "up" || site.kind === "join" ? 1 : 0;
     const values = new Uint32Array([made.height, made.width, Math.ceil(site.inputs / 4), outputs,
-      site.size, site.stride, enlarged, site.noise ? this.network.side : 0, end, 0, 0,
+      site.size, site.stride, enlarges(site), site.noise ? this.network.side : 0, endOf(site), 0, 0,
       added ? 1 : 0]);
     if (site.normalised) new Float32Array(values.buffer)[10] = this.network.epsilon;
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    const [uniform, own] = [this.place(values, usage), this.place(steering)];
+    const [uniform, own] = [this.place(values, usage), this.place(steeringOf(site, film))];
     this.passing.push(uniform, own);
     const buffers = [uniform, before.buffer, made.buffer, this.kernels[number],
       this.noises[number], own, this.sums];

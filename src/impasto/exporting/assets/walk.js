@@ -1,6 +1,11 @@
 // The way of a picture through the network, the same for every engine.
 "use strict";
 
+// What a site does besides: how its values end (0 as they are, 1 by ReLU, 2 by the sigmoid), and
+// whether what it sees is enlarged to twice its sides first (1).
+const endOf = ({ kind }) => (kind === "out" ? 2 : ["down", "first", "up"].includes(kind) ? 1 : 0);
+const enlarges = ({ kind }) => (kind === "up" || kind === "join" ? 1 : 0);
+
 // engine: has `network`, `step` (makes the next map) and `release` (a map that is done with).
 // first: the picture's map. film: gains less 1 and biases of each site in turn.
 function walk(engine, first, film) {
