@@ -41,7 +41,9 @@ MODULES = ("painter_relaxed.wasm", "painter.wasm")
 
 _LEAST_SIDE = 2 * STRIDE  # what goes through the network at least, as when impasto paints
 _ALLOWED = 1 / 255  # mean deviation from what the model itself paints
-_BITS = (8, 10, 12, 14, 16)  # of a number of a kernel: the first with which that holds
+_STEPS = tuple(2 ** (half / 2) for half in range(8, 25))  # the first with which that holds
+_LARGE = 230_400  # numbers of a kernel whose deviation has that many steps
+_MOST = 32_000  # the largest whole number: it has two bytes
 
 
 @with_torch_defaults
@@ -49,7 +51,8 @@ def page_bytes(model: Model, name: str) -> bytes:
     """The page of a model: HTML with everything in it, which asks for nothing from anywhere.
 
     Kernels are rounded to whole numbers, with a factor for each output channel: as coarsely as
-    changes the picture by less than half a level of 255 in the mean. Browsers paint with float32.
+    changes the picture by less than half a level of 255 in the mean, small kernels less than large
+    ones, whose numbers fill the file. Engines paint with floating-point numbers.
 
     Args:
         model: the model.
@@ -96,9 +99,13 @@ class _Blob:
         return place
 
     def add_halves(self, whole: Tensor) -> int:
-        """Puts down int16 as all high bytes, then all low ones, which deflate far better."""
-        place = self.add((whole >> 8).to(torch.int8))
-        self.add((whole & 255).to(torch.uint8))
+        """Puts down int16 as all high bytes, then all low ones, which deflate far better.
+
+        Low ones have a sign, too, so that the high ones of small numbers are all 0.
+        """
+        high = (whole + 128) >> 8
+        place = self.add(high.to(torch.int8))
+        self.add((whole - 256 * high).to(torch.int8))
         return place
 
     def add_floats(self, numbers: Tensor) -> list[int]:
@@ -108,7 +115,7 @@ class _Blob:
 
 def _network_parts(model: Model, name: str) -> tuple[dict[str, Any], bytes]:
     """What the page's engines need: the plan, as JSON, and the numbers that it points into."""
-    bits, kernels = _quantised_well(model, name)
+    steps, kernels = _quantised_well(model, name)
     blob, sites = _Blob(), []
     for site in SITES:
         whole, scale = kernels[site.name]
@@ -124,34 +131,30 @@ def _network_parts(model: Model, name: str) -> tuple[dict[str, Any], bytes]:
                 "normalised": site.normalised,
                 "kernel": blob.add_halves(whole),
                 "scale": blob.add_floats(scale),
-                "noise": None if noise is None else blob.add_floats(_noise(noise)),
+                "noise": None if noise is None else blob.add_floats(noise),
             }
         )
     films = [[blob.add_floats(film) for film in knots] for knots in model.films.values()]
     plan = {
         "sites": sites,
         "films": films,
-        "bits": bits,
+        "steps": round(steps),
         "stride": STRIDE,
         "least": _LEAST_SIDE,
         "epsilon": EPSILON,
+        "noise": blob.add_floats(noise_tile()),
         "noise_side": NOISE_SIDE,
     }
     return plan, bytes(blob.data)
 
 
-def _noise(kernel: Tensor) -> Tensor:
-    """What a noise kernel makes of the tile, (NOISE_SIDE, NOISE_SIDE, C)."""
-    return functional.conv2d(noise_tile(), kernel)[0].permute(1, 2, 0)
-
-
-def _quantised_well(model: Model, name: str) -> tuple[int, Mapping[str, tuple[Tensor, Tensor]]]:
-    """Kernels in the fewest bits that change the picture little enough, and how many these are."""
+def _quantised_well(model: Model, name: str) -> tuple[float, Mapping[str, tuple[Tensor, Tensor]]]:
+    """Kernels in the fewest steps that change the picture little enough, and how many these are."""
     picture = _trial()
     films = [knots[-1] for knots in model.films.values()]
     wanted = [forward(model.kernels, film, picture) for film in films]
-    for bits in _BITS:
-        kernels = {site.name: _quantised(model.kernels[site.name], bits) for site in SITES}
+    for steps in _STEPS:
+        kernels = {site.name: _quantised(model.kernels[site.name], steps) for site in SITES}
         own = dict(model.kernels)
         for kernel, (whole, scale) in kernels.items():
             own[kernel] = whole.float() * scale[:, None, None, None]
@@ -160,17 +163,24 @@ def _quantised_well(model: Model, name: str) -> tuple[int, Mapping[str, tuple[Te
             float((one - other).abs().mean()) for one, other in zip(painted, wanted, strict=True)
         )
         if off <= _ALLOWED / 2:  # the engine's own rounding is the rest
-            return bits, kernels
+            return steps, kernels
     raise OutputError(
         f"{name}: the model paints no picture (its numbers are not finite, or too large); "
         "train it anew"
     )
 
 
-def _quantised(kernel: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Whole numbers of a kernel, and a factor for each output channel."""
-    steps = 2 ** (bits - 1) - 1
-    scale = kernel.flatten(1).abs().amax(1).clamp_min(1e-12) / steps
+def _quantised(kernel: Tensor, steps: float) -> tuple[Tensor, Tensor]:
+    """Whole numbers of a kernel, and a factor for each output channel.
+
+    A factor is a part of the root mean square of its channel, because what a channel puts out is
+    normalised or steered: what counts is the error beside all of it. If every kernel adds as much
+    error as any other, steps in proportion to the root of a kernel's size take the fewest bits.
+    """
+    own = kernel.flatten(1)
+    part = (kernel.numel() / _LARGE) ** 0.5 / steps
+    scale = (part * own.square().mean(1).sqrt()).maximum(own.abs().amax(1) / _MOST)
+    scale = scale.clamp_min(1e-12)
     whole = (kernel / scale[:, None, None, None]).round()
     return whole.to(torch.int16), scale
 

@@ -8,20 +8,33 @@ async function readNetwork(packed, plan) {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = await new Response(stream).arrayBuffer();
   const floats = (part) => new Float32Array(bytes.slice(part[0], part[0] + 4 * part[1]));
+  const tile = floats(plan.noise);
   const sites = plan.sites.map((site) => {
     const { outputs, inputs, size } = site;
     const own = inputs * size * size;
     const scale = floats(site.scale);
     const count = outputs * own; // high bytes, then, at a multiple of 4, low ones
     const high = new Int8Array(bytes, site.kernel, count);
-    const low = new Uint8Array(bytes, site.kernel + ((count + 3) & ~3), count);
+    const low = new Int8Array(bytes, site.kernel + ((count + 3) & ~3), count);
     const kernel = new Float32Array(count);
     for (let i = 0; i < count; i++) kernel[i] = (high[i] * 256 + low[i]) * scale[(i / own) | 0];
-    return { ...site, kernel, noise: site.noise && floats(site.noise) };
+    return { ...site, kernel, noise: site.noise && noiseOf(tile, floats(site.noise), outputs) };
   });
   const films = plan.films.map((knots) => knots.map(floats));
   return { sites, films, stride: plan.stride, least: plan.least, epsilon: plan.epsilon,
     side: plan.noise_side };
+}
+
+// What a kernel for the channels of the tile makes of it: for each position all outputs.
+function noiseOf(tile, kernel, outputs) {
+  const channels = kernel.length / outputs;
+  const area = tile.length / channels;
+  const found = new Float32Array(area * outputs);
+  for (let place = 0; place < area; place++)
+    for (let o = 0; o < outputs; o++)
+      for (let channel = 0; channel < channels; channel++)
+        found[place * outputs + o] += tile[channel * area + place] * kernel[o * channels + channel];
+  return found;
 }
 
 // The film between the two knots on either side.
