@@ -148,6 +148,29 @@ def test_before_and_after_by_keyboard(page: Page) -> None:
     assert "100%" not in page.evaluate("find('after').style.clipPath")
 
 
+def test_all_of_it_by_keyboard(browser: Browser, file: Path) -> None:
+    """Whoever has no mouse gets on where the buttons go away."""
+    found = browser.new_page()
+    found.goto(file.as_uri())
+    found.wait_for_selector("body[data-ready]", timeout=240_000)
+    found.keyboard.press("Tab")
+    expect(found.locator("#empty .choose")).to_be_focused()
+    with found.expect_file_chooser() as waited:
+        found.keyboard.press("Enter")
+    photo = {"name": "photo.png", "mimeType": "image/png", "buffer": photograph(64, 48)}
+    waited.value.set_files(photo)
+    expect(found.locator("#split")).to_be_focused()
+    found.keyboard.press("ArrowRight")
+    assert found.input_value("#split") == "1"
+    found.focus("#camera")
+    found.keyboard.press("Space")
+    found.focus("#shutter")
+    found.keyboard.press("Space")
+    expect(found.locator("#camera")).to_be_focused()
+    expect(found.locator("#download")).to_be_enabled()
+    found.close()
+
+
 def test_the_camera_is_painted_while_it_runs_and_taken(page: Page) -> None:
     asked = page.evaluate("state.asked")
     page.click("#camera")
@@ -180,7 +203,14 @@ def test_a_phone_shows_all_of_it(browser: Browser, file: Path) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
     page = context.new_page()
     page.goto(file.as_uri())
+    page.wait_for_selector("body[data-ready]", timeout=240_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    painted(page, photograph(300, 200), 256)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    stage, picture = (page.locator(name).bounding_box() for name in ("#stage", "#frame"))
+    assert stage is not None
+    assert picture is not None
+    assert stage["height"] < picture["height"] + 30
     context.close()
 
 

@@ -36,7 +36,7 @@ NO_WASM = "WebAssembly.validate = () => false;"
 SMALL_TEXTURES = """
 const known = WebGL2RenderingContext.prototype.getParameter;
 WebGL2RenderingContext.prototype.getParameter = function (name) {
-  return name === this.MAX_TEXTURE_SIZE ? 512 : known.call(this, name);
+  return name === this.MAX_TEXTURE_SIZE ? 384 : known.call(this, name);
 };
 """
 Opener = Callable[[str], Page]
@@ -137,7 +137,7 @@ def test_without_webgl_another_engine_paints(opened: Opener, missing: str, said:
 def test_pictures_too_large_for_its_textures_are_painted_by_another(opened: Opener) -> None:
     page = opened(SMALL_TEXTURES)
     page.select_option("#engine", "WebGL")
-    _, found = painted(page, photograph(300, 225), 256)
+    _, found = painted(page, photograph(256, 60), 256)
     assert page.input_value("#engine") == "WebGL"
     photo, found = painted(page, photograph(300, 400), 384)
     assert off(found, photo) < 1

@@ -109,10 +109,11 @@ COMMANDS = {
         Command(
             "export",
             "impasto.cli.export_command:export",
-            "MODEL -o OUT.onnx [OPTIONS]",
-            "Write a model for other programs, as ONNX.",
-            "Needs impasto[onnx]. What the file paints is compared with PyTorch before it is "
-            "written.",
+            "MODEL -o OUT [OPTIONS]",
+            "Write a model as ONNX, or as a page that paints in any browser.",
+            ".html is one file that works without a network: by WebGPU, WebGL or WebAssembly, "
+            "whichever is quickest there. .onnx is for other programs; it needs impasto[onnx], and "
+            "what it paints is compared with PyTorch before it is written.",
         ),
         Command(
             "studio",

@@ -40,7 +40,7 @@ MODULES = ("painter_relaxed.wasm", "painter.wasm")
 """The painter for the processor, the quickest first."""
 
 _LEAST_SIDE = 2 * STRIDE  # what goes through the network at least, as when impasto paints
-_ALLOWED = 1 / 255  # mean deviation from what the model itself paints
+_ALLOWED = 1 / 3 / 255  # mean deviation from what the model itself paints, of the trial picture
 _STEPS = tuple(2 ** (half / 2) for half in range(8, 25))  # the first with which that holds
 _LARGE = 230_400  # numbers of a kernel whose deviation has that many steps
 _MOST = 32_000  # the largest whole number: it has two bytes
@@ -51,8 +51,9 @@ def page_bytes(model: Model, name: str) -> bytes:
     """The page of a model: HTML with everything in it, which asks for nothing from anywhere.
 
     Kernels are rounded to whole numbers, with a factor for each output channel: as coarsely as
-    changes the picture by less than half a level of 255 in the mean, small kernels less than large
-    ones, whose numbers fill the file. Engines paint with floating-point numbers.
+    changes a trial picture by less than a third of a level of 255 in the mean. Large kernels, whose
+    numbers fill the file, are rounded more than small ones. Engines paint with float32, or float16
+    where a device has no more.
 
     Args:
         model: the model.
@@ -162,7 +163,7 @@ def _quantised_well(model: Model, name: str) -> tuple[float, Mapping[str, tuple[
         off = max(
             float((one - other).abs().mean()) for one, other in zip(painted, wanted, strict=True)
         )
-        if off <= _ALLOWED / 2:  # the engine's own rounding is the rest
+        if off <= _ALLOWED:
             return steps, kernels
     raise OutputError(
         f"{name}: the model paints no picture (its numbers are not finite, or too large); "

@@ -141,15 +141,15 @@ class WebglEngine {
     const gl = canvas && canvas.getContext("webgl2", { antialias: false, depth: false,
       powerPreference: "high-performance" });
     if (!gl) throw new Error("this browser has none here");
-    const whole = gl.getExtension("EXT_color_buffer_float");
-    if (!whole && !gl.getExtension("EXT_color_buffer_half_float"))
-      throw new Error("this device cannot draw with numbers of 16 bits");
-    return new WebglEngine(network, gl, whole ? gl.RGBA32F : gl.RGBA16F);
+    gl.getExtension("EXT_color_buffer_float") || gl.getExtension("EXT_color_buffer_half_float");
+    return new WebglEngine(network, gl);
   }
 
-  // format: of what maps hold.
-  constructor(network, gl, format) {
-    Object.assign(this, { network, gl, format });
+  constructor(network, gl) {
+    Object.assign(this, { network, gl, most: gl.getParameter(gl.MAX_TEXTURE_SIZE) });
+    this.format = [gl.RGBA32F, gl.RGBA16F].find((format) => this.draws(format)); // of maps
+    if (!this.format) throw new Error("this device cannot draw with numbers of 16 bits");
+    this.pool = new Pool((...shape) => this.target(...shape), (target) => this.drop(target));
     gl.disable(gl.DITHER);
     gl.bindVertexArray(gl.createVertexArray());
     const widest = 4 * Math.ceil(Math.max(...network.sites.map((site) => site.outputs)) / 4);
@@ -161,11 +161,6 @@ class WebglEngine {
       this.place(matricesOf(site), 4 * Math.ceil(site.outputs / 4)));
     this.noises = network.sites.map((site) =>
       site.noise && this.place(site.noise, network.side * (site.outputs / 4)));
-    this.most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
-    this.pool = new Pool((...shape) => this.target(...shape), ({ texture, frame }) => {
-      gl.deleteFramebuffer(frame);
-      gl.deleteTexture(texture);
-    });
     this.complain();
   }
 
@@ -231,6 +226,20 @@ class WebglEngine {
       gl.framebufferTextureLayer(gl.FRAMEBUFFER, place, made.texture, 0, p));
     gl.drawBuffers(places);
     return made;
+  }
+
+  drop({ texture, frame }) {
+    this.gl.deleteFramebuffer(frame);
+    this.gl.deleteTexture(texture);
+  }
+
+  // Whether this device draws into four layers of such numbers at once.
+  draws(format) {
+    const { gl } = this;
+    const target = this.target(1, 1, 4, format);
+    const complete = gl.checkFramebufferStatus(gl.FRAMEBUFFER) === gl.FRAMEBUFFER_COMPLETE;
+    this.drop(target);
+    return complete;
   }
 
   // The picture's own maps hold bytes.

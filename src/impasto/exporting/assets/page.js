@@ -21,7 +21,9 @@ function complain(text) {
   find("problem").hidden = !text;
 }
 
-const time = (ms) => (ms < 1000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+// With spaces at which no line breaks.
+const time = (ms) => (ms < 1000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)}\u00a0ms` : `${(ms / 1000).toFixed(1)}\u00a0s`);
+const sides = (width, height) => `${width}\u00a0×\u00a0${height}`;
 
 // ---- what is on the page from the start
 
@@ -31,8 +33,8 @@ function dress() {
   if (first) Object.assign(find("thumbnail"), { src: first, hidden: false });
   if (facts.result) Object.assign(find("example"), { src: facts.result, hidden: false });
   if (facts.licence) Object.assign(find("licence"), { textContent: facts.licence, hidden: false });
-  const sides = [...new Set([...SIDES, facts.side])].sort((a, b) => a - b);
-  for (const side of sides) find("side").add(new Option(`${side} px`, side));
+  const choices = [...new Set([...SIDES, facts.side])].sort((a, b) => a - b);
+  for (const side of choices) find("side").add(new Option(`${side} px`, side));
   find("side").value = facts.side;
   if (facts.styles.length < 2) return;
   find("styles").hidden = false;
@@ -109,9 +111,9 @@ function started({ engines, refused, size }) {
       Object.assign(document.createElement("dd"), { textContent: text }));
   };
   for (const { kind, milliseconds } of engines)
-    row(kind, `${time(milliseconds)} for ${size.join(" × ")}${kind === best && engines.length > 1 ? ", the quickest here" : ""}`);
+    row(kind, `${time(milliseconds)} for ${sides(...size)}${kind === best && engines.length > 1 ? ", the quickest here" : ""}`);
   for (const { kind, why } of refused) row(kind, `not used: ${why}`);
-  find("said").textContent = `Ready: ${best} paints ${size.join(" × ")} in ${time(engines[0].milliseconds)} here.`;
+  find("said").textContent = `Ready: ${best} paints ${sides(...size)} in ${time(engines[0].milliseconds)} here.`;
   document.body.dataset.ready = best;
   repaint();
 }
@@ -145,13 +147,24 @@ function pixelsOf(source, width, height) {
 
 const sizeOf = (source) => [source.videoWidth || source.width, source.videoHeight || source.height];
 
+function showStage() {
+  const focused = find("empty").contains(document.activeElement); // which goes away
+  find("empty").hidden = true;
+  find("frame").hidden = find("buttons").hidden = false;
+  layOut();
+  if (focused) find("split").focus();
+}
+
+// As large as the stage allows, which is no taller than the picture where all stands in one column.
 function layOut() {
   const [width, height] = [find("before").width, find("before").height];
   const stage = find("stage");
+  stage.style.height = "";
   const style = getComputedStyle(stage);
   const room = [stage.clientWidth - 2 * parseFloat(style.paddingLeft), stage.clientHeight - 2 * parseFloat(style.paddingTop)];
   const share = Math.min(room[0] / width, room[1] / height);
   Object.assign(find("frame").style, { width: `${Math.round(width * share)}px`, height: `${Math.round(height * share)}px` });
+  if (matchMedia("(max-width: 800px)").matches) stage.style.height = "auto";
 }
 
 function showSplit() {
@@ -166,9 +179,7 @@ function showSplit() {
 async function paintOnce(source, side) {
   const [width, height] = fitted(...sizeOf(source), side);
   const pixels = pixelsOf(source, width, height);
-  find("empty").hidden = true;
-  find("frame").hidden = false;
-  layOut();
+  showStage();
   const asked = state.engine;
   const answer = await ask(pixels, width, height);
   // It failed, and another one painted: that one goes on.
@@ -177,7 +188,7 @@ async function paintOnce(source, side) {
   const after = find("after");
   Object.assign(after, { width, height });
   after.getContext("2d").putImageData(new ImageData(answer.pixels, width, height), 0, 0);
-  find("said").textContent = `${width} × ${height} painted in ${time(answer.milliseconds)} by ${answer.engine}.`;
+  find("said").textContent = `${sides(width, height)} painted in ${time(answer.milliseconds)} by ${answer.engine}.`;
   complain("");
 }
 
@@ -264,6 +275,7 @@ async function startCamera() {
 }
 
 function showCamera(on) {
+  if (document.activeElement === find("shutter")) find("camera").focus();
   find("shutter").hidden = !on;
   find("download").hidden = on;
   find("camera").textContent = on ? "Stop the camera" : "Use the camera";
