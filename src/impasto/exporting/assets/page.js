@@ -6,7 +6,7 @@ const facts = read("facts");
 const SIDES = [256, 384, 512, 768, 1024];
 const LIVE = 100; // milliseconds that a picture of the running camera may take
 const state = { source: null, name: "", style: 0, engine: null, asked: 0, painting: false,
-  again: false, stream: null, measured: [] };
+  again: false, opening: false, stream: null, measured: [] };
 
 function bytesOf(text) {
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
@@ -251,12 +251,16 @@ function liveSide() {
 
 async function startCamera() {
   if (state.stream) return stopCamera();
+  if (state.opening) return; // the browser asks its user already
   if (!navigator.mediaDevices)
     return complain("The camera cannot be used: this browser gives it only to pages from https or, in some, from disk.");
+  state.opening = true;
   try {
     state.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
   } catch (error) {
     return complain(`The camera cannot be used: ${REFUSALS[error.name] || error.message}.`);
+  } finally {
+    state.opening = false;
   }
   const video = find("video");
   video.srcObject = state.stream;
