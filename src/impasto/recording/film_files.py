@@ -11,15 +11,16 @@ from typing import Any
 
 from PIL import Image as PillowImage
 
-from impasto.errors import MissingExtraError, OutputError
+from impasto.errors import OutputError
 from impasto.files import check_file, path_of, real_path, replacing, reporting_failure
+from impasto.video_files.av_library import BT709, import_av
+from impasto.video_files.palettes import with_palette
 
 FRAME_MILLISECONDS = 80
 LAST_FRAME_MILLISECONDS = 1520
 """The result is held for some 1.5 s; a multiple of `FRAME_MILLISECONDS`."""
 
 _H264_QUALITY = "18"  # x264's constant rate factor: visually close to lossless
-_BT709 = 1  # the code of ITU-T H.273 for primaries, transfer and matrix alike
 
 _Writer = Callable[[Path, Iterator[PillowImage.Image]], None]
 
@@ -86,17 +87,11 @@ def _from_jpeg(data: bytes) -> PillowImage.Image:
 
 def _write_gif(path: Path, film: Iterator[PillowImage.Image]) -> None:
     """Each frame has a palette of its own: the colours change as much as the shapes do."""
-    frames = [_with_palette(picture) for picture in film]
+    frames = [with_palette(picture) for picture in film]
     durations = [FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_FRAME_MILLISECONDS]
     frames[0].save(
         path, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, disposal=1
     )
-
-
-def _with_palette(picture: PillowImage.Image) -> PillowImage.Image:
-    # Of Pillow's methods the octree is nearest to the picture once dithered, and the fastest.
-    palette = picture.quantize(256, method=PillowImage.Quantize.FASTOCTREE)
-    return picture.quantize(palette=palette, dither=PillowImage.Dither.FLOYDSTEINBERG)
 
 
 def _write_mp4(path: Path, film: Iterator[PillowImage.Image]) -> None:
@@ -125,9 +120,9 @@ def _h264_stream(container: Any, width: int, height: int) -> Any:
     )
     stream.width, stream.height = width, height
     stream.pix_fmt = "yuv420p"
-    stream.codec_context.colorspace = _BT709
-    stream.codec_context.color_primaries = _BT709
-    stream.codec_context.color_trc = _BT709
+    stream.codec_context.colorspace = BT709
+    stream.codec_context.color_primaries = BT709
+    stream.codec_context.color_trc = BT709
     stream.codec_context.color_range = 1  # limited range, as players expect
     return stream
 
@@ -138,13 +133,7 @@ def _yuv_frame(av: Any, picture: PillowImage.Image) -> Any:
 
 
 def _import_av() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError(
-            "a film as .mp4 needs PyAV: pip install 'impasto[video]', or choose .gif"
-        ) from error
-    return av
+    return import_av("a film as .mp4", ", or choose .gif")
 
 
 _WRITERS: dict[str, _Writer] = {".gif": _write_gif, ".mp4": _write_mp4}

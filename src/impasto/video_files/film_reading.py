@@ -1,0 +1,210 @@
+"""Films that PyAV reads: what they are, found out before their frames are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import PictureError
+from impasto.pictures.decoding import check_size
+from impasto.pictures.hidden_colors import fill_hidden_colors
+from impasto.video_files.av_library import import_av, reporting_ffmpeg
+from impasto.video_files.colors import ColorCoding, coding_of
+from impasto.video_files.decoding import decoded_frames, packets_expected, stated_end
+from impasto.video_files.frame_times import timed
+from impasto.video_files.planes import bits_of, has_alpha, is_full_range, is_rgb, pixels_of
+from impasto.video_files.rotation import Turn, turn_of
+from impasto.video_files.video import Frame, Track, Video
+
+_ENCRYPTED = ("encv", "drmi", "drms", "enca")
+_OF_THE_FILE = (
+    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name",
+    "vendor_id", "rotate",
+)  # fmt: skip
+"""What a container says of itself, not of the film."""
+
+
+@dataclass(frozen=True)
+class FilmSource:
+    """The frames of a film; a `FrameSource`."""
+
+    path: Path
+    stream: int
+    turn: Turn
+
+    def frames(self, video: Video, start: int, end: int | None) -> Iterator[Frame]:
+        """See `Video.frames`."""
+        with open_container(self.path, video.name) as container:
+            stream = container.streams[self.stream]
+            frames = decoded_frames(container, stream, video.name)
+            stated = stated_end(stream)
+            for number, (frame, time, duration) in enumerate(
+                timed(frames, stream.time_base, video.rate, stated)
+            ):
+                if number == end:
+                    return
+                if number >= start:
+                    self._check(frame, video, number)
+                    yield self._converted(frame, video, number, time, duration)
+
+    def _check(self, frame: Any, video: Video, number: int) -> None:
+        height, width = frame.height, frame.width
+        size = (width, height) if self.turn.swaps_sides else (height, width)
+        if size != video.size:
+            raise PictureError(
+                f"{video.name}: frame {number} has {size[1]} x {size[0]} pixels, those before it "
+                f"{video.size[1]} x {video.size[0]}; split the film where its size changes"
+            )
+
+    def _converted(
+        self, frame: Any, video: Video, number: int, time: Fraction, duration: Fraction
+    ) -> Frame:
+        pixels, alpha = pixels_of(frame, video.colors)
+        pixels = self.turn.apply(pixels)[None]
+        if alpha is not None:
+            alpha = self.turn.apply(alpha)[None]
+            pixels = fill_hidden_colors(pixels, alpha)
+        return Frame(number, time, duration, pixels, alpha)
+
+
+def open_container(path: Path, name: str) -> Any:
+    """A film opened by PyAV.
+
+    Raises:
+        PictureError: it is no film that FFmpeg knows, or cannot be read.
+        MissingExtraError: PyAV is not installed.
+    """
+    av = import_av(name)
+    with reporting_ffmpeg(name, PictureError, "read as a film"):
+        return av.open(str(path), metadata_errors="replace")
+
+
+def open_film(path: Path, name: str, max_pixels: int) -> Video:
+    """Find out what a film is; its first frame is decoded for that.
+
+    Args:
+        path: the file.
+        name: how messages call it.
+        max_pixels: the most pixels (width times height) to accept.
+
+    Raises:
+        PictureError: no pictures in it, or none that can be read: no video stream, an unknown
+            codec, encryption, HDR, damage from the start.
+        MissingExtraError: PyAV is not installed.
+    """
+    with open_container(path, name) as container:
+        stream = _video_stream(container, name)
+        check_size((stream.codec_context.width, stream.codec_context.height), name, max_pixels)
+        frames = decoded_frames(container, stream, name)
+        first = next(frames, None)
+        if first is None:
+            raise PictureError(f"{name}: holds no frames")
+        frames.close()
+        return _facts(container, stream, first, path, name)
+
+
+def _video_stream(container: Any, name: str) -> Any:
+    av = import_av(name)
+    pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.still_image
+    streams = [
+        stream
+        for stream in container.streams
+        if stream.type == "video" and not stream.disposition & pictures
+    ]
+    if not streams:
+        held = sorted({stream.type for stream in container.streams})
+        raise PictureError(f"{name}: has no video stream (it holds {', '.join(held) or 'nothing'})")
+    marked = [one for one in streams if one.disposition & av.stream.Disposition.default]
+    stream = (marked or streams)[0]
+    context = stream.codec_context
+    if stream.codec_tag in _ENCRYPTED or _is_encrypted(container, stream):
+        raise PictureError(f"{name}: is encrypted; decrypt it first")
+    if context is None or context.width == 0:
+        tag = getattr(stream, "codec_tag", "") or "unknown"
+        raise PictureError(
+            f"{name}: its codec ({tag}) is not known to this FFmpeg; convert it to H.264 first"
+        )
+    return stream
+
+
+def _is_encrypted(container: Any, stream: Any) -> bool:
+    """Whether the first packet says so."""
+    av = import_av("a film")
+    try:
+        packet = next(container.demux(stream), None)
+        encrypted = packet is not None and (
+            packet.has_sidedata("encryption_info") or packet.has_sidedata("encryption_init_info")
+        )
+        container.seek(0 if container.start_time is None else container.start_time)
+    except (av.FFmpegError, OSError):
+        return False  # whoever decodes it says more
+    return encrypted
+
+
+def _facts(container: Any, stream: Any, first: Any, path: Path, name: str) -> Video:
+    turn = turn_of(first)
+    size = (first.height, first.width)
+    aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+    rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+    ticks = first.dts if first.pts is None else first.pts
+    return Video(
+        name=name,
+        size=size[::-1] if turn.swaps_sides else size,
+        frame_count=_frame_count(stream),
+        rate=rate,
+        time_base=stream.time_base,
+        start=(ticks or 0) * stream.time_base,
+        duration=_duration(container, stream),
+        bits=bits_of(first.format),
+        has_alpha=has_alpha(first.format),
+        colors=_colors(first, name),
+        source=FilmSource(path, stream.index, turn),
+        sample_aspect=1 / aspect if turn.swaps_sides else aspect,
+        tracks=tuple(_tracks(container)),
+        chapters=len(container.chapters()),
+        metadata=own_metadata(container.metadata),
+        path=path,
+    )
+
+
+def _colors(frame: Any, name: str) -> ColorCoding:
+    return coding_of(
+        (int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc)),
+        full_range=is_full_range(int(frame.color_range), frame.format.name),
+        is_rgb=is_rgb(frame.format),
+        height=frame.height,
+        name=name,
+    )
+
+
+def _frame_count(stream: Any) -> int | None:
+    """Exact, or None: an MP4's index lists frames, those that an edit cuts away marked so."""
+    if packets_expected(stream) is None:
+        return None
+    return sum(not entry.is_discard for entry in stream.index_entries)
+
+
+def _duration(container: Any, stream: Any) -> Fraction | None:
+    if stream.duration:
+        return Fraction(stream.duration * stream.time_base)
+    stated = stated_end(stream)
+    if stated is not None:
+        return stated
+    return Fraction(container.duration, 1_000_000) if container.duration else None
+
+
+def _tracks(container: Any) -> Iterator[Track]:
+    for stream in container.streams:
+        if stream.type in ("audio", "subtitle", "attachment"):
+            context = getattr(stream, "codec_context", None)
+            codec = context.codec.canonical_name if context is not None else ""
+            language = stream.metadata.get("language")
+            yield Track(stream.type, stream.index, codec, None if language == "und" else language)
+
+
+def own_metadata(tags: dict[str, str]) -> dict[str, str]:
+    """Title and the like, without what a container says of itself."""
+    return {key: value for key, value in tags.items() if key.lower() not in _OF_THE_FILE}
