@@ -13,6 +13,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto.video_files.opening import open_video
+from impasto.video_files.video import Video
+from impasto.video_files.writing import VideoWriter
+
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 MATRICES = {"601": (5, 6), "709": (1, 1), "2020": (9, 9)}
 """FFmpeg's number for its own converter, and the code of H.273."""
@@ -49,12 +53,14 @@ class Clip:
     transfer: int | None = None
     sample_aspect: Fraction | None = None
     rotation: int = 0
+    flips: tuple[bool, bool] = (False, False)
     sounds: tuple[str, ...] = ()
     sound_start: int = 0
     subtitles: str | None = None
     chapters: bool = False
     container_options: tuple[tuple[str, str], ...] = ()
     title: str | None = None
+    languages: tuple[str, ...] = ()
 
 
 def make_film(path: Path, clip: Clip) -> Path:
@@ -64,6 +70,8 @@ def make_film(path: Path, clip: Clip) -> Path:
             container.metadata["title"] = clip.title
         stream = _video_stream(container, clip)
         sounds = [_sound_stream(container, codec) for codec in clip.sounds]
+        for sound, language in zip(sounds, clip.languages, strict=False):
+            sound.metadata["language"] = language
         if clip.chapters:
             container.set_chapters(_chapters())
         times = list(clip.times or range(len(clip.pictures)))
@@ -94,12 +102,13 @@ def _video_stream(container: Any, clip: Clip) -> Any:
         context.sample_aspect_ratio = clip.sample_aspect
     if clip.matrix is not None:
         code = MATRICES[clip.matrix][1]
-        context.colorspace = context.color_primaries = context.color_trc = code
+        context.colorspace = context.color_primaries = code
+        context.color_trc = 14 if clip.matrix == "2020" else code
         context.color_range = 2 if clip.full_range else 1
     if clip.transfer is not None:
         context.color_trc = clip.transfer
-    if clip.rotation:
-        stream.set_display_rotation(clip.rotation)
+    if clip.rotation or any(clip.flips):
+        stream.set_display_rotation(clip.rotation, *clip.flips)
     return stream
 
 
@@ -205,3 +214,18 @@ def tracks_of(path: Path) -> PacketHashes:
         hashes.append(digest.hexdigest())
         times.append(tuple(starts))
     return PacketHashes(tuple(kinds), tuple(hashes), tuple(times))
+
+
+def pixels_of(frame: Any) -> NDArray[np.float32]:
+    """(H, W, 3) of a `Frame`, 0..255."""
+    array: NDArray[np.float32] = frame.pixels[0].permute(1, 2, 0).numpy() * 255
+    return array
+
+
+def copy_film(source: Path | Video, target: Path, **settings: Any) -> Video:
+    """Read a film and write its frames as they are; returns what was read."""
+    video = source if isinstance(source, Video) else open_video(source)
+    with VideoWriter(target, video, **settings) as writer:
+        for frame in video.frames():
+            writer.write(frame.pixels, frame.alpha, time=frame.time, duration=frame.duration)
+    return video

@@ -52,4 +52,5 @@ def reporting_ffmpeg(name: str, as_: type[ImpastoError], does: str) -> Iterator[
 
 def ffmpeg_reason(error: Exception) -> str:
     """Why FFmpeg failed, in words, without the file's name and number of the error."""
-    return reason_of(error)
+    said = getattr(error, "strerror", None)
+    return reason_of(error) if said is None else " ".join(said.split())

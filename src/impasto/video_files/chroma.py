@@ -47,15 +47,15 @@ def halve(plane: Tensor) -> Tensor:
     too would overshoot by a quarter beside saturated edges.
 
     Args:
-        plane: (H, W) of even sides.
+        plane: (H, W).
 
     Returns:
-        (H / 2, W / 2).
+        (H / 2, W / 2), rounded up.
     """
-    mean = (plane[0::2] + plane[1::2]) / 2
+    height, width = plane.shape
+    even = functional.pad(plane[None], (0, 0, 0, height % 2), mode="replicate")[0]
+    mean = (even[0::2] + even[1::2]) / 2
     kernel = torch.tensor([-1.0, 2.0, 6.0, 2.0, -1.0]).div_(8)[None, None]
-    # Two columns more on the left, mirrored, and one on the right make five around each even one.
-    padded = functional.pad(
-        mean[:, None], (2, 1), mode="reflect" if mean.shape[1] > 2 else "replicate"
-    )
+    # Two columns before each even one, and two after it.
+    padded = functional.pad(mean[:, None], (2, 1 + width % 2), mode="replicate")
     return functional.conv1d(padded, kernel, stride=2)[:, 0]

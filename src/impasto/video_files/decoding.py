@@ -33,6 +33,8 @@ def decoded_frames(container: Any, stream: Any, name: str) -> Generator[Any, Non
     count, packets, reached = 0, 0, Fraction(0)
     problem = ""
     for packet, fault in _packets(container, stream):
+        if packet is not None and packets == 0 and _is_encrypted(packet):
+            raise PictureError(f"{name}: is encrypted; decrypt it first")
         frames, trouble = ([], fault) if packet is None else _decode(decoder, packet)
         problem = problem or trouble
         packets += packet is not None and packet.size > 0
@@ -104,6 +106,12 @@ def _decode(decoder: Any, packet: Any) -> tuple[list[Any], str]:
         return decoder.decode(packet), ""
     except (av.FFmpegError, OSError) as error:
         return [], ffmpeg_reason(error)
+
+
+def _is_encrypted(packet: Any) -> bool:
+    return bool(
+        packet.has_sidedata("encryption_info") or packet.has_sidedata("encryption_init_info")
+    )
 
 
 def _rest(decoder: Any) -> list[Any]:

@@ -120,28 +120,14 @@ def _video_stream(container: Any, name: str) -> Any:
     marked = [one for one in streams if one.disposition & av.stream.Disposition.default]
     stream = (marked or streams)[0]
     context = stream.codec_context
-    if stream.codec_tag in _ENCRYPTED or _is_encrypted(container, stream):
+    tag = "" if context is None else context.codec_tag
+    if tag in _ENCRYPTED:
         raise PictureError(f"{name}: is encrypted; decrypt it first")
     if context is None or context.width == 0:
-        tag = getattr(stream, "codec_tag", "") or "unknown"
         raise PictureError(
-            f"{name}: its codec ({tag}) is not known to this FFmpeg; convert it to H.264 first"
+            f"{name}: its codec is not known to this FFmpeg; convert it to H.264 first"
         )
     return stream
-
-
-def _is_encrypted(container: Any, stream: Any) -> bool:
-    """Whether the first packet says so."""
-    av = import_av("a film")
-    try:
-        packet = next(container.demux(stream), None)
-        encrypted = packet is not None and (
-            packet.has_sidedata("encryption_info") or packet.has_sidedata("encryption_init_info")
-        )
-        container.seek(0 if container.start_time is None else container.start_time)
-    except (av.FFmpegError, OSError):
-        return False  # whoever decodes it says more
-    return encrypted
 
 
 def _facts(container: Any, stream: Any, first: Any, path: Path, name: str) -> Video:
