@@ -132,15 +132,10 @@ def _sound_stream(container: Any, codec: str) -> Any:
 
 def _add_sound(container: Any, stream: Any, seed: int, start: int) -> None:
     noise = np.random.default_rng(seed)
-    context = stream.codec_context
-    kind = context.format.name
-    samples = 960 if "opus" in context.name else 1024
+    samples = 960 if "opus" in stream.codec_context.name else 1024
     for number in range(24):
         values = noise.uniform(-0.4, 0.4, (2, samples)).astype(np.float32)
-        if kind.startswith("s16"):
-            values = (values * 32767).astype(np.int16)
-        packed = values if kind.endswith("p") else values.T.reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(packed), kind, "stereo")
+        frame = av.AudioFrame.from_ndarray(values, "fltp", "stereo")
         frame.sample_rate = 48000
         frame.pts = start + number * samples
         container.mux(stream.encode(frame))

@@ -52,8 +52,8 @@ def test_a_red_stays_red_through_writing(
         assert np.abs(pixels_of(frame) - RED).max() < 2
     # Another reader sees it too: FFmpeg's own conversion, by the tags in the file.
     with av.open(str(target)) as film:
-        for frame in film.decode(video=0):
-            shown = frame.reformat(format="rgb24", dst_color_range=2).to_ndarray()
+        for decoded in film.decode(video=0):
+            shown = decoded.reformat(format="rgb24", dst_color_range=2).to_ndarray()
             assert np.abs(shown.astype(int) - RED).max() <= 2
 
 

@@ -65,13 +65,12 @@ def test_sound_moves_with_pictures_that_begin_before_0(tmp_path: Path) -> None:
         times=[-200, -160, -120, -80],
         last_duration=40,
         time_base=Fraction(1, 1000),
-        codec="ffv1",
-        pixel_format="bgr0",
+        codec="msmpeg4",
         options=(),
-        sounds=("flac",),
+        sounds=("libmp3lame",),
         container_options=(("avoid_negative_ts", "disabled"),),
     )
-    film = make_film(tmp_path / "film.mkv", clip)
+    film = make_film(tmp_path / "film.asf", clip)
     video = copy_film(film, tmp_path / "out.mkv")
     before, after = tracks_of(film), tracks_of(tmp_path / "out.mkv")
     assert video.start == Fraction(-1, 5)
@@ -86,7 +85,8 @@ def test_languages_titles_and_chapters_are_kept(tmp_path: Path) -> None:
     for extension in (".mp4", ".mov", ".mkv"):
         copy_film(film, tmp_path / f"out{extension}")
         again = open_video(tmp_path / f"out{extension}")
-        assert [track.language for track in again.tracks] == ["deu", "fra"], extension
+        german = "ger" if extension == ".mov" else "deu"  # the same by ISO 639-2/B
+        assert [track.language for track in again.tracks] == [german, "fra"], extension
         assert again.metadata["title"] == "Alice"
         with av.open(str(tmp_path / f"out{extension}")) as container:
             chapters = [

@@ -44,7 +44,7 @@ def test_folders_and_globs_come_in_natural_order(tmp_path: Path) -> None:
 def test_patterns_count_from_the_first_number_there_is(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "frames", [f"{n:04d}.png" for n in range(998, 1003)])
     video = open_video(folder / "%04d.png", fps=24)
-    assert (video.frame_count, video.first_number, video.rate) == (5, 998, 24)
+    assert (video.frame_count, video.first_number, video.rate) == (5, 998, Fraction(24))
     assert [frame.time for frame in video.frames()] == [Fraction(n, 24) for n in range(5)]
     assert [frame.number for frame in video.frames(2, 4)] == [2, 3]
     wide = pictures(tmp_path / "wide", ["a9.png", "a10.png", "a011.png", "a12.png.png"])

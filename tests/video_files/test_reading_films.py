@@ -154,7 +154,7 @@ def test_one_frame_is_a_film(tmp_path: Path) -> None:
     for extension in (".mp4", ".mov", ".mkv", ".webm", ".gif"):
         copy_film(film, tmp_path / f"out{extension}")
         (frame,) = open_video(tmp_path / f"out{extension}").frames()
-        assert (frame.time, frame.duration) == (0, Fraction(1, 25)), extension
+        assert (frame.time, frame.duration) == (Fraction(0), Fraction(1, 25)), extension
 
 
 def test_frames_begin_at_any_number_exactly(tmp_path: Path) -> None:
@@ -242,9 +242,9 @@ def test_a_film_cut_short_gives_its_frames_and_says_how_far_it_goes(
     assert len(good) == 30
     cut = tmp_path / f"cut{extension}"
     cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * share)])
-    frames = []
+    frames: list[Any] = []
     with pytest.raises(PictureError, match=r"cut\.\w+: damaged after frame \d+") as caught:
-        frames.extend(_collect(cut, frames))
+        _collect(cut, frames)
     assert 0.3 * 30 * share < len(frames) < 30
     assert f"damaged after frame {len(frames) - 1}" in str(caught.value)
     assert f"at {float(frames[-1].time):.3f} s" in str(caught.value)
@@ -254,10 +254,8 @@ def test_a_film_cut_short_gives_its_frames_and_says_how_far_it_goes(
         assert bool((frame.pixels == whole_frame.pixels).all())
 
 
-def _collect(path: Path, into: list[Any]) -> list[Any]:
-    for frame in open_video(path).frames():
-        into.append(frame)
-    return []
+def _collect(path: Path, into: list[Any]) -> None:
+    into.extend(open_video(path).frames())  # which keeps what comes before an error
 
 
 def test_damage_in_the_middle_stops_there(tmp_path: Path) -> None:

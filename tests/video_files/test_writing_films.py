@@ -1,32 +1,48 @@
 """Films as they are written: bits, transparency, losses, and nothing half-written."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from impasto.errors import OutputError, SettingsError
 from impasto.video_files.opening import open_video
+from impasto.video_files.video import Video
 from impasto.video_files.writing import VideoWriter
 from support.films import Clip, copy_film, make_film, painting, pixels_of, plain
 
 SECOND = Fraction(1)
 
 
-def with_alpha(number: int, bits: int = 8) -> np.ndarray:  # type: ignore[type-arg]
+def with_alpha(number: int, bits: int = 8) -> NDArray[Any]:
     """(H, W, 4): transparent on the left, opaque on the right."""
     color = painting(number, 48, 64, bits)
     highest = 2**bits - 1
     alpha = np.broadcast_to(np.linspace(0, highest, 64).round(), (48, 64)).astype(color.dtype)
     return np.concatenate([color, alpha[..., None]], -1)
+
+
+def write(path: Path, video: Video, frames: list[torch.Tensor]) -> None:
+    with VideoWriter(path, video) as writer:
+        for number, pixels in enumerate(frames):
+            writer.write(pixels, time=number * SECOND, duration=SECOND)
+
+
+def write_two_and_fail(path: Path, video: Video, failure: type[BaseException]) -> None:
+    with VideoWriter(path, video, overwrite=True) as writer:
+        for frame in video.frames(0, 2):
+            writer.write(frame.pixels, time=frame.time, duration=frame.duration)
+        raise failure("stop")
 
 
 @pytest.mark.parametrize(
@@ -117,9 +133,10 @@ def test_ten_bits_stay_ten_bits(tmp_path: Path, extension: str, codec: str) -> N
     with av.open(str(tmp_path / f"out{extension}")) as film:
         context = film.streams.video[0].codec_context
         assert (context.codec.canonical_name, context.pix_fmt) == (codec, "yuv420p10le")
-    for frame in again.frames():
-        error = frame.pixels[0, 0].mean(0) - torch.from_numpy(ramp.astype(np.float32) / 65535)
+    for ours, theirs in zip(again.frames(), video.frames(), strict=True):
+        error = (ours.pixels - theirs.pixels).mean(2)
         assert error.abs().mean() < 0.5 / 255
+        assert len(set(ours.pixels[0, 1, 0].tolist())) > 240  # 8 bits of limited range have 219
 
 
 def test_an_mp4_plays_before_it_is_loaded_to_the_end(tmp_path: Path) -> None:
@@ -165,12 +182,8 @@ def test_frames_that_do_not_fit_are_refused_and_nothing_stays(tmp_path: Path) ->
             (torch.zeros(1, 3, 48, 60), r"shape \(1, 3, 48, 60\) does not fit"),
             (torch.full((1, 3, 48, 64), torch.nan), "frame 1 holds NaN"),
         ):
-            with (
-                pytest.raises(OutputError, match=message),
-                VideoWriter(folder / name, video) as writer,
-            ):
-                writer.write(right, time=Fraction(0), duration=SECOND)
-                writer.write(wrong, time=SECOND, duration=SECOND)
+            with pytest.raises(OutputError, match=message):
+                write(folder / name, video, [right, wrong])
             assert list(folder.iterdir()) == []
 
 
@@ -185,10 +198,8 @@ def test_after_an_error_nothing_is_left_and_the_old_film_stays(tmp_path: Path, n
     assert before
     video = open_video(film)
     for failure in (KeyboardInterrupt, RuntimeError, OSError):
-        with pytest.raises(failure), VideoWriter(folder / name, video, overwrite=True) as writer:
-            for frame in video.frames(0, 2):
-                writer.write(frame.pixels, time=frame.time, duration=frame.duration)
-            raise failure("stop")
+        with pytest.raises(failure):
+            write_two_and_fail(folder / name, video, failure)
         after = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
         assert after == before
 
@@ -206,12 +217,12 @@ def test_a_film_without_frames_is_not_written(tmp_path: Path) -> None:
 def test_a_file_that_has_appeared_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     video = open_video(make_film(tmp_path / "film.mp4", Clip([painting(1, 48, 64)])))
     (frame,) = video.frames()
-    with (
-        pytest.raises(OutputError, match="exists already"),
-        VideoWriter(tmp_path / "out.mp4", video) as writer,
-    ):
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(VideoWriter(tmp_path / "out.mp4", video))
         writer.write(frame.pixels, time=frame.time, duration=frame.duration)
         (tmp_path / "out.mp4").write_text("another's")
+        with pytest.raises(OutputError, match="exists already"):
+            stack.close()
     assert (tmp_path / "out.mp4").read_text() == "another's"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["film.mp4", "out.mp4"]
 
@@ -219,7 +230,9 @@ def test_a_file_that_has_appeared_meanwhile_is_not_replaced(tmp_path: Path) -> N
 ENDLESS = """
 import sys
 from pathlib import Path
+from typing import Any
 from impasto.video_files.opening import open_video
+from impasto.video_files.video import Video
 from impasto.video_files.writing import VideoWriter
 video = open_video(sys.argv[1])
 frame = next(video.frames())
@@ -243,14 +256,16 @@ def test_a_killed_process_leaves_no_half_film_under_the_name(tmp_path: Path) -> 
 
 
 MEASURED = """
-import resource, sys
+import sys
 from impasto.video_files.opening import open_video
+from impasto.video_files.video import Video
 from impasto.video_files.writing import VideoWriter
 video = open_video(sys.argv[1])
 with VideoWriter(sys.argv[2], video) as writer:
     for frame in video.frames():
         writer.write(frame.pixels, time=frame.time, duration=frame.duration)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = open("/proc/self/status").read()
+print(status.split("VmHWM:")[1].split()[0])
 """
 
 
@@ -258,8 +273,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 @pytest.mark.parametrize("extension", [".mp4", ".mkv"])
 def test_memory_does_not_grow_with_the_length_of_a_film(tmp_path: Path, extension: str) -> None:
     peaks = []
-    for count in (120, 480):
-        pictures = [plain((n % 255, 80, 90), 360, 640) for n in range(120)] * (count // 120)
+    for count in (90, 360):
+        pictures = [plain((n % 255, 80, 90), 360, 640) for n in range(90)] * (count // 90)
         clip = Clip(pictures, options=(("preset", "ultrafast"),), sounds=("aac", "aac"))
         film = make_film(tmp_path / f"{count}.mp4", clip)
         command = [
@@ -280,4 +295,3 @@ def test_the_encoder_of_av1_prints_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MEASURED, str(film), str(tmp_path / "out.webm")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    assert time.time() > 0

@@ -15,6 +15,12 @@ from impasto.video_files.film_reading import open_container, own_metadata
 from impasto.video_files.output_kinds import FILM_CONTAINERS
 from impasto.video_files.video import Track, Video
 
+_IN_QUICKTIME = {
+    "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi",
+    "sqi": "alb", "mkd": "mac",
+}  # fmt: skip
+"""Languages that FFmpeg knows by another code where it writes MOV."""
+
 
 class CopiedStreams:
     """What goes over from a film into another beside its pictures.
@@ -88,6 +94,9 @@ def add_copy(container: Any, template: Any) -> Any:
     stream = container.add_stream_from_template(template)
     if template.type != "attachment":
         stream.metadata.update(own_metadata(template.metadata))
+        language = template.metadata.get("language", "")
+        if container.format.name == "mov" and language in _IN_QUICKTIME:
+            stream.metadata["language"] = _IN_QUICKTIME[language]
         stream.disposition = template.disposition
     return stream
 

@@ -32,7 +32,7 @@ class Encoding:
         options: of the encoder.
         coding: of the colours.
         keeps_alpha: whether it holds transparency; else frames are shown on white.
-        bits_per_pixel: how much a busy picture takes, at most about.
+        bits_per_pixel: how much a busy picture takes: measured on smoothed noise, and half more.
     """
 
     encoder: str
@@ -90,7 +90,7 @@ def encoding_for(
     if extension == ".mp4":
         layout = "yuv420p" if size[0] % 2 == size[1] % 2 == 0 else "yuv444p"
         options = {"crf": str(16 if quality is None else quality), "preset": "medium"}
-        return Encoding("libx264", layout + "10le" * deep, options, coding, False, 1.5)
+        return Encoding("libx264", layout + "10le" * deep, options, coding, False, 4.0)
     if extension == ".webm":
         return _web_encoding(video, coding, quality)
     if extension == ".mov":
@@ -98,7 +98,7 @@ def encoding_for(
         coding = output_coding(video.colors, size[0], may_be_full=False)
         layout = "yuva444p10le" if video.has_alpha else "yuv444p10le"
         options = {"profile": "4444", "vendor": "apl0"}
-        return Encoding("prores_ks", layout, options, coding, video.has_alpha, 8.0)
+        return Encoding("prores_ks", layout, options, coding, video.has_alpha, 12.0)
     if extension == ".mkv":
         return _lossless_encoding(video, size)
     return Encoding("gif", "pal8", {"gifflags": "0"}, coding, True, 8.0)
@@ -108,11 +108,11 @@ def _web_encoding(video: Video, coding: ColorCoding, quality: int | None) -> Enc
     """VP9; AV1 for more than 8 bits, which has no transparency."""
     if video.bits > 8 and not video.has_alpha:
         options = {"crf": str(18 if quality is None else quality), "preset": "6"}
-        return Encoding("libsvtav1", "yuv420p10le", options, coding, False, 1.5)
+        return Encoding("libsvtav1", "yuv420p10le", options, coding, False, 4.0)
     options = {"crf": str(16 if quality is None else quality), "b": "0", "row-mt": "1"}
     options |= {"deadline": "good", "cpu-used": "3"}
     layout = "yuva420p" if video.has_alpha else "yuv420p"
-    return Encoding("libvpx-vp9", layout, options, coding, video.has_alpha, 1.5)
+    return Encoding("libvpx-vp9", layout, options, coding, video.has_alpha, 4.0)
 
 
 def _lossless_encoding(video: Video, size: tuple[int, int]) -> Encoding:
