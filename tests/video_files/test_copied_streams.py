@@ -9,6 +9,7 @@ import pytest
 
 from impasto.errors import OutputError
 from impasto.video_files.opening import open_video
+from impasto.video_files.writing import VideoWriter
 from support.films import Clip, add_subtitles, copy_film, make_film, painting, tracks_of
 
 SRT = "1\n00:00:00,040 --> 00:00:00,200\nHello\n\n2\n00:00:00,240 --> 00:00:00,400\nThere\n"
@@ -151,3 +152,71 @@ def test_a_cover_is_no_film_and_a_film_with_one_is(tmp_path: Path) -> None:
                 out.mux(packet)
     video = open_video(tmp_path / "both.mp4")
     assert (video.size, len(list(video.frames()))) == ((48, 64), 13)
+
+
+@pytest.mark.parametrize("extension", [".mp4", ".mkv", ".mov"])
+def test_of_a_part_of_a_film_only_its_own_sound_is_copied(tmp_path: Path, extension: str) -> None:
+    film = make_film(
+        tmp_path / "film.mp4", Clip(PICTURES, sounds=("aac",), chapters=True, title="Alice")
+    )
+    video = open_video(film)
+    span = Fraction(4, 25), Fraction(10, 25)
+    with VideoWriter(tmp_path / f"out{extension}", video, span=span) as writer:
+        for frame in video.frames(4, 10):
+            writer.write(frame.pixels, time=frame.time, duration=frame.duration)
+    again = open_video(tmp_path / f"out{extension}")
+    assert [frame.time for frame in again.frames()] == [Fraction(n, 25) for n in range(6)]
+    within = [time for time in tracks_of(film).times[0] if span[0] <= time < span[1]]
+    copied = tracks_of(tmp_path / f"out{extension}").times[0]
+    assert len(copied) == len(within)
+    assert abs(copied[0] - (within[0] - span[0])) <= Fraction(1, 1000)
+    with av.open(str(tmp_path / f"out{extension}")) as container:
+        ends = [one["end"] * (one["time_base"] or 0) for one in container.chapters()]
+    assert ends == [Fraction(1, 25), Fraction(6, 25)]
+
+
+def test_a_part_of_a_film_as_a_gif_begins_at_once(tmp_path: Path) -> None:
+    video = open_video(make_film(tmp_path / "film.mp4", Clip(PICTURES)))
+    with VideoWriter(tmp_path / "out.gif", video) as writer:
+        for frame in video.frames(4, 10):
+            writer.write(frame.pixels, time=frame.time, duration=frame.duration)
+    assert open_video(tmp_path / "out.gif").duration == Fraction(6, 25)
+
+
+def test_fonts_go_with_subtitles_into_mkv(tmp_path: Path) -> None:
+    plain = make_film(tmp_path / "plain.mkv", Clip(PICTURES))
+    with av.open(str(plain)) as source, av.open(str(tmp_path / "film.mkv"), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0], opaque=True)
+        out.add_attachment("letters.ttf", "font/ttf", b"letters" * 50)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux(packet)
+    copy_film(tmp_path / "film.mkv", tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as film:
+        (font,) = film.streams.attachments
+        assert bytes(font.data) == b"letters" * 50
+    copy_film(tmp_path / "film.mkv", tmp_path / "out.mp4")
+    assert open_video(tmp_path / "out.mp4").tracks == ()
+
+
+def test_subtitles_of_an_mp4_are_copied_into_an_mp4(tmp_path: Path) -> None:
+    plain = make_film(tmp_path / "plain.mp4", Clip(PICTURES))
+    with av.open(str(plain)) as source, av.open(str(tmp_path / "film.mp4"), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0], opaque=True)
+        captions = out.add_mux_stream("mov_text")
+        captions.time_base = Fraction(1, 1000)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux(packet)
+        for start, text in ((40, b"Hello"), (240, b"There")):
+            said = av.Packet(len(text).to_bytes(2) + text)
+            said.pts = said.dts = start
+            said.duration, said.time_base, said.stream = 100, Fraction(1, 1000), captions
+            out.mux(said)
+    for extension in (".mp4", ".mov"):
+        video = copy_film(tmp_path / "film.mp4", tmp_path / f"out{extension}")
+        assert [track.codec for track in video.tracks] == ["mov_text"]
+        before, after = tracks_of(tmp_path / "film.mp4"), tracks_of(tmp_path / f"out{extension}")
+        assert (after.hashes, after.times) == (before.hashes, before.times)

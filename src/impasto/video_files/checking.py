@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import shutil
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from impasto.errors import OutputError
+from impasto.errors import OutputError, SettingsError
 from impasto.files import (
     MAKE_IT_FIRST,
     PATH_ERRORS,
@@ -32,7 +33,7 @@ from impasto.video_files.copied_streams import check_tracks
 from impasto.video_files.film_writing import FilmSink
 from impasto.video_files.image_sequences import numbers_of
 from impasto.video_files.output_kinds import check_kind, encoding_for, is_sequence
-from impasto.video_files.video import Video
+from impasto.video_files.video import Span, Video
 
 _FASTEST_GIF = 50
 """Frames per second; browsers slow down what is faster."""
@@ -52,6 +53,7 @@ def check_output(
     inputs: Iterable[object] = (),
     overwrite: bool = False,
     quality: int | None = None,
+    span: Span | None = None,
 ) -> Path:
     """Find out, before the work, whether a film can be written.
 
@@ -66,6 +68,7 @@ def check_output(
         inputs: what the run reads besides; only paths among them count.
         overwrite: whether an existing film or sequence, an input included, may be replaced.
         quality: see `VideoWriter`.
+        span: see `VideoWriter`.
 
     Returns:
         The file, or the sequence's pattern, with symbolic links followed.
@@ -74,7 +77,7 @@ def check_output(
         OutputError: an unknown extension; something is there already, or the folder is missing or
             not writable; the container takes not all of the sound and subtitles; the encoder is
             not there or refuses the size; the disk is too small.
-        SettingsError: ``quality`` is out of range, or there is none to choose.
+        SettingsError: ``quality`` is out of range, or there is none to choose; ``span`` is empty.
         MissingExtraError: PyAV is not installed.
     """
     name = os.fspath(path)
@@ -83,6 +86,8 @@ def check_output(
     check_name(path, written=True)
     file = path_of(path)
     size = video.size if size is None else size
+    if span is not None and not span[0] < span[1]:
+        raise SettingsError(f"from {span[0]} to {span[1]} s: give an end after the beginning")
     check_kind(file, name)
     with reporting_failure(name, PATH_ERRORS):
         if is_sequence(file):
@@ -90,7 +95,8 @@ def check_output(
         else:
             target = _check_film(file, name, [video.path, *inputs], overwrite)
             _check_encoding(file, name, video, size, quality)
-    _check_disk(target, name, video, size, quality)
+    frames = None if span is None else math.ceil((span[1] - span[0]) * video.rate)
+    _check_disk(target, name, estimated_bytes(target, video, size, quality, frames=frames))
     return target
 
 
@@ -152,7 +158,8 @@ def _check_sequence(file: Path, name: str, video: Video, overwrite: bool) -> Pat
         check_folder(folder, name)
         there = numbers_of(folder / file.name)
         if there and not overwrite:
-            raise OutputError(EXISTS.format(f"{name} ({len(there)} pictures)"))
+            exists = f"{name} ({len(there)} pictures)"
+            raise OutputError(EXISTS.format(exists)) from FileExistsError(name)
     return folder / file.name
 
 
@@ -187,10 +194,7 @@ def _without_tracks(video: Video) -> Video:
     return replace(video, tracks=(), path=None, start=Fraction(0))
 
 
-def _check_disk(
-    target: Path, name: str, video: Video, size: tuple[int, int], quality: int | None
-) -> None:
-    needed = estimated_bytes(target, video, size, quality)
+def _check_disk(target: Path, name: str, needed: int | None) -> None:
     folder = target.parent if target.parent.is_dir() else target.parent.parent
     free = shutil.disk_usage(folder).free
     if needed is not None and needed > free:

@@ -6,7 +6,7 @@ import io
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from impasto.video_files.matroska_aspect import set_sample_aspect
 from impasto.video_files.output_kinds import FILM_CONTAINERS, Encoding, encoding_for, ticks_for
 from impasto.video_files.palettes import palette_frame
 from impasto.video_files.planes import frame_of
-from impasto.video_files.video import Video
+from impasto.video_files.video import Span, Video
 
 _FINEST_MOVIE_TIMESCALE = 10_000_000
 
@@ -35,6 +35,7 @@ class FilmSink:
         video: the film that the frames, and all beside them, come from.
         size: (height, width) of the frames.
         quality: see `encoding_for`.
+        span: the part of the film that is written, see `VideoWriter`.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class FilmSink:
         video: Video,
         size: tuple[int, int],
         quality: int | None,
+        span: Span | None = None,
     ) -> None:
         self._target = target
         self._name = name
@@ -54,23 +56,36 @@ class FilmSink:
         self._encoding = encoding_for(extension, video, size, quality)
         self._ticks = ticks_for(extension, video)
         # The edit lists of MP4 cut away what lies before 0, and Matroska has no such times.
-        self._shift = max(Fraction(0), -video.start) if extension != ".gif" else -video.start
+        self._shift = max(Fraction(0), -video.start) if span is None else -span[0]
         self._durations: dict[int, int] = {}
         self._last: int | None = None
         self._copied: CopiedStreams | None = None
-        with reporting_ffmpeg(name, OutputError, "written"):
-            self._container = self._open(target)
-            self._stream = self._add_stream(size)
-            self._container.metadata.update(video.metadata)
-            if extension in FILM_CONTAINERS and video.path and (video.tracks or video.chapters):
-                self._copied = CopiedStreams(video, video.path, self._container, self._shift)
-            with _quiet_encoder():
-                self._container.start_encoding()
+        self._container: Any = None
+        try:
+            with reporting_ffmpeg(name, OutputError, "written"):
+                self._begin(span)
+        except BaseException:
+            self.release()
+            raise
+
+    def _begin(self, span: Span | None) -> None:
+        """Open the file and write its head."""
+        video = self._video
+        self._container = self._open(self._target)
+        self._stream = self._add_stream(self._size)
+        self._container.metadata.update(video.metadata)
+        has_more = bool(video.tracks or video.chapters)
+        if self._extension in FILM_CONTAINERS and video.path is not None and has_more:
+            self._copied = CopiedStreams(video, video.path, self._container, self._shift, span)
+        with _quiet_encoder():
+            self._container.start_encoding()
 
     def write(
         self, pixels: Tensor, alpha: Tensor | None, time: Fraction, duration: Fraction
     ) -> None:
         """Encode a frame; see `VideoWriter.write`."""
+        if self._last is None and self._extension == ".gif":
+            self._shift = -time  # a GIF begins with its first frame
         pts = round((time + self._shift) / self._ticks)
         if self._last is not None:
             pts = max(pts, self._last + 1)  # frames nearer than the container's unit
@@ -101,10 +116,10 @@ class FilmSink:
         if self._copied is not None:
             self._copied.close()
         av = import_av(self._name)
-        try:
-            self._container.close()
-        except (av.FFmpegError, OSError, ValueError):
-            return  # the file is thrown away
+        if self._container is not None:
+            # What goes wrong with a file that is thrown away does not matter.
+            with suppress(av.FFmpegError, OSError, ValueError):
+                self._container.close()
 
     def _open(self, target: Path | io.BytesIO) -> Any:
         av = import_av(self._name)

@@ -51,6 +51,10 @@ class Track:
     language: str | None = None
 
 
+Span = tuple[Fraction, Fraction]
+"""A part of a film, in seconds: from, and to before."""
+
+
 class FrameSource(Protocol):
     """Where the frames of a film come from."""
 

@@ -19,7 +19,7 @@ from impasto.video_files.checking import EXISTS, check_output
 from impasto.video_files.film_writing import FilmSink
 from impasto.video_files.output_kinds import is_sequence
 from impasto.video_files.sequence_writing import SequenceSink
-from impasto.video_files.video import Video
+from impasto.video_files.video import Span, Video
 
 
 class FrameSink(Protocol):
@@ -58,6 +58,9 @@ class VideoWriter:
         overwrite: whether an existing film or sequence may be replaced.
         quality: the constant rate factor of ``.mp4`` (0, best, to 51) and ``.webm`` (0 to 63); None
             for one whose losses do not show.
+        span: where only a part of the film is written, from when to when, in seconds of the film.
+            The sound that begins in it is copied, and all times are moved so that ``span[0]``
+            becomes 0. None for all of it.
 
     Raises:
         OutputError, SettingsError, MissingExtraError: as `check_output` says, before any work.
@@ -71,13 +74,17 @@ class VideoWriter:
         size: tuple[int, int] | None = None,
         overwrite: bool = False,
         quality: int | None = None,
+        span: Span | None = None,
     ) -> None:
         self._name = os.fspath(path)
-        self._target = check_output(path, video, size=size, overwrite=overwrite, quality=quality)
+        self._target = check_output(
+            path, video, size=size, overwrite=overwrite, quality=quality, span=span
+        )
         self._video = video
         self._size = video.size if size is None else size
         self._overwrite = overwrite
         self._quality = quality
+        self._span = span
         self._stack = contextlib.ExitStack()
         self._sink: FrameSink | None = None
         self._count = 0
@@ -122,6 +129,11 @@ class VideoWriter:
                 f"{self._name}: a frame of shape {tuple(pixels.shape)} does not fit into a film of "
                 f"(1, 3, {self._size[0]}, {self._size[1]})"
             )
+        if alpha is not None and tuple(alpha.shape) != (1, 1, *self._size):
+            raise OutputError(
+                f"{self._name}: an alpha of shape {tuple(alpha.shape)} does not fit into a film of "
+                f"(1, 1, {self._size[0]}, {self._size[1]})"
+            )
         if not is_finite(pixels):
             raise OutputError(
                 f"{self._name}: frame {self._count} holds NaN or infinite values and is not written"
@@ -156,4 +168,12 @@ class VideoWriter:
             return SequenceSink(self._target, self._name, self._video, overwrite=self._overwrite)
         temporary: Path = stack.enter_context(replacing(self._target, overwrite=self._overwrite))
         extension = self._target.suffix.lower()
-        return FilmSink(temporary, self._name, extension, self._video, self._size, self._quality)
+        return FilmSink(
+            temporary,
+            self._name,
+            extension,
+            self._video,
+            self._size,
+            self._quality,
+            self._span,
+        )
