@@ -285,3 +285,19 @@ def test_too_many_pixels_are_refused(tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mp4", Clip([painting(1, 48, 64)]))
     with pytest.raises(PictureError, match="limit of 1000"):
         open_video(film, max_pixels=1000)
+
+
+def test_odd_names_are_read_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_film(tmp_path / "film.mp4", Clip([painting(1, 48, 64)]))
+    for name in ("a:b.mp4", "pipe:0.mp4", "Ünï cödé %20.mp4", "-x.mp4", "50%d.mp4"):
+        (tmp_path / name).write_bytes((tmp_path / "film.mp4").read_bytes())
+        copy_film(Path(name), Path(f"out {name}"))
+        assert open_video(f"out {name}").frame_count == 1
+
+
+def test_a_playlist_opens_no_network(tmp_path: Path) -> None:
+    playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n"
+    (tmp_path / "list.m3u8").write_text(playlist + "#EXT-X-ENDLIST\n")
+    with pytest.raises(PictureError):
+        open_video(tmp_path / "list.m3u8")

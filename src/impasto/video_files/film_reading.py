@@ -78,8 +78,10 @@ def open_container(path: Path, name: str) -> Any:
         MissingExtraError: PyAV is not installed.
     """
     av = import_av(name)
+    # An absolute path, as FFmpeg takes "a:b.mp4" for a protocol. A playlist is to open no network.
+    local = {"protocol_whitelist": "file"}
     with reporting_ffmpeg(name, PictureError, "read as a film"):
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(str(path.absolute()), container_options=local, metadata_errors="replace")
 
 
 def open_film(path: Path, name: str, max_pixels: int) -> Video:
