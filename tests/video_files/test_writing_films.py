@@ -273,8 +273,8 @@ print(status.split("VmHWM:")[1].split()[0])
 @pytest.mark.parametrize("extension", [".mp4", ".mkv"])
 def test_memory_does_not_grow_with_the_length_of_a_film(tmp_path: Path, extension: str) -> None:
     peaks = []
-    for count in (90, 360):
-        pictures = [plain((n % 255, 80, 90), 360, 640) for n in range(90)] * (count // 90)
+    for count in (150, 450):
+        pictures = [plain((n % 255, 80, 90), 270, 480) for n in range(150)] * (count // 150)
         clip = Clip(pictures, options=(("preset", "ultrafast"),), sounds=("aac", "aac"))
         film = make_film(tmp_path / f"{count}.mp4", clip)
         command = [

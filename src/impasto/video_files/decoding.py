@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -29,32 +30,59 @@ def decoded_frames(container: Any, stream: Any, name: str) -> Generator[Any, Non
             message says how far it goes.
     """
     expected = packets_expected(stream)
-    decoder = decoder_for(stream)
-    count, packets, reached = 0, 0, Fraction(0)
-    problem = ""
-    for packet, fault in _packets(container, stream):
-        if packet is not None and packets == 0 and _is_encrypted(packet):
-            raise PictureError(f"{name}: is encrypted; decrypt it first")
-        frames, trouble = ([], fault) if packet is None else _decode(decoder, packet)
-        problem = problem or trouble
-        packets += packet is not None and packet.size > 0
-        for frame in frames:
-            if frame.is_corrupt:
-                problem = problem or "its data are damaged there"
-                break
+    packets = _CountedPackets(container, stream, name)
+    count, reached = 0, Fraction(0)
+    try:
+        for frame in _frames_until_trouble(packets, decoder_for(stream)):
             reached = _time(frame, stream)
             count += 1
             yield frame
-        if problem:
-            break
-    if problem and not (packet is not None and packet.size == 0):
-        for frame in _rest(decoder):
-            reached, count = _time(frame, stream), count + 1
-            yield frame
-    if not problem:
-        problem = _missing(packets, expected, Path(container.name))
+        problem = _missing(packets.count, expected, Path(container.name))
+    except _TroubleError as trouble:
+        problem = str(trouble)
     if problem:
         raise PictureError(_how_far(name, count, expected, reached, problem))
+
+
+class _TroubleError(Exception):
+    """Why no more frames can be read."""
+
+
+class _CountedPackets:
+    """The packets of a stream; at the end the empty one that makes a decoder give what it holds."""
+
+    def __init__(self, container: Any, stream: Any, name: str) -> None:
+        self._container = container
+        self._stream = stream
+        self._name = name
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for packet in self._container.demux(self._stream):
+            if self.count == 0 and _is_encrypted(packet):
+                raise PictureError(f"{self._name}: is encrypted; decrypt it first")
+            self.count += packet.size > 0
+            yield packet
+
+
+def _frames_until_trouble(packets: _CountedPackets, decoder: Any) -> Iterator[Any]:
+    """The good frames, then a `_TroubleError` where there is a bad one."""
+    av = import_av("a film")
+    try:
+        for packet in packets:
+            yield from _until_damage(decoder.decode(packet if packet.size else None))
+    except (av.FFmpegError, OSError) as error:
+        # Frames from before that place wait in the decoder until those after them are there.
+        with contextlib.suppress(av.FFmpegError, OSError):
+            yield from _until_damage(decoder.decode(None))
+        raise _TroubleError(ffmpeg_reason(error)) from error
+
+
+def _until_damage(frames: list[Any]) -> Iterator[Any]:
+    for frame in frames:
+        if frame.is_corrupt:
+            raise _TroubleError("its data are damaged there")
+        yield frame
 
 
 def decoder_for(stream: Any) -> Any:
@@ -88,44 +116,10 @@ def stated_end(stream: Any) -> Fraction | None:
     return None
 
 
-def _packets(container: Any, stream: Any) -> Iterator[tuple[Any, str]]:
-    """Packets with an empty text; at last None with what went wrong, where something did."""
-    av = import_av("a film")
-    try:
-        for packet in container.demux(stream):
-            yield packet, ""
-    except (av.FFmpegError, OSError) as error:
-        yield None, ffmpeg_reason(error)
-
-
-def _decode(decoder: Any, packet: Any) -> tuple[list[Any], str]:
-    av = import_av("a film")
-    try:
-        if packet.size == 0:
-            return decoder.decode(None), ""
-        return decoder.decode(packet), ""
-    except (av.FFmpegError, OSError) as error:
-        return [], ffmpeg_reason(error)
-
-
 def _is_encrypted(packet: Any) -> bool:
     return bool(
         packet.has_sidedata("encryption_info") or packet.has_sidedata("encryption_init_info")
     )
-
-
-def _rest(decoder: Any) -> list[Any]:
-    """The frames that a decoder still holds, up to the first that is damaged."""
-    av = import_av("a film")
-    good = []
-    try:
-        for frame in decoder.decode(None):
-            if frame.is_corrupt:
-                break
-            good.append(frame)
-    except (av.FFmpegError, OSError):
-        pass  # what stopped the film is known already
-    return good
 
 
 def _time(frame: Any, stream: Any) -> Fraction:

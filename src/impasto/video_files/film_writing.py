@@ -23,6 +23,7 @@ from impasto.video_files.planes import frame_of
 from impasto.video_files.video import Span, Video
 
 _FINEST_MOVIE_TIMESCALE = 10_000_000
+_MOST_WAITING = 200_000  # microseconds
 
 
 class FilmSink:
@@ -95,8 +96,6 @@ class FilmSink:
         frame = self._frame(pixels[0], None if alpha is None else alpha[0])
         frame.pts, frame.time_base, frame.duration = pts, self._ticks, self._durations[pts]
         with reporting_ffmpeg(self._name, OutputError, "written"):
-            if self._copied is not None:
-                self._copied.mux_until(time + self._shift)
             self._mux(self._stream.encode(frame))
 
     def finish(self) -> None:
@@ -123,20 +122,21 @@ class FilmSink:
 
     def _open(self, target: Path | io.BytesIO) -> Any:
         av = import_av(self._name)
-        options = {}
+        # FFmpeg holds pictures back while it waits for sound, and sound may end before them.
+        options = {"max_interleave_delta": str(_MOST_WAITING)}
         if self._extension in (".mp4", ".mov"):
-            options = {"movie_timescale": str(self._movie_timescale())}
+            options["movie_timescale"] = str(self._movie_timescale())
             if isinstance(target, Path):  # which FFmpeg opens once more for this
                 options["movflags"] = "faststart"
         elif self._extension in (".mkv", ".webm"):
             # Else sound that begins a little before 0, as AAC does, would move all times.
-            options = {"avoid_negative_ts": "disabled"}
+            options["avoid_negative_ts"] = "disabled"
             if self._video.sample_aspect != 1:
                 options["write_crc32"] = "0"  # it is put in at the end
         elif self._extension == ".gif":
             # FFmpeg counts repetitions after the first time; -1 is none.
             loops = 0 if self._video.loops is None else self._video.loops
-            options = {"loop": str(0 if loops == 0 else loops - 1 or -1)}
+            options["loop"] = str(0 if loops == 0 else loops - 1 or -1)
         container = FILM_CONTAINERS.get(self._extension, "gif")
         return av.open(
             str(target) if isinstance(target, Path) else target,
@@ -176,6 +176,8 @@ class FilmSink:
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
             packet.duration = self._durations.pop(packet.pts)
+            if self._copied is not None:
+                self._copied.mux_until(packet.dts * self._ticks)
             self._container.mux_one(packet)
 
 
