@@ -99,6 +99,15 @@ COMMANDS = {
             "cannot be painted is named at the end, and stops nothing; the exit code is then 1.",
         ),
         Command(
+            "video",
+            "impasto.cli.video_command:video",
+            "FILM STYLE[:WEIGHT]... [-o OUT] [OPTIONS]",
+            "Repaint a film, without flicker, with its sound and its frame times.",
+            "Needs impasto[video]. Painted frames lie in OUT.impasto until the film is there: the "
+            "same command goes on after Ctrl-C or a crash. Without -o the film is "
+            f"FILM-in-STYLE.mp4 {_FILES}.",
+        ),
+        Command(
             "train",
             "impasto.cli.train_command:train",
             "STYLE... [-o OUT.safetensors] [OPTIONS]",

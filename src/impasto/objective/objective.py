@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from impasto.losses.temporal import Tie, add_ties
 from impasto.losses.total_variation import add_total_variation
 from impasto.network.encoder import Features
 from impasto.objective.content_targets import ContentTarget
@@ -30,7 +31,7 @@ class Evaluation:
 
     Attributes:
         terms: every weighted loss term by name (``content/relu4_2``, ``style/relu1_1``,
-            ``total_variation``), scalars; their sum is the loss.
+            ``total_variation``, ``temporal``), scalars; their sum is the loss.
         gradient: (1, 3, H, W), the derivative of the loss by the picture's pixels (0..1).
     """
 
@@ -53,12 +54,14 @@ class Objective:
         settings: where the weight of total variation and the normalization come from.
         content: what the picture is to show.
         styles: what each region that has a style must reach.
+        ties: earlier frames of a film, which the picture should stay like.
     """
 
     describer: Describer
     settings: Settings
     content: ContentTarget
     styles: Sequence[StyleTarget] = ()
+    ties: Sequence[Tie] = ()
 
     @torch.inference_mode(False)  # a caller's inference mode would forbid the gradients
     def __call__(self, picture: Tensor) -> Evaluation:
@@ -84,6 +87,8 @@ class Objective:
             del features, content, part  # before the next tile's
         assert gradient is not None
         self._add_total_variation(picture, gradient, terms)
+        if self.ties:
+            terms.values["temporal"] = add_ties(gradient, picture, self.ties)
         self.describer.release_windows()
         return Evaluation(terms.values, gradient)
 

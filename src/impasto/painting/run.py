@@ -11,6 +11,7 @@ from torch import Tensor
 
 from impasto.errors import CheckpointError
 from impasto.losses.features import feature_losses_in, seeks_neighbors
+from impasto.losses.temporal import Tie
 from impasto.machine.compute import Machine
 from impasto.machine.memory import release_memory
 from impasto.network.encoder import Encoder
@@ -20,6 +21,7 @@ from impasto.objective.objective import Evaluation
 from impasto.objective.targets import make_objective
 from impasto.optimizers.base import PixelOptimizer
 from impasto.optimizers.by_settings import make_optimizer
+from impasto.optimizers.lbfgs import SMOOTHING
 from impasto.painting.memory_plan import MemoryPlan, plan_memory
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size, resize
@@ -198,6 +200,9 @@ class Run:
         counts: iterations of each level.
         plans: how each level fits into memory.
         moved: how often its optimiser was moved.
+        follows: whether it goes on from a picture that has been through coarser levels.
+        ties: earlier frames of a film, which the picture should stay like; for a run with a single
+            level, as they have its size.
     """
 
     task: Task
@@ -207,6 +212,8 @@ class Run:
     counts: Sequence[int]
     plans: Sequence[MemoryPlan]
     moved: MoveCount = field(default_factory=MoveCount)
+    follows: bool = False
+    ties: Sequence[Tie] = ()
 
     @classmethod
     def of(cls, task: Task, network: Weights, machine: Machine) -> Run:
@@ -258,7 +265,8 @@ class Run:
     def _paint_level(self, state: RunState) -> Generator[Step, None, RunState]:
         """Targets, then evaluate, step, yield. Returns what the next level starts from."""
         level = state.level
-        optimizer = make_optimizer(self.task.settings, self.plans[level].history, level)
+        height = level + len(SMOOTHING) * self.follows
+        optimizer = make_optimizer(self.task.settings, self.plans[level].history, height)
         if state.iteration:  # resumed
             optimizer.accepted = state.pixels  # all there is of a level that is done
             if state.optimizer:
@@ -313,6 +321,7 @@ class Run:
             keep_content=plan.keep_content,
             guide=state.guide,
         )
+        objective = replace(objective, ties=self.ties)
         return objective if plan.tiled else capture_graph(objective, state.pixels)
 
     def _iterate(

@@ -1,0 +1,261 @@
+"""From a film to a painted film: shots painted into a work folder, then written as one file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from fractions import Fraction
+from typing import Any
+
+from impasto.batch.input_files import file_facts
+from impasto.errors import PictureError
+from impasto.pictures.writing import check_output as check_picture
+from impasto.settings.model import Settings
+from impasto.tasks.result import make_image
+from impasto.tasks.styles import StyleSource
+from impasto.torch_state import with_torch_defaults
+from impasto.version import __version__
+from impasto.video.film_painting import film_task, paint_shot, shown
+from impasto.video.film_task import Film, FilmTask
+from impasto.video.shots import Shot, find_shots
+from impasto.video.work_folder import FrameNote, WorkFolder
+from impasto.video_files.checking import check_output
+from impasto.video_files.writing import VideoWriter
+
+
+@dataclass(frozen=True)
+class FilmProgress:
+    """How far a film is.
+
+    Attributes:
+        stage: ``looking`` for cuts, ``painting`` or ``writing``.
+        done: frames of this stage that are done.
+        frames: all frames of this stage; None while it is not known.
+        note: of the frame that was painted last; None in other stages and for frames of before.
+        shots: how many shots there are.
+    """
+
+    stage: str
+    done: int
+    frames: int | None
+    note: FrameNote | None = None
+    shots: int = 0
+
+
+@dataclass(frozen=True)
+class FilmOutput:
+    """Where a painted film goes.
+
+    Attributes:
+        path: the film's name as the user gave it.
+        overwrite: whether a film that is there may be replaced.
+        quality: see `VideoWriter`.
+        keep_frames: whether the work folder stays.
+    """
+
+    path: str
+    overwrite: bool = False
+    quality: int | None = None
+    keep_frames: bool = False
+
+
+def make_film(task: FilmTask, output: FilmOutput) -> Generator[FilmProgress, None, Path]:
+    """Paints a film and writes it; the same call goes on after a crash.
+
+    Raises:
+        As `impasto.stylize_video`.
+    """
+    film = task.open()
+    target = check_output(
+        output.path,
+        film.video,
+        size=film.size,
+        inputs=[task.source],
+        overwrite=output.overwrite,
+        quality=output.quality,
+    )
+    folder = WorkFolder.beside(target)
+    folder.prepare(identity(film))
+    shots = yield from _look(film, folder)
+    yield from _paint(film, shots, folder)
+    yield from _write(film, shots, folder, output)
+    if not output.keep_frames:
+        folder.remove()
+    return target
+
+
+def paint_one(
+    task: FilmTask, moment: Fraction, output: str, *, overwrite: bool = False
+) -> Generator[FilmProgress, None, Path]:
+    """Paints the frame at a moment as a still, to be looked at before the rest.
+
+    Args:
+        task: the film.
+        moment: seconds from the film's beginning.
+        output: the picture to write.
+        overwrite: whether a picture that is there may be replaced.
+
+    Raises:
+        PictureError: the film ends before.
+        As `impasto.iterate_video`.
+    """
+    film = task.open()
+    target = check_picture(output, inputs=[os.fspath(task.source)], overwrite=overwrite)
+    chosen = None
+    for masked in film.frames():
+        if masked.frame.time - film.video.start > moment and chosen is not None:
+            break
+        chosen = masked
+        yield FilmProgress("looking", masked.frame.number + 1, film.video.expected_frames)
+    assert chosen is not None  # a film has a frame
+    if chosen.frame.time + chosen.frame.duration - film.video.start <= moment:
+        raise PictureError(
+            f"{film.video.name}: has no frame at {float(moment):g} s; its last one is at "
+            f"{float(chosen.frame.time - film.video.start):g} s"
+        )
+    painted = film.shot_painter().painter.still(chosen)
+    make_image(film.task_of(chosen), painted.pixels).save(output, overwrite=overwrite)
+    yield FilmProgress("painting", 1, 1)
+    return Path(output)
+
+
+def identity(film: Film) -> dict[str, Any]:
+    """All that painted frames depend on, as JSON can carry it."""
+    task = film.task
+    return {
+        "impasto": __version__,
+        "film": file_facts(os.fspath(task.source)),
+        "settings": film.settings.model_dump(mode="json"),
+        "styles": [_fingerprint(style) for style in film.styles],
+        "regions": [_fingerprint(region) for region in task.regions],
+        "keep": None if task.keep is None else file_facts(os.fspath(task.keep)),
+        "keyframes": repr(film.track),
+        "steadiness": task.steady.steadiness,
+        "boil": task.steady.boil,
+        "time": [str(task.start), str(task.end), str(task.fps)],
+        "machine": str(task.compute.machine().dtype),
+    }
+
+
+def _fingerprint(source: Any) -> str:
+    """What tells a style or a region from others: its pixels, or its model's digest."""
+    digest = hashlib.sha256()
+    for one in source if isinstance(source, tuple | list) else (source,):
+        pictures = getattr(one, "pictures", ())
+        for picture in pictures:
+            digest.update(picture.pixels.numpy().tobytes())
+        model = getattr(one, "model", None)
+        if model is not None:
+            digest.update(model.sha256.encode())
+        if isinstance(one, str | os.PathLike):
+            digest.update(file_facts(os.fspath(one)).__repr__().encode())
+    return digest.hexdigest()
+
+
+def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, list[Shot]]:
+    """Finds the shots, unless the folder knows them."""
+    known = folder.shots()
+    if known is not None:
+        return known
+    seen, expected = 0, film.video.expected_frames
+
+    def looked() -> Iterator[Any]:
+        for frame in film.video.frames():
+            if film.covers(frame):
+                yield frame
+
+    finder = find_shots(looked())
+    while True:
+        try:
+            next(finder)
+        except StopIteration as end:
+            shots: list[Shot] = end.value
+            break
+        seen += 1
+        yield FilmProgress("looking", seen, expected)
+    if not shots:
+        raise PictureError(f"{film.video.name}: no frame lies between start and end")
+    folder.keep_shots(shots)
+    return shots
+
+
+def _paint(
+    film: Film, shots: Sequence[Shot], folder: WorkFolder
+) -> Generator[FilmProgress, None, None]:
+    total = sum(shot.stop - shot.start for shot in shots)
+    done = sum(len(folder.notes(shot)) for shot in shots)
+    yield FilmProgress("painting", done, total, shots=len(shots))
+    for shot in shots:
+        with closing(paint_shot(film, shot, folder)) as notes:
+            for note in notes:
+                done += 1
+                yield FilmProgress("painting", done, total, note, len(shots))
+
+
+def _write(
+    film: Film, shots: Sequence[Shot], folder: WorkFolder, output: FilmOutput
+) -> Generator[FilmProgress, None, None]:
+    first, stop = shots[0].start, shots[-1].stop
+    writer = VideoWriter(
+        output.path,
+        film.video,
+        size=film.size,
+        overwrite=output.overwrite,
+        quality=output.quality,
+    )
+    with writer:
+        for masked in film.frames(first, stop):
+            frame = masked.frame
+            pixels, alpha = shown(film, masked, folder.painted(frame.number))
+            writer.write(pixels, alpha, time=frame.time, duration=frame.duration)
+            yield FilmProgress("writing", frame.number + 1 - first, stop - first)
+
+
+@with_torch_defaults
+def stylize_video(
+    video: str | os.PathLike[str],
+    style: StyleSource | None,
+    output: str | os.PathLike[str],
+    settings: Settings | None = None,
+    *,
+    overwrite: bool = False,
+    quality: int | None = None,
+    **given: Any,
+) -> Path:
+    """Repaints a film in the style of pictures and writes it, with its sound and its frame times.
+
+    Painted frames lie in a folder ``OUTPUT.impasto`` until the film is there: the same call goes on
+    after a crash, and ends with the same frames.
+
+    >>> stylize_video("walk.mp4", "painting.jpg", "painted.mp4", size=512)
+
+    Args:
+        video: as for `iterate_video`.
+        style: as for `iterate_video`.
+        output: the film to write; its extension chooses the kind: see
+            `impasto.video_files.writing.VideoWriter`.
+        settings: as for `iterate_video`.
+        overwrite: whether a film that is there may be replaced.
+        quality: the constant rate factor of MP4 (0, best, to 51) and WebM (0 to 63); None for one
+            whose losses do not show.
+        **given: all other arguments of `iterate_video`.
+
+    Returns:
+        The film's file.
+
+    Raises:
+        OutputError: the film cannot be written, exists already, or its container cannot take the
+            sound; or the folder holds frames of another film.
+        As `iterate_video`.
+    """
+    task = film_task(video, style, settings, **given)
+    made = make_film(task, FilmOutput(os.fspath(output), overwrite, quality))
+    while True:
+        try:
+            next(made)
+        except StopIteration as end:
+            return Path(end.value)

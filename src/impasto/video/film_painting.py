@@ -1,0 +1,254 @@
+"""A film painted frame by frame: in memory, or in a work folder that outlives a crash."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from torch import Tensor
+
+from impasto.errors import PictureError, SettingsError
+from impasto.machine.compute import Compute
+from impasto.painting.at_once import BaseSource
+from impasto.painting.synthesis import WeightsSource
+from impasto.pictures.resizing import resize
+from impasto.settings.model import Settings
+from impasto.tasks.regions import RegionSource
+from impasto.tasks.styles import StyleSource
+from impasto.torch_state import with_torch_defaults
+from impasto.video.film_task import Film, FilmTask
+from impasto.video.keyframes import KeyframeTrack
+from impasto.video.mask_film import MaskedFrame, MaskFilm
+from impasto.video.shot_painter import GAPS, PastFrame, ShotPainter, SteadySettings
+from impasto.video.shots import CutFinder, Shot
+from impasto.video.work_folder import FrameNote, WorkFolder
+
+
+@dataclass(frozen=True, eq=False)
+class FrameStep:
+    """A painted frame, as `iterate_video` yields it.
+
+    Attributes:
+        number: of the frame in the film, from 0.
+        time: when it appears, in seconds, as the film says it.
+        duration: how long it stays, in seconds.
+        shot: number of the first frame of its shot.
+        pixels: (1, 3, H, W), float32, sRGB, 0..1: as the film shows it.
+        alpha: (1, 1, H, W), 0..1; None where all is opaque.
+        painted: (1, 3, H, W), before what stays of the film was put back.
+        note: losses, evaluations, seconds and warping error.
+    """
+
+    number: int
+    time: Fraction
+    duration: Fraction
+    shot: int
+    pixels: Tensor
+    alpha: Tensor | None
+    painted: Tensor
+    note: FrameNote
+
+
+FrameSteps = Generator[FrameStep, None, None]
+"""The frames of a film as they are painted; `close` breaks it off."""
+
+
+@with_torch_defaults
+def iterate_video(
+    video: str | os.PathLike[str],
+    style: StyleSource | None = None,
+    settings: Settings | None = None,
+    *,
+    regions: Sequence[RegionSource] = (),
+    keep: str | os.PathLike[str] | None = None,
+    keyframes: KeyframeTrack | str | None = None,
+    steadiness: float = 0.5,
+    boil: float = 0.0,
+    fps: float | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    weights: WeightsSource = None,
+    compute: Compute | None = None,
+    base: BaseSource = None,
+    **overrides: Any,
+) -> FrameSteps:
+    """Repaints a film in the style of pictures; yields every frame, painted one by one.
+
+    The first frame of a shot is painted as a still. Every other one begins with the frame before,
+    warped along the motion of the film, and is tied to those 1, 4 and 8 before it (Ruder,
+    Dosovitskiy, Brox: Artistic Style Transfer for Videos, 2016). What stands still in the film
+    stands still in the painting. Memory does not grow with the length.
+
+    Args:
+        video: a film that PyAV reads, an animation (GIF, WebP, PNG), or pictures in a row: a
+            folder, or a pattern such as ``frames/*.png`` or ``frames/%05d.png``.
+        style: as for `iterate`; None where keyframes or regions name the styles.
+        settings: how it looks; defaults to ``Settings()``. ``size`` is the film's long side.
+        regions: as for `iterate`; a mask may be a film of the same length.
+        keep: a mask of what stays as it is, a still or a film: white stays.
+        keyframes: a track or its file: settings and styles that change with time; see
+            `impasto.video.keyframes`.
+        steadiness: how firmly a frame holds to those before it, 0..1.
+        boil: share of each frame that begins anew, 0..1: above 0 the paint is alive.
+        fps: frames a second of pictures in a row; 25 if not given.
+        start: seconds from the film's beginning at which the painting begins.
+        end: seconds at which it ends; None for all.
+        weights: see `WeightsSource`.
+        compute: where it runs.
+        base: as for `iterate`.
+        **overrides: single settings by name: ``size=512``, ``preset="fast"``...
+
+    Raises:
+        SettingsError: an unknown setting, a value out of range, or keyframes that cannot be read.
+        PictureError: a film, mask or style that cannot be read; (while iterating) one that is
+            damaged or ends early.
+        WeightsError: weights, a model or a base network that cannot be used.
+        DivergenceError: (while iterating) a loss that stays NaN or infinite.
+        MissingExtraError: ``impasto[video]`` is not installed.
+    """
+    task = film_task(
+        video,
+        style,
+        settings,
+        regions=regions,
+        keep=keep,
+        keyframes=keyframes,
+        steadiness=steadiness,
+        boil=boil,
+        fps=fps,
+        start=start,
+        end=end,
+        weights=weights,
+        compute=compute,
+        base=base,
+        **overrides,
+    )
+    return paint_film(task.open())
+
+
+def film_task(
+    video: str | os.PathLike[str],
+    style: StyleSource | None = None,
+    settings: Settings | None = None,
+    *,
+    regions: Sequence[RegionSource] = (),
+    keep: str | os.PathLike[str] | None = None,
+    keyframes: KeyframeTrack | str | None = None,
+    steadiness: float = 0.5,
+    boil: float = 0.0,
+    fps: float | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    weights: WeightsSource = None,
+    compute: Compute | None = None,
+    base: BaseSource = None,
+    **overrides: Any,
+) -> FilmTask:
+    """What is to be painted; arguments as for `iterate_video`.
+
+    Raises:
+        SettingsError: a value out of range.
+    """
+    if keep is not None and not MaskFilm.is_film(keep):  # a still is a setting
+        overrides, keep = {**overrides, "keep": os.fspath(keep)}, None
+    return FilmTask(
+        video,
+        style,
+        settings,
+        overrides,
+        tuple(regions),
+        keep,
+        keyframes,
+        SteadySettings(*_shares(steadiness=steadiness, boil=boil)),
+        fps,
+        *_times(start, end),
+        weights,
+        base,
+        compute or Compute(),
+    )
+
+
+def paint_film(film: Film) -> FrameSteps:
+    """All frames of an open film, in order, painted in memory."""
+    finder, painter, shot, any_frame = CutFinder(), film.shot_painter(), 0, False
+    for masked in film.frames():
+        if not film.covers(masked.frame):
+            continue
+        if finder.is_new(masked.frame.pixels):
+            painter.begin()
+            shot = masked.frame.number
+        any_frame = True
+        yield _step(film, painter, masked, shot)
+    if not any_frame:
+        raise PictureError(f"{film.video.name}: no frame lies between start and end")
+
+
+def paint_shot(
+    film: Film, shot: Shot, folder: WorkFolder
+) -> Generator[FrameNote, None, None]:
+    """Paints what a work folder lacks of a shot; yields the notes of these frames.
+
+    A shot that was broken off goes on with the pixels of one that was not.
+    """
+    painter = film.shot_painter()
+    notes = folder.notes(shot)
+    folder.trim(shot, len(notes))
+    first = shot.start + len(notes)
+    if first >= shot.stop:
+        return
+    needed = max(shot.start, first - max(GAPS))
+    past: list[PastFrame] = []
+    for masked in film.frames(needed, shot.stop):
+        number = masked.frame.number
+        if number < first:
+            own = resize(masked.frame.pixels, film.size).clamp(0, 1)
+            past.append(PastFrame(own, folder.painted(number)))
+            continue
+        if number == first:
+            painter.begin(past, notes[0].first_loss if notes else 0.0)
+        step = _step(film, painter, masked, shot.start)
+        folder.add(shot, step.note, step.painted)
+        yield step.note
+
+
+def shown(film: Film, masked: MaskedFrame, painted: Tensor) -> tuple[Tensor, Tensor | None]:
+    """A frame as the painted film shows it: pixels and alpha, of the painting's size."""
+    alpha = masked.frame.alpha
+    pixels = film.shown(masked, painted)
+    return pixels, None if alpha is None else resize(alpha, film.size).clamp(0, 1)
+
+
+def _step(film: Film, painter: ShotPainter, masked: MaskedFrame, shot: int) -> FrameStep:
+    painter.seconds.clear()
+    frame, painted = masked.frame, painter.paint(masked)
+    note = FrameNote(
+        frame.number,
+        shot,
+        painter.first_loss,
+        painted.losses,
+        painted.evaluations,
+        {name: round(seconds, 4) for name, seconds in painter.seconds.items()},
+        painter.warping_error,
+    )
+    pixels, alpha = shown(film, masked, painted.pixels)
+    return FrameStep(
+        frame.number, frame.time, frame.duration, shot, pixels, alpha, painted.pixels, note
+    )
+
+
+def _shares(**given: float) -> list[float]:
+    for name, value in given.items():
+        if not 0 <= value <= 1:
+            raise SettingsError(f"{name} = {value!r}: should be 0 to 1")
+    return list(given.values())
+
+
+def _times(start: float, end: float | None) -> tuple[Fraction, Fraction | None]:
+    if not start >= 0:
+        raise SettingsError(f"start = {start!r}: should be seconds from the beginning, 0 or more")
+    if end is not None and not end > start:
+        raise SettingsError(f"end = {end!r}: should be after the start, {start:g} s")
+    return Fraction(start), None if end is None else Fraction(end)

@@ -1,0 +1,210 @@
+"""What is to be painted of which film, and how each frame becomes a task of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor
+
+from impasto.errors import SettingsError
+from impasto.machine.compute import Compute
+from impasto.network.weights import Weights
+from impasto.painting.at_once import BaseSource
+from impasto.painting.named_pictures import named_styles, picture_opener, with_models
+from impasto.painting.synthesis import settle
+from impasto.pictures.image import Image, ImageSource
+from impasto.pictures.resizing import Size, fit, resize
+from impasto.settings.model import Settings
+from impasto.settings.recipes import Inputs
+from impasto.tasks.checks import check
+from impasto.tasks.regions import Region, RegionSource, open_regions
+from impasto.tasks.result import show
+from impasto.tasks.styles import Style, StyleSource, is_model, open_styles
+from impasto.tasks.task import Task
+from impasto.video.frame_painter import FramePainter
+from impasto.video.keyframes import KeyframeTrack, read_keyframes
+from impasto.video.mask_film import MaskedFrame, MaskFilm
+from impasto.video.shot_painter import ShotPainter, SteadySettings
+from impasto.video_files.opening import open_video
+from impasto.video_files.video import Frame, Video
+
+
+@dataclass(frozen=True)
+class FilmTask:
+    """A film to paint, as it was asked for; it can go to another process.
+
+    Attributes:
+        source: of the film.
+        style: see `StyleSource`; None where keyframes or regions name the styles.
+        settings: how it looks; None for the preset's.
+        overrides: single settings by name.
+        regions: pairs of a mask and its style; a mask may be a film as long as this one.
+        keep: a film that masks what stays as it is; a still is the setting ``keep``.
+        keyframes: what changes with time.
+        steady: how firmly frames hold to those before.
+        fps: frames a second of an image sequence.
+        start: what is painted begins at this time, in seconds from the film's first frame.
+        end: it ends before this time; None for the film's end.
+        weights: as for `impasto.iterate`.
+        base: as for `impasto.iterate`.
+        compute: where it runs.
+    """
+
+    source: str | os.PathLike[str]
+    style: StyleSource | None
+    settings: Settings | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    regions: Sequence[RegionSource] = ()
+    keep: str | os.PathLike[str] | None = None
+    keyframes: KeyframeTrack | str | None = None
+    steady: SteadySettings = field(default_factory=SteadySettings)
+    fps: float | None = None
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
+    weights: str | os.PathLike[str] | Weights | None = None
+    base: BaseSource = None
+    compute: Compute = field(default_factory=Compute)
+
+    def open(self) -> Film:
+        """Opens film, styles and masks.
+
+        Raises:
+            As `impasto.iterate_video`.
+        """
+        return Film(self, open_video(self.source, fps=self.fps))
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """A film whose files are open.
+
+    Attributes:
+        task: what was asked for.
+        video: the film.
+    """
+
+    task: FilmTask
+    video: Video
+
+    def __post_init__(self) -> None:
+        """Opens all that is named, so that what is missing is said before the work."""
+        if self.track is not None and self.task.style is not None and self.track.styles:
+            raise SettingsError(
+                "keyframes name styles, and so does style; give all styles in the keyframes"
+            )
+        self._masks  # noqa: B018 - opened here
+        check(self.task_of(next(self.frames(0, 1))))
+
+    @cached_property
+    def track(self) -> KeyframeTrack | None:
+        """The keyframes."""
+        given = self.task.keyframes
+        return read_keyframes(given) if isinstance(given, str) else given
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Those that hold where no keyframe says something else."""
+        settings, overrides = self.task.settings, dict(self.task.overrides)
+        if any(map(is_model, named_styles(self._style, self.task.regions))):
+            settings, overrides = with_models(settings, overrides)
+        return settle("stylize", settings, overrides)
+
+    @cached_property
+    def styles(self) -> tuple[Style, ...]:
+        """All styles, be their weight 0 at times."""
+        return () if self._style is None else open_styles(self._style, self._open)
+
+    @property
+    def _style(self) -> StyleSource | None:
+        named = self.track.styles if self.track is not None else []
+        return named or self.task.style
+
+    @cached_property
+    def _open(self) -> Any:
+        return picture_opener(self.task.compute)
+
+    @cached_property
+    def size(self) -> Size:
+        """Height and width of the painted film."""
+        return fit(self.video.size, self.settings.size)
+
+    @cached_property
+    def _masks(self) -> dict[int | str, MaskFilm]:
+        """The films among the masks: by number of their region, or ``keep``."""
+        named: dict[int | str, object] = {
+            number: region[0]
+            for number, region in enumerate(self.task.regions)
+            if isinstance(region, tuple)
+        }
+        if self.task.keep is not None:
+            named["keep"] = self.task.keep
+        return {key: MaskFilm.of(name, self.video) for key, name in named.items()
+                if MaskFilm.is_film(name)}  # fmt: skip
+
+    @cached_property
+    def _regions(self) -> tuple[Region, ...]:
+        """The regions, with the first mask where it is a film."""
+        given: list[RegionSource] = []
+        for number, region in enumerate(self.task.regions):
+            if number in self._masks and isinstance(region, tuple):
+                first: ImageSource = Image(next(self._masks[number].frames(0, 1)).pixels)
+                region = (first, region[1])
+            given.append(region)
+        return open_regions(given, self._open)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
+        """The film's frames by number, with the masks that belong to them.
+
+        Raises:
+            PictureError: the film, or that of a mask, ends early or is damaged.
+        """
+        masks = {key: film.frames(start, stop) for key, film in self._masks.items()}
+        for frame in self.video.frames(start, stop):
+            own = {key: self._masks[key].next_share(film, frame) for key, film in masks.items()}
+            yield MaskedFrame(frame, own)
+
+    def task_of(self, masked: MaskedFrame) -> Task:
+        """What there is to do for a frame."""
+        frame = masked.frame
+        changes, weights = self._at(frame.time - self.video.start)
+        settings = self.settings.replace(**changes) if changes else self.settings
+        if weights is not None:
+            named = self.track.styles if self.track else []
+            settings = settings.replace(style_blend=tuple(weights.get(one, 0.0) for one in named))
+        regions = tuple(
+            replace(region, mask=masked.masks[number]) if number in masked.masks else region
+            for number, region in enumerate(self._regions)
+        )
+        kept = masked.masks.get("keep")
+        return Task(
+            "stylize",
+            settings,
+            Image(frame.pixels, frame.alpha, bits=self.video.bits),
+            self.styles,
+            regions,
+            kept=None if kept is None else resize(kept, self.size).clamp(0, 1),
+            inputs=Inputs.of(self.task.source, self.task.style, self.task.regions),
+        )
+
+    def _at(self, time: Fraction) -> tuple[dict[str, Any], dict[str, float] | None]:
+        return ({}, None) if self.track is None else self.track.at(time)
+
+    def shot_painter(self) -> ShotPainter:
+        """A painter of its shots."""
+        own = self.task
+        painter = FramePainter(self.task_of, own.weights, own.compute, own.base)
+        return ShotPainter(painter, self.size, own.steady)
+
+    def covers(self, frame: Frame) -> bool:
+        """Whether a frame lies in the time that is to be painted."""
+        time, end = frame.time - self.video.start, self.task.end
+        return time >= self.task.start and (end is None or time < end)
+
+    def shown(self, masked: MaskedFrame, painted: Tensor) -> Tensor:
+        """A painted frame with all that stays of the film's own."""
+        return show(self.task_of(masked), painted)

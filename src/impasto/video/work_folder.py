@@ -1,0 +1,172 @@
+"""Where a film's painted frames lie until the film is written: what outlives a crash.
+
+Beside the film ``OUT`` lies ``OUT.impasto`` with a file that says what is painted, a picture of 16
+bits for each frame, and for each shot a ledger with a line for each of its frames. A frame is
+written whole, under another name first, and only then noted. Each shot has a ledger of its own, so
+that several processes may paint shots at the same time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from impasto.errors import OutputError
+from impasto.files import PATH_ERRORS, reason_of, replacing
+from impasto.pictures.encoding import encode_picture
+from impasto.pictures.image import open_image
+from impasto.video.shots import Shot
+
+ENDING = ".impasto"
+_PLAN, _SHOTS = "film.json", "shots.json"
+
+
+@dataclass(frozen=True)
+class FrameNote:
+    """What the ledger says of a painted frame.
+
+    Attributes:
+        number: of the frame in the film.
+        shot: number of the first frame of its shot.
+        first_loss: loss of that frame.
+        losses: the frame's weighted loss terms by name.
+        evaluations: of the objective.
+        seconds: how long it took, by kind of work.
+        warping_error: see `impasto.video.steadiness`; None for a shot's first frame.
+    """
+
+    number: int
+    shot: int
+    first_loss: float
+    losses: Mapping[str, float] = field(default_factory=dict)
+    evaluations: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    warping_error: float | None = None
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """The folder of a film's painted frames.
+
+    Attributes:
+        path: where it is.
+    """
+
+    path: Path
+
+    @classmethod
+    def beside(cls, film: Path) -> WorkFolder:
+        """That of a film."""
+        return cls(film.with_name(film.name + ENDING))
+
+    def prepare(self, identity: Mapping[str, Any]) -> None:
+        """Makes the folder, or goes on with one that is there.
+
+        Args:
+            identity: all that the frames depend on, as JSON can carry it.
+
+        Raises:
+            OutputError: the frames that are there are of something else, or nothing can be written.
+        """
+        wanted = json.loads(json.dumps(identity, sort_keys=True))
+        with self._errors_named():
+            self.path.mkdir(exist_ok=True)
+            plan = self.path / _PLAN
+            if not plan.exists():
+                _write(plan, json.dumps(wanted, indent=1, sort_keys=True).encode())
+                return
+            found = json.loads(plan.read_text(encoding="utf-8"))
+        changed = sorted(key for key in wanted if found.get(key) != wanted[key])
+        if changed:
+            raise OutputError(
+                f"{self.path}: holds frames of another film or other settings "
+                f"({', '.join(changed)}); delete the folder, or choose another name for the film"
+            )
+
+    def shots(self) -> list[Shot] | None:
+        """The film's shots; None where they have not been found yet."""
+        file = self.path / _SHOTS
+        if not file.exists():
+            return None
+        return [Shot(*pair) for pair in json.loads(file.read_text(encoding="utf-8"))]
+
+    def keep_shots(self, shots: Sequence[Shot]) -> None:
+        """Keeps the film's shots. Raises `OutputError`."""
+        pairs = [(shot.start, shot.stop) for shot in shots]
+        with self._errors_named():
+            _write(self.path / _SHOTS, json.dumps(pairs).encode())
+
+    def notes(self, shot: Shot) -> list[FrameNote]:
+        """Of the frames of a shot that are painted, in order, up to the first that is missing."""
+        file = self._ledger(shot)
+        found: list[FrameNote] = []
+        if not file.exists():
+            return found
+        for line in file.read_text(encoding="utf-8").splitlines():
+            try:
+                note = FrameNote(**json.loads(line))
+            except (ValueError, TypeError):  # the line at which it was killed
+                break
+            if note.number != shot.start + len(found) or not self.frame_file(note.number).exists():
+                break
+            found.append(note)
+        return found
+
+    def add(self, shot: Shot, note: FrameNote, painted: Tensor) -> None:
+        """Keeps a painted frame, (1, 3, H, W), 0..1, a multiple of 1 / 65535.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        pixels = (painted[0].permute(1, 2, 0) * 65535).round().numpy().astype(np.uint16)
+        with self._errors_named():
+            _write(self.frame_file(note.number), encode_picture("frame.png", pixels, {}))
+            with self._ledger(shot).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(note)) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+
+    def trim(self, shot: Shot, notes: int) -> None:
+        """Leaves so many lines in a shot's ledger: a line that was cut off must not stay."""
+        file = self._ledger(shot)
+        if file.exists():
+            lines = file.read_text(encoding="utf-8").splitlines()[:notes]
+            with self._errors_named():
+                _write(file, "".join(f"{line}\n" for line in lines).encode())
+
+    def painted(self, number: int) -> Tensor:
+        """A painted frame, (1, 3, H, W), 0..1, exactly as it was added."""
+        return open_image(self.frame_file(number)).pixels.to(torch.float32)
+
+    def frame_file(self, number: int) -> Path:
+        """The picture of a frame."""
+        return self.path / f"{number:06}.png"
+
+    def remove(self) -> None:
+        """Removes it, when the film is in its place."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _ledger(self, shot: Shot) -> Path:
+        return self.path / f"shot-{shot.start:06}.jsonl"
+
+    @contextlib.contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except PATH_ERRORS as error:
+            raise OutputError(f"{self.path}: cannot be used ({reason_of(error)})") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
