@@ -143,6 +143,21 @@ def is_folder(name: str | os.PathLike[str]) -> bool:
         return False
 
 
+def file_facts(name: str) -> list[tuple[str, int, int]] | None:
+    """Name, size and time in nanoseconds of a file, or of each file of a folder.
+
+    They tell whether it has changed. None where there is no telling, as with a URL.
+    """
+    if is_url(name):
+        return None
+    path = path_of(name)
+    try:
+        files = sorted(path.iterdir()) if is_folder(path) else [path]
+        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    except PATH_ERRORS:
+        return None
+
+
 def reason_of(error: Exception) -> str:
     """Why something failed, in words without path and number."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

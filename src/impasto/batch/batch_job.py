@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from impasto.batch.input_files import file_facts, open_input, renamed_files
+from impasto.batch.input_files import open_input, renamed_files
 from impasto.errors import PictureError
-from impasto.files import absolute_path, check_input
+from impasto.files import absolute_path, check_input, file_facts
 from impasto.paths import is_url, local_path, without_part
 from impasto.settings.model import Settings
 

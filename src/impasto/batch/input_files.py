@@ -40,21 +40,6 @@ def open_input(name: str, shipped: Mapping[str, bytes] | None = None) -> str | I
         raise PictureError(f"{name}: cannot be read ({reason_of(error)})") from error
 
 
-def file_facts(name: str) -> list[tuple[str, int, int]] | None:
-    """Name, size and time in nanoseconds of a file, or of each file of a folder.
-
-    They tell whether it has changed. None where there is no telling, as with a URL.
-    """
-    if is_url(name):
-        return None
-    path = path_of(name)
-    try:
-        files = sorted(path.iterdir()) if is_folder(path) else [path]
-        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    except PATH_ERRORS:
-        return None
-
-
 def renamed_files(settings: Mapping[str, Any], renamed: Callable[[str], str]) -> dict[str, Any]:
     """Settings by name, those that name a file with another name for it."""
     changed = dict(settings)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from impasto.batch.input_files import file_facts, open_input
+from impasto.batch.input_files import open_input
 from impasto.batch.storage import storage_at
 from impasto.batch.worker_messages import (
     PaintingProgress,
@@ -25,6 +25,7 @@ from impasto.batch.worker_messages import (
 from impasto.errors import ImpastoError, OutputError, WeightsError
 from impasto.feedforward.base import BaseNetwork, load_base
 from impasto.feedforward.model_file import load_model
+from impasto.files import file_facts
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights, load_weights
 from impasto.painting.run import Step

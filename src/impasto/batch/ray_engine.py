@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import re
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,8 +17,9 @@ from impasto.batch.worker_messages import (
     WorkerMessage,
     WorkOrder,
 )
-from impasto.errors import MissingExtraError, OutputError, SettingsError
+from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
+from impasto.machine.ray_cluster import enter_cluster, first_line, import_ray, is_on_gpus
 from impasto.paths import without_part
 
 _AHEAD = 2
@@ -50,16 +48,9 @@ class RayEngine:
     distant = True
 
     def __init__(self, address: str | None, compute: Compute, workers: int | None) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
-        try:
-            import ray
-        except ImportError as error:
-            raise MissingExtraError(
-                "a cluster needs Ray; install it with: pip install 'impasto[cluster]'"
-            ) from error
+        self._ray: Any = import_ray()
         if workers is not None and workers < 1:
             raise SettingsError(f"workers = {workers}: must be 1 or more")
-        self._ray: Any = ray
         self._address = address
         self._threads = compute.threads or 1
         self._compute = replace(compute, threads=self._threads)
@@ -77,21 +68,7 @@ class RayEngine:
         return max(1, int(self._ray.cluster_resources().get(share, 1) // each))
 
     def __enter__(self) -> RayEngine:
-        address = self._address or os.environ.get("RAY_ADDRESS")
-        try:
-            _check_reachable(address)
-            self._ray.init(
-                address=address,
-                include_dashboard=None if address else False,
-                log_to_driver=False,
-                logging_level="ERROR",
-                runtime_env={"env_vars": {"GOMP_SPINCOUNT": "10000"}},
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise OutputError(
-                f"the Ray cluster {address or ''} cannot be reached: "
-                f"{' '.join(str(error).split())[:300]}"
-            ) from error
+        enter_cluster(self._address)
         self._task = self._ray.remote(
             num_cpus=0 if self._on_gpus else self._threads,
             num_gpus=1 if self._on_gpus else 0,
@@ -133,29 +110,15 @@ class RayEngine:
             message: WorkerMessage = self._ray.get(reference)
             return message
         except errors.RayTaskError as error:
-            return PictureFailed(order.number, f"{order.job.content}: {_first_line(error)}")
+            return PictureFailed(order.number, f"{order.job.content}: {first_line(error)}")
         except errors.RayError as error:  # the worker, its node, or the object was lost
             return PictureLost(
-                order.number, _first_line(error), time.monotonic() - began, blamed=True
+                order.number, first_line(error), time.monotonic() - began, blamed=True
             )
 
     @functools.cached_property
     def _on_gpus(self) -> bool:
-        wanted = self._compute.device
-        there = self._ray.cluster_resources().get("GPU", 0) > 0
-        return wanted.startswith("cuda") or (wanted == "auto" and there)
-
-
-def _check_reachable(address: str | None) -> None:
-    """Checks that somebody listens there: Ray itself would try for minutes. Raises `OSError`."""
-    place = re.fullmatch(r"(?:ray://)?([^/]+):(\d+)", address or "")
-    if place is not None:
-        socket.create_connection((place[1].strip("[]"), int(place[2])), timeout=10).close()
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+        return is_on_gpus(self._compute)
 
 
 _painter_for = functools.cache(OrderPainter)

@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -20,7 +20,7 @@ from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.standard_error import can_redraw
 from impasto.cli.style_arguments import StyleArguments
 from impasto.messages import counted, printable
-from impasto.settings.groups import FILES, PAINT, SIZE
+from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
 
 if TYPE_CHECKING:
     from impasto.video.film_file import FilmProgress
@@ -67,9 +67,7 @@ class VideoFlags:
     """Settings and styles that change with time: CSV with a line time,style,strength... or JSON
     Lines."""
 
-    from_: Annotated[
-        str | None, Parameter(name="--from", group=SIZE.title, metavar="TIME")
-    ] = None
+    from_: Annotated[str | None, Parameter(name="--from", group=SIZE.title, metavar="TIME")] = None
     """Where the painting begins: seconds, or 00:01:12.5."""
 
     to: Annotated[str | None, Parameter(group=SIZE.title, metavar="TIME")] = None
@@ -80,6 +78,18 @@ class VideoFlags:
 
     frame: Annotated[str | None, Parameter(group=SIZE.title, metavar="TIME")] = None
     """Paint the frame at this time alone, as a picture, to look at before the rest."""
+
+    workers: Annotated[int | None, Parameter(group=MACHINE.title, metavar="N")] = None
+    """Shots that are painted at the same time; one for each processor if not given."""
+
+    engine: Annotated[Literal["local", "ray"], Parameter(group=MACHINE.title, metavar="NAME")] = (
+        "local"
+    )
+    """Who paints the shots: processes of this machine (local), or a Ray cluster (ray) whose nodes
+    reach all files by their names."""
+
+    address: Annotated[str | None, Parameter(group=MACHINE.title, metavar="HOST:PORT")] = None
+    """The cluster of --engine ray. RAY_ADDRESS if not given, else one on this machine."""
 
     def times(self) -> dict[str, Any]:
         """Beginning and end in seconds."""
@@ -159,6 +169,7 @@ class _Watch:
     def run(self, task: FilmTask) -> int:
         """Paints and writes. Returns the exit code."""
         from impasto.video.film_file import FilmOutput, make_film, paint_one
+        from impasto.video.shot_workers import Workforce
 
         output, began = self.flags.output, time.monotonic()
         if self.flags.frame is not None:
@@ -170,6 +181,7 @@ class _Watch:
             made = make_film(
                 task,
                 FilmOutput(self.name, output.overwrite, output.quality, output.keep_frames),
+                Workforce(self.flags.engine, self.flags.workers, self.flags.address),
             )
         last: FilmProgress | None = None
         try:

@@ -7,20 +7,21 @@ import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
-from impasto.batch.input_files import file_facts
 from impasto.errors import PictureError
+from impasto.files import file_facts
 from impasto.pictures.writing import check_output as check_picture
 from impasto.settings.model import Settings
 from impasto.tasks.result import make_image
 from impasto.tasks.styles import StyleSource
 from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__
-from impasto.video.film_painting import film_task, paint_shot, shown
+from impasto.video.film_painting import film_task, shown
 from impasto.video.film_task import Film, FilmTask
+from impasto.video.shot_workers import Workforce
 from impasto.video.shots import Shot, find_shots
 from impasto.video.work_folder import FrameNote, WorkFolder
 from impasto.video_files.checking import check_output
@@ -63,7 +64,9 @@ class FilmOutput:
     keep_frames: bool = False
 
 
-def make_film(task: FilmTask, output: FilmOutput) -> Generator[FilmProgress, None, Path]:
+def make_film(
+    task: FilmTask, output: FilmOutput, workforce: Workforce
+) -> Generator[FilmProgress, None, Path]:
     """Paints a film and writes it; the same call goes on after a crash.
 
     Raises:
@@ -81,7 +84,7 @@ def make_film(task: FilmTask, output: FilmOutput) -> Generator[FilmProgress, Non
     folder = WorkFolder.beside(target)
     folder.prepare(identity(film))
     shots = yield from _look(film, folder)
-    yield from _paint(film, shots, folder)
+    yield from _paint(film, shots, folder, workforce)
     yield from _write(film, shots, folder, output)
     if not output.keep_frames:
         folder.remove()
@@ -104,7 +107,7 @@ def paint_one(
         As `impasto.iterate_video`.
     """
     film = task.open()
-    target = check_picture(output, inputs=[os.fspath(task.source)], overwrite=overwrite)
+    check_picture(output, inputs=[os.fspath(task.source)], overwrite=overwrite)
     chosen = None
     for masked in film.frames():
         if masked.frame.time - film.video.start > moment and chosen is not None:
@@ -184,16 +187,16 @@ def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, list[
 
 
 def _paint(
-    film: Film, shots: Sequence[Shot], folder: WorkFolder
+    film: Film, shots: Sequence[Shot], folder: WorkFolder, workforce: Workforce
 ) -> Generator[FilmProgress, None, None]:
     total = sum(shot.stop - shot.start for shot in shots)
+    open_shots = [shot for shot in shots if len(folder.notes(shot)) < shot.stop - shot.start]
     done = sum(len(folder.notes(shot)) for shot in shots)
     yield FilmProgress("painting", done, total, shots=len(shots))
-    for shot in shots:
-        with closing(paint_shot(film, shot, folder)) as notes:
-            for note in notes:
-                done += 1
-                yield FilmProgress("painting", done, total, note, len(shots))
+    with closing(workforce.paint(film, open_shots, folder)) as notes:
+        for note in notes:
+            done += 1
+            yield FilmProgress("painting", done, total, note, len(shots))
 
 
 def _write(
@@ -224,6 +227,9 @@ def stylize_video(
     *,
     overwrite: bool = False,
     quality: int | None = None,
+    engine: str = "local",
+    workers: int | None = None,
+    address: str | None = None,
     **given: Any,
 ) -> Path:
     """Repaints a film in the style of pictures and writes it, with its sound and its frame times.
@@ -242,6 +248,9 @@ def stylize_video(
         overwrite: whether a film that is there may be replaced.
         quality: the constant rate factor of MP4 (0, best, to 51) and WebM (0 to 63); None for one
             whose losses do not show.
+        engine: ``local``, or ``ray`` for a cluster whose nodes reach all files by their names.
+        workers: shots that are painted at the same time; one for each processor if None.
+        address: of the cluster; RAY_ADDRESS if None, or else one on this machine.
         **given: all other arguments of `iterate_video`.
 
     Returns:
@@ -253,7 +262,11 @@ def stylize_video(
         As `iterate_video`.
     """
     task = film_task(video, style, settings, **given)
-    made = make_film(task, FilmOutput(os.fspath(output), overwrite, quality))
+    made = make_film(
+        task,
+        FilmOutput(os.fspath(output), overwrite, quality),
+        Workforce(engine, workers, address),
+    )
     while True:
         try:
             next(made)

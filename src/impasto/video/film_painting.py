@@ -186,9 +186,7 @@ def paint_film(film: Film) -> FrameSteps:
         raise PictureError(f"{film.video.name}: no frame lies between start and end")
 
 
-def paint_shot(
-    film: Film, shot: Shot, folder: WorkFolder
-) -> Generator[FrameNote, None, None]:
+def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNote, None, None]:
     """Paints what a work folder lacks of a shot; yields the notes of these frames.
 
     A shot that was broken off goes on with the pixels of one that was not.

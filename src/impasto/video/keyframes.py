@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +68,7 @@ class KeyframeTrack:
         ordered = sorted(given, key=lambda one: one.time)
         if not ordered:
             raise SettingsError(f"{name}: there are no keyframes; give one a line")
-        for one, after in zip(ordered, ordered[1:], strict=False):
+        for one, after in itertools.pairwise(ordered):
             if one.time == after.time:
                 raise SettingsError(
                     f"{name}: two keyframes at {float(one.time):g} s; give each its own time"

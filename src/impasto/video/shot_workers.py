@@ -1,0 +1,265 @@
+"""Shots painted at the same time, by processes of this machine or by a Ray cluster.
+
+Shots do not depend on one another. A worker paints what the work folder lacks of a shot and notes
+each frame there; if it dies, another one goes on at the frame where it stood.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections import Counter, deque
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import impasto.errors
+from impasto.errors import ImpastoError, SettingsError
+from impasto.machine.processes import Child, ChildEnded, Inbox, Parent
+from impasto.machine.processors import usable_processors
+from impasto.machine.ray_cluster import enter_cluster, first_line, import_ray, is_on_gpus
+from impasto.video.film_painting import paint_shot
+from impasto.video.film_task import Film, FilmTask
+from impasto.video.shots import Shot
+from impasto.video.work_folder import FrameNote, WorkFolder
+
+ATTEMPTS = 3
+"""So many workers may die of a shot."""
+
+Notes = Generator[FrameNote, None, None]
+"""The notes of frames as they are painted, of several shots by turns."""
+
+
+@dataclass(frozen=True)
+class ShotOrder:
+    """What a worker is to do.
+
+    Attributes:
+        task: the film.
+        folder: where its painted frames go.
+    """
+
+    task: FilmTask
+    folder: WorkFolder
+
+
+@dataclass(frozen=True)
+class ShotDone:
+    """A worker's word that all frames of a shot are painted."""
+
+    shot: Shot
+
+
+@dataclass(frozen=True)
+class ShotFailed:
+    """A worker's word that a shot cannot be painted.
+
+    Attributes:
+        kind: the name of the error's class.
+        error: why, in one line.
+    """
+
+    kind: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Workforce:
+    """Who paints the shots.
+
+    Attributes:
+        engine: ``local`` or ``ray``.
+        workers: shots at a time; None for as many as serve best.
+        address: of a Ray cluster.
+
+    Raises:
+        SettingsError: an unknown engine, or an address without a cluster.
+    """
+
+    engine: str = "local"
+    workers: int | None = None
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        """Checks what was asked for."""
+        if self.engine not in ("local", "ray"):
+            raise SettingsError(f"engine = {self.engine!r}: must be local or ray")
+        if self.address is not None and self.engine != "ray":
+            raise SettingsError("address needs engine ray; leave it out")
+
+    def paint(self, film: Film, shots: Sequence[Shot], folder: WorkFolder) -> Notes:
+        """Has shots painted. Raises as `paint_by_processes`."""
+        if self.engine == "ray":
+            yield from paint_by_ray(film.task, shots, folder, self.workers, self.address)
+            return
+        workers = choose_workers(shots, self.workers)
+        if workers > 1:
+            yield from paint_by_processes(film.task, shots, folder, workers)
+            return
+        for shot in shots:
+            yield from paint_shot(film, shot, folder)
+
+
+def choose_workers(shots: Sequence[Shot], asked: int | None) -> int:
+    """How many shots are painted at a time: one for each processor, but no more than there are.
+
+    Raises:
+        SettingsError: a number out of range.
+    """
+    here = usable_processors()
+    if asked is not None and not 1 <= asked <= 4 * here:
+        raise SettingsError(
+            f"workers = {asked}: must be 1 to {4 * here}, four for each processor here"
+        )
+    return max(1, min(asked or here, len(shots)))
+
+
+def paint_by_processes(
+    task: FilmTask, shots: Sequence[Shot], folder: WorkFolder, workers: int
+) -> Notes:
+    """Has shots painted by so many processes, the longest first.
+
+    Raises:
+        ImpastoError: a shot cannot be painted; what is painted stays in the folder.
+    """
+    threads = task.compute.threads or max(1, usable_processors() // workers)
+    order = ShotOrder(replace(task, compute=replace(task.compute, threads=threads)), folder)
+    waiting = deque(sorted(shots, key=lambda shot: shot.start - shot.stop))
+    inbox, at_work, lost = Inbox(), dict[Child, Shot](), dict[Shot, int]()
+    with ExitStack() as stack:
+
+        def start(shot: Shot) -> None:
+            child = stack.enter_context(Child(paint_shots, inbox, environment=_few(threads)))
+            child.send(order)
+            child.send(shot)
+            at_work[child] = shot
+
+        for _ in range(min(workers, len(waiting))):
+            start(waiting.popleft())
+        while at_work:
+            child, message = _next(inbox)
+            match message:
+                case FrameNote():
+                    yield message
+                case ShotFailed():
+                    raise getattr(impasto.errors, message.kind, ImpastoError)(message.error)
+                case ShotDone():
+                    del at_work[child]
+                    if waiting:
+                        at_work[child] = waiting.popleft()
+                        child.send(at_work[child])
+                    else:
+                        child.end()
+                case ChildEnded() if child in at_work:
+                    shot = at_work.pop(child)
+                    lost[shot] = lost.get(shot, 0) + 1
+                    if lost[shot] == ATTEMPTS:
+                        how = message.killed_by or message.last_words
+                        raise ImpastoError(_why(shot, how))
+                    start(shot)
+
+
+def paint_by_ray(
+    task: FilmTask,
+    shots: Sequence[Shot],
+    folder: WorkFolder,
+    workers: int | None,
+    address: str | None,
+) -> Notes:
+    """Has shots painted by a Ray cluster, whose nodes reach film, styles and folder by their names.
+
+    Args:
+        task: the film.
+        shots: those to paint.
+        folder: where their frames go.
+        workers: shots at a time; as many as fit on the cluster if None.
+        address: of the cluster; None for RAY_ADDRESS, or else one on this machine.
+
+    Raises:
+        ImpastoError: a shot cannot be painted; what is painted stays in the folder.
+    """
+    ray, threads = import_ray(), task.compute.threads or 1
+    order = ShotOrder(replace(task, compute=replace(task.compute, threads=threads)), folder)
+    enter_cluster(address)
+    try:
+        on_gpus = is_on_gpus(task.compute)
+        share, each = ("GPU", 1) if on_gpus else ("CPU", threads)
+        work = ray.remote(num_cpus=0 if on_gpus else threads, num_gpus=int(on_gpus), max_retries=0)(
+            _paint_on_node
+        )
+        waiting, seen, lost = deque(shots), dict.fromkeys(shots, 0), Counter[Shot]()
+        for shot in shots:
+            seen[shot] = len(folder.notes(shot))
+        at_work: dict[Any, Shot] = {}
+        while waiting or at_work:
+            fit = workers or max(1, int(ray.cluster_resources().get(share, 1) // each))
+            while waiting and len(at_work) < fit:
+                shot = waiting.popleft()
+                at_work[work.remote(order, shot)] = shot
+            ready, _ = ray.wait(list(at_work), num_returns=1, timeout=0.5)
+            for shot in list(at_work.values()):
+                notes = folder.notes(shot)[seen[shot] :]
+                seen[shot] += len(notes)
+                yield from notes
+            for reference in ready:
+                shot = at_work.pop(reference)
+                try:
+                    failed: ShotFailed | None = ray.get(reference)
+                except ray.exceptions.RayError as error:  # the worker or its node was lost
+                    lost[shot] += 1
+                    if lost[shot] == ATTEMPTS:
+                        raise ImpastoError(_why(shot, first_line(error))) from error
+                    waiting.appendleft(shot)
+                    continue
+                if failed is not None:
+                    raise getattr(impasto.errors, failed.kind, ImpastoError)(failed.error)
+    finally:
+        ray.shutdown()
+
+
+def _paint_on_node(order: ShotOrder, shot: Shot) -> ShotFailed | None:
+    """The task of a cluster: one shot. Runs in a process of a node."""
+    try:
+        for _ in paint_shot(order.task.open(), shot, order.folder):
+            pass
+    except ImpastoError as error:
+        return ShotFailed(type(error).__name__, str(error))
+    return None
+
+
+def paint_shots(parent: Parent) -> None:
+    """Paints the shots that come, until the parent ends it. Runs in the worker process."""
+    order: ShotOrder = parent.receive()
+    film = None
+    while True:
+        shot: Shot = parent.receive()
+        try:
+            film = film or order.task.open()
+            for note in paint_shot(film, shot, order.folder):
+                parent.send(note)
+        except ImpastoError as error:
+            parent.send(ShotFailed(type(error).__name__, str(error)))
+            return
+        parent.send(ShotDone(shot))
+
+
+def _next(inbox: Inbox) -> tuple[Child, Any]:
+    """The next message; waits in turns, so that Ctrl-C is heard on every system."""
+    while True:
+        try:
+            return inbox.get(timeout=0.5)
+        except queue.Empty:
+            continue
+
+
+def _few(threads: int) -> dict[str, str]:
+    spin = os.environ.get("GOMP_SPINCOUNT", "10000")
+    return {"OMP_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": spin}
+
+
+def _why(shot: Shot, how: str) -> str:
+    return (
+        f"frames {shot.start} to {shot.stop - 1}: {ATTEMPTS} workers died of them ({how}); perhaps "
+        "they need more memory: use a smaller size, or fewer workers"
+    )
