@@ -35,6 +35,8 @@ _MODULES = {
     "sheets.grid": "iterate_sheet sheet",
     "sheets.trials": "iterate_trials try_out",
     "training.training": "TrainingStep iterate_train train",
+    "video.film_file": "stylize_video",
+    "video.film_painting": "FrameStep iterate_video",
 }
 """Where the public names are. `__init__.pyi` tells type checkers the same, and a test compares."""
 

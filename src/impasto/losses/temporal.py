@@ -1,4 +1,4 @@
-"""The temporal loss: how far a film's frame is from its earlier ones, brought along by the motion."""
+"""The temporal loss: how far a frame of a film is from earlier ones, moved along with the film."""
 
 from __future__ import annotations
 

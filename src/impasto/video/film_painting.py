@@ -203,10 +203,11 @@ def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNot
         number = masked.frame.number
         if number < first:
             own = resize(masked.frame.pixels, film.size).clamp(0, 1)
-            past.append(PastFrame(own, folder.painted(number)))
+            settings = film.task_of(masked).settings
+            past.append(PastFrame(own, folder.painted(number), settings))
             continue
         if number == first:
-            painter.begin(past, notes[0].first_loss if notes else 0.0)
+            painter.begin(past, notes[-1].usual_loss if notes else 0.0)
         step = _step(film, painter, masked, shot.start)
         folder.add(shot, step.note, step.painted)
         yield step.note
@@ -225,7 +226,7 @@ def _step(film: Film, painter: ShotPainter, masked: MaskedFrame, shot: int) -> F
     note = FrameNote(
         frame.number,
         shot,
-        painter.first_loss,
+        painter.usual_loss,
         painted.losses,
         painted.evaluations,
         {name: round(seconds, 4) for name, seconds in painter.seconds.items()},
@@ -249,4 +250,9 @@ def _times(start: float, end: float | None) -> tuple[Fraction, Fraction | None]:
         raise SettingsError(f"start = {start!r}: should be seconds from the beginning, 0 or more")
     if end is not None and not end > start:
         raise SettingsError(f"end = {end!r}: should be after the start, {start:g} s")
-    return Fraction(start), None if end is None else Fraction(end)
+    return _exact(start), None if end is None else _exact(end)
+
+
+def _exact(seconds: float) -> Fraction:
+    """0.08 is 2/25 and not the number of two to which Python rounds it."""
+    return Fraction(seconds) if isinstance(seconds, Fraction) else Fraction(str(seconds))

@@ -20,6 +20,7 @@ from impasto.painting.synthesis import settle
 from impasto.pictures.image import Image, ImageSource
 from impasto.pictures.resizing import Size, fit, resize
 from impasto.settings.model import Settings
+from impasto.settings.presets import AT_ONCE
 from impasto.settings.recipes import Inputs
 from impasto.tasks.checks import check
 from impasto.tasks.regions import Region, RegionSource, open_regions
@@ -197,7 +198,8 @@ class Film:
     def shot_painter(self) -> ShotPainter:
         """A painter of its shots."""
         own = self.task
-        painter = FramePainter(self.task_of, own.weights, own.compute, own.base)
+        at_once = self.settings.preset == AT_ONCE
+        painter = FramePainter(self.task_of, own.weights, own.compute, own.base, at_once)
         return ShotPainter(painter, self.size, own.steady)
 
     def covers(self, frame: Frame) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -64,12 +65,14 @@ class FramePainter:
         weights: as for `impasto.iterate`.
         compute: where it runs.
         base: as for `impasto.iterate`.
+        at_once: whether networks paint, and nothing is optimised.
     """
 
     task_of: Callable[[MaskedFrame], Task]
     weights: str | os.PathLike[str] | Weights | None = None
     compute: Compute = field(default_factory=Compute)
     base: BaseSource = None
+    at_once: bool = False
     _run: Run | None = field(default=None, init=False, repr=False)
 
     def still(self, frame: MaskedFrame) -> PaintedFrame:
@@ -80,11 +83,9 @@ class FramePainter:
         """
         task = self.task_of(frame)
         weights = None if task.at_once else self._network()
-        evaluations, step = 0, None
-        for step in start_run(task, weights, self.compute, base=self.base):
-            evaluations += 1
-        assert step is not None  # every run has a step
-        return _painted(step, 0 if task.at_once else evaluations)
+        steps = start_run(task, weights, self.compute, base=self.base)
+        ((count, step),) = deque(enumerate(steps, start=1), maxlen=1)
+        return _painted(step, 0 if task.at_once else count)
 
     def follow(
         self, frame: MaskedFrame, start: Tensor, ties: Sequence[Tie], enough: float

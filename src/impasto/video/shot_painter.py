@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from impasto.losses.temporal import Tie
-from impasto.motion.consistency import find_holes, find_still
+from impasto.motion.consistency import find_holes
 from impasto.motion.filling import fill_holes
 from impasto.motion.flow import find_flow
-from impasto.motion.long_term import long_term_weights
+from impasto.motion.stillness import find_still
 from impasto.motion.warping import warp
 from impasto.pictures.resizing import Size, resize
+from impasto.settings.model import Settings
 from impasto.video.frame_painter import FramePainter, PaintedFrame
 from impasto.video.mask_film import MaskedFrame
 
@@ -24,13 +25,20 @@ GAPS = (1, 4, 8)
 """Frames are tied to those so many before, or to the shot's first where it began later."""
 
 TIE = 130.0
-"""Weight of the temporal loss at steadiness 1, in units of the loss of the shot's first frame."""
+"""Weight of the temporal loss at steadiness 1, in units of the usual loss of the shot's frames."""
 
 TIE_AT_ONCE = 8.0
 """The same where a network paints: in units of the squared distance to what it paints."""
 
+STIR = 0.25
+"""Standard deviation of the noise with which a part of a frame begins anew."""
+
 CREEP = 1.06
-"""So many times the loss of the shot's first frame ask for more evaluations."""
+"""So many times the usual loss of the shot's frames ask for more evaluations."""
+
+LOOSE = 0.1
+"""Share of the ties' weight while keyframes change the settings, and until all frames that are tied
+to have the new ones: or the painting would lag behind."""
 
 LEVELS = 65535
 """Painted frames are rounded to 16 bits before the next one follows them: what is kept on the disk
@@ -44,10 +52,12 @@ class PastFrame:
     Attributes:
         frame: (1, 3, H, W), the film's own at the painting's size, sRGB 0..1.
         painted: (1, 3, H, W), as it was painted.
+        settings: with which it was painted.
     """
 
     frame: Tensor
     painted: Tensor
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ class ShotPainter:
 
     Attributes:
         seconds: spent on motion and painting since they were last cleared.
+        usual_loss: what frames of the shot reach, by which those that follow are judged.
         warping_error: of the last frame, `warping_error`; None for a shot's first frame.
     """
 
@@ -82,73 +93,76 @@ class ShotPainter:
     steady: SteadySettings = field(default_factory=SteadySettings)
     seconds: dict[str, float] = field(default_factory=dict, init=False)
     warping_error: float | None = field(default=None, init=False)
+    usual_loss: float = field(default=0.0, init=False)
     _past: deque[PastFrame] = field(default_factory=lambda: deque(maxlen=max(GAPS)), init=False)
-    _first_loss: float = field(default=0.0, init=False)
 
-    def begin(self, past: Sequence[PastFrame] = (), first_loss: float = 0.0) -> None:
+    def begin(self, past: Sequence[PastFrame] = (), usual_loss: float = 0.0) -> None:
         """Forgets all frames, or goes on after those that were painted before.
 
         Args:
             past: the shot's last frames, as many as `GAPS` asks for, in order.
-            first_loss: of the shot's first frame.
+            usual_loss: as it was after the last of them.
         """
         self._past = deque(past, maxlen=max(GAPS))
-        self._first_loss = first_loss
-
-    @property
-    def first_loss(self) -> float:
-        """The loss of the shot's first frame; see `begin`."""
-        return self._first_loss
+        self.usual_loss = usual_loss
 
     def paint(self, frame: MaskedFrame) -> PaintedFrame:
         """The shot's next frame, of any size. Raises as `FramePainter`."""
         own = resize(frame.frame.pixels, self.size).clamp(0, 1)
+        settings = self.painter.task_of(frame).settings
+        settled = all(past.settings == settings for past in self._past)
         if not self._past:
             painted = self._timed("painting", lambda: self.painter.still(frame))
-            self._first_loss, self.warping_error = painted.loss, None
+            self.warping_error = None
         else:
-            painted = self._follow(frame, own)
+            painted = self._follow(frame, own, settled)
+        if not self._past or not settled:
+            self.usual_loss = painted.loss
         pixels = painted.pixels.mul(LEVELS).round_().div_(LEVELS)
         painted = PaintedFrame(pixels, painted.losses, painted.evaluations)
-        self._past.append(PastFrame(own, painted.pixels))
+        self._past.append(PastFrame(own, painted.pixels, settings))
         return painted
 
-    def _follow(self, frame: MaskedFrame, own: Tensor) -> PaintedFrame:
+    def _follow(self, frame: MaskedFrame, own: Tensor, settled: bool) -> PaintedFrame:
+        """A frame after others, which were all painted with its settings if it is ``settled``."""
         began = time.perf_counter()
-        start, ties, still = self._led(own)
+        alive = self.steady.boil > 0
+        firm = self.steady.steadiness * (1 - self.steady.boil) * (1 if settled else LOOSE)
+        start, ties, still = self._led(own, firm)
+        if alive:
+            start = self._stirred(start, own, frame.frame.number)
         self._add("motion", time.perf_counter() - began)
-        enough = CREEP * self._first_loss
+        enough = CREEP * self.usual_loss
         painted = self._timed("painting", lambda: self.painter.follow(frame, start, ties, enough))
-        if still is not None:
+        if settled and not alive:
             kept = painted.pixels.lerp(self._past[-1].painted, still)
             painted = PaintedFrame(kept, painted.losses, painted.evaluations)
-        self.warping_error = _warping_error(painted.pixels, ties[0]) if ties else None
+        self.warping_error = _warping_error(painted.pixels, ties[0])
         return painted
 
-    def _led(self, own: Tensor) -> tuple[Tensor, list[Tie], Tensor | None]:
+    def _stirred(self, start: Tensor, own: Tensor, number: int) -> Tensor:
+        """A start of which a share is the film's frame under noise, other noise for each frame."""
+        noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(number))
+        return start.lerp(own + STIR * noise, self.steady.boil).clamp(0, 1)
+
+    def _led(self, own: Tensor, firm: float) -> tuple[Tensor, list[Tie], Tensor]:
         """Where the motion leads: what the frame starts from, its ties, and what stands still."""
-        starts, shares = [], []
+        starts, shares, still = list[Tensor](), list[Tensor](), None
         for gap in sorted({min(gap, len(self._past)) for gap in GAPS}):
             past = self._past[-gap]
             back, forth = find_flow(own, past.frame), find_flow(past.frame, own)
-            holes = find_holes(past.frame, own, forth, back)
             starts.append(warp(past.painted, back))
-            shares.append(1 - holes)
+            shares.append(1 - find_holes(past.frame, own, forth, back))
+            same = find_still(past.frame, own, back)
+            still = same if still is None else torch.minimum(still, same)
+        assert still is not None  # there is a frame before
         start = fill_holes(starts[0], own, 1 - shares[0])
+        unit = TIE_AT_ONCE if self.painter.at_once else TIE * self.usual_loss
         ties = [
-            Tie(picture, share, self._weight)
-            for picture, share in zip(starts, long_term_weights(shares), strict=True)
-            if self._weight
+            Tie(picture, share, firm * unit / len(starts))
+            for picture, share in zip(starts, shares, strict=True)
         ]
-        still = find_still(self._past[-1].frame, own)
-        still = torch.minimum(still, find_still(self._past[0].frame, own))
-        start = start.lerp(self._past[-1].painted, still)
-        return start, ties, still
-
-    @property
-    def _weight(self) -> float:
-        loss = self._first_loss
-        return self.steady.steadiness * (TIE * loss if loss else TIE_AT_ONCE)
+        return start.lerp(self._past[-1].painted, still), ties, still
 
     def _timed(self, what: str, work: Callable[[], PaintedFrame]) -> PaintedFrame:
         began = time.perf_counter()

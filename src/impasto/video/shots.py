@@ -44,7 +44,7 @@ class CutFinder:
         if before is None:
             return True
         back, forth = find_flow(small, before), find_flow(before, small)
-        return is_cut(before, small, find_holes(before, small, forth, back))
+        return is_cut(find_holes(before, small, forth, back))
 
 
 def find_shots(frames: Iterable[Frame]) -> Generator[Frame, None, list[Shot]]:

@@ -38,7 +38,7 @@ class FrameNote:
     Attributes:
         number: of the frame in the film.
         shot: number of the first frame of its shot.
-        first_loss: loss of that frame.
+        usual_loss: what frames of the shot reach, by which those that follow are judged.
         losses: the frame's weighted loss terms by name.
         evaluations: of the objective.
         seconds: how long it took, by kind of work.
@@ -47,7 +47,7 @@ class FrameNote:
 
     number: int
     shot: int
-    first_loss: float
+    usual_loss: float
     losses: Mapping[str, float] = field(default_factory=dict)
     evaluations: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)

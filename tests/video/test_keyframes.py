@@ -1,0 +1,97 @@
+"""What keyframes say at each moment."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from impasto.errors import PictureError, SettingsError
+from impasto.video.keyframes import Keyframe, KeyframeTrack, read_keyframes, seconds_of
+
+CSV = """time,style,strength
+0,a.jpg,0.4
+00:10,,0.8
+20,b.jpg:3 c.jpg:1,
+"""
+
+
+def test_numbers_are_interpolated_and_styles_fade_into_one_another(tmp_path: Path) -> None:
+    file = tmp_path / "track.csv"
+    file.write_text(CSV, encoding="utf-8")
+    track = read_keyframes(str(file))
+    assert track.styles == ["a.jpg", "b.jpg", "c.jpg"]
+    settings, styles = track.at(Fraction(5))
+    assert settings == {"strength": pytest.approx(0.6)}
+    assert styles == {"a.jpg": 1.0}
+    settings, styles = track.at(Fraction(15))
+    assert settings == {"strength": pytest.approx(0.8)}
+    assert styles == {"a.jpg": 0.5, "b.jpg": 1.5, "c.jpg": 0.5}
+    assert track.at(Fraction(-1)) == track.at(Fraction(0))
+    assert track.at(Fraction(99)) == track.at(Fraction(20))
+
+
+def test_json_lines_say_the_same(tmp_path: Path) -> None:
+    table, lines = tmp_path / "track.csv", tmp_path / "track.jsonl"
+    table.write_text(CSV, encoding="utf-8")
+    lines.write_text(
+        '{"time": 0, "style": "a.jpg", "strength": 0.4}\n'
+        '{"time": "10", "strength": 0.8}\n\n'
+        '{"time": 20, "style": ["b.jpg:3", "c.jpg:1"]}\n',
+        encoding="utf-8",
+    )
+    for time in (0, 7, 10, 16, 20):
+        assert read_keyframes(str(lines)).at(Fraction(time)) == read_keyframes(str(table)).at(
+            Fraction(time)
+        )
+
+
+def test_a_style_beside_the_file_is_found_from_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "track.csv").write_text("time,style\n0,a.jpg:2\n", encoding="utf-8")
+    assert read_keyframes(str(tmp_path / "track.csv")).styles == [str(tmp_path / "a.jpg")]
+
+
+def test_what_does_not_lie_between_changes_at_the_later_moment() -> None:
+    track = KeyframeTrack.of(
+        [Keyframe(Fraction(0), {"color": "style"}), Keyframe(Fraction(1), {"color": "content"})]
+    )
+    assert track.at(Fraction(99, 100))[0] == {"color": "style"}
+    assert track.at(Fraction(1))[0] == {"color": "content"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no column time"),
+        ("time,strength\n", "no keyframes"),
+        ("time,strength\n0,2\n", "strength = 2"),
+        ("time,strenght\n0,0.5\n", "strenght"),
+        ("time,size\n0,512\n", "whole film"),
+        ("time,strength\nsoon,0.5\n", "line 2: 'soon' is no time"),
+        ("time,strength\n,0.5\n", "time is missing"),
+        ("time,strength\n0,0.5,3\n", "line 2"),
+        ("time,strength\n1,0.5\n1,0.6\n", "two keyframes at 1 s"),
+        ("time,style\n0,a.jpg:0\n", "weight above 0"),
+        ('{"time": 0\n', "line 1: is no JSON"),
+    ],
+)
+def test_what_cannot_be_understood_is_named(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "track"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=message):
+        read_keyframes(str(file))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="no such file"):
+        read_keyframes(str(tmp_path / "none.csv"))
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("12.5", 12.5), ("01:02", 62), ("1:00:00.25", 3600.25), (3, 3), (".5", 0.5)],
+)
+def test_times_are_read_as_people_write_them(written: object, seconds: float) -> None:
+    assert seconds_of(written, "--from") == Fraction(str(seconds))
