@@ -74,7 +74,7 @@ class Workforce:
         address: of a Ray cluster.
 
     Raises:
-        SettingsError: an unknown engine, or an address without a cluster.
+        SettingsError: an unknown engine, a number out of range, or an address without a cluster.
     """
 
     engine: str = "local"
@@ -87,32 +87,25 @@ class Workforce:
             raise SettingsError(f"engine = {self.engine!r}: must be local or ray")
         if self.address is not None and self.engine != "ray":
             raise SettingsError("address needs engine ray; leave it out")
+        most = 4 * usable_processors()
+        if self.workers is not None and self.workers < 1:
+            raise SettingsError(f"workers = {self.workers}: must be 1 or more")
+        if self.workers is not None and self.engine == "local" and self.workers > most:
+            raise SettingsError(
+                f"workers = {self.workers}: must be 1 to {most}, four for each processor here"
+            )
 
     def paint(self, film: Film, shots: Sequence[Shot], folder: WorkFolder) -> Notes:
         """Has shots painted. Raises as `paint_by_processes`."""
         if self.engine == "ray":
             yield from paint_by_ray(film.task, shots, folder, self.workers, self.address)
             return
-        workers = choose_workers(shots, self.workers)
+        workers = min(self.workers or usable_processors(), len(shots))
         if workers > 1:
             yield from paint_by_processes(film.task, shots, folder, workers)
             return
         for shot in shots:
             yield from paint_shot(film, shot, folder)
-
-
-def choose_workers(shots: Sequence[Shot], asked: int | None) -> int:
-    """How many shots are painted at a time: one for each processor, but no more than there are.
-
-    Raises:
-        SettingsError: a number out of range.
-    """
-    here = usable_processors()
-    if asked is not None and not 1 <= asked <= 4 * here:
-        raise SettingsError(
-            f"workers = {asked}: must be 1 to {4 * here}, four for each processor here"
-        )
-    return max(1, min(asked or here, len(shots)))
 
 
 def paint_by_processes(
