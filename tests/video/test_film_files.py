@@ -21,7 +21,7 @@ from impasto.video.film_painting import film_task
 from impasto.video.shot_workers import Workforce
 from impasto.video_files.opening import open_video
 from support.command_line import COMMAND, ENVIRONMENT, run
-from support.films import Clip, make_film as write_film, tracks_of, painting
+from support.films import Clip, make_film as write_film, painting, tracks_of
 from support.moving_pictures import QUICK, panned, still, style_file, write_frames
 
 FLAGS = ["--size", "64", "--levels", "1", "--iterations", "6"]
@@ -109,6 +109,18 @@ def test_one_frame_is_painted_to_be_looked_at(tmp_path: Path) -> None:
     done = run("video", source, style, *FLAGS, "--frame", "9", "-o", "b.png", folder=tmp_path)
     assert done.returncode == 2
     assert b"has no frame at 9 s" in done.stderr
+
+
+def test_a_preview_has_a_picture_every_few_seconds(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", panned(8)), style_file(tmp_path)
+    flags = [*FLAGS, "--fps", "2", "--preview", "1.5", "-o", "sheet.png"]
+    done = run("video", source, style, *flags, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    sheet = impasto.open_image(tmp_path / "sheet.png")
+    assert sheet.width > 2 * 64  # three pictures: two columns, two rows
+    assert sheet.height > 2 * 48
+    done = run("video", source, style, *FLAGS, "--preview", "0", "-o", "b.png", folder=tmp_path)
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize(

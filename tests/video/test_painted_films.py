@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -141,7 +142,7 @@ def test_a_model_paints_a_film_and_holds_it_still(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_out_of_range_is_refused_before_the_work(
-    tmp_path: Path, given: dict[str, float], message: str
+    tmp_path: Path, given: dict[str, Any], message: str
 ) -> None:
     source = write_frames(tmp_path / "in", still(1))
     with pytest.raises(SettingsError, match=message):

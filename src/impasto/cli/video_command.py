@@ -6,6 +6,7 @@ import contextlib
 import json as json_module
 import sys
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,6 +20,7 @@ from impasto.cli.run_flags import FilePath, NetworkFlags, OutputFlags, check_inp
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.standard_error import can_redraw
 from impasto.cli.style_arguments import StyleArguments
+from impasto.errors import SettingsError
 from impasto.messages import counted, printable
 from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
 
@@ -91,6 +93,9 @@ class VideoFlags:
     address: Annotated[str | None, Parameter(group=MACHINE.title, metavar="HOST:PORT")] = None
     """The cluster of --engine ray. RAY_ADDRESS if not given, else one on this machine."""
 
+    preview: Annotated[str | None, Parameter(group=SIZE.title, metavar="TIME")] = None
+    """Paint a frame every so many seconds, small, all on one sheet."""
+
     def times(self) -> dict[str, Any]:
         """Beginning and end in seconds."""
         from impasto.video.keyframes import seconds_of
@@ -150,7 +155,11 @@ def video(
 def _default_name(film: str, styles: tuple[str, ...], flags: VideoFlags) -> str:
     """The result's name where ``-o`` is not given."""
     made_in = StyleArguments.parse(styles).stem() if styles else "keyframes"
-    ending = ".mp4" if flags.frame is None else f"-at-{flags.frame.replace(':', '-')}.png"
+    ending = ".mp4"
+    if flags.frame is not None:
+        ending = f"-at-{flags.frame.replace(':', '-')}.png"
+    elif flags.preview is not None:
+        ending = "-preview.png"
     return f"{stem(film)}-in-{made_in}{ending}"
 
 
@@ -168,21 +177,7 @@ class _Watch:
 
     def run(self, task: FilmTask) -> int:
         """Paints and writes. Returns the exit code."""
-        from impasto.video.film_file import FilmOutput, make_film, paint_one
-        from impasto.video.shot_workers import Workforce
-
-        output, began = self.flags.output, time.monotonic()
-        if self.flags.frame is not None:
-            from impasto.video.keyframes import seconds_of
-
-            moment = seconds_of(self.flags.frame, "--frame")
-            made = paint_one(task, moment, self.name, overwrite=output.overwrite)
-        else:
-            made = make_film(
-                task,
-                FilmOutput(self.name, output.overwrite, output.quality, output.keep_frames),
-                Workforce(self.flags.engine, self.flags.workers, self.flags.address),
-            )
+        began, made = time.monotonic(), self._begin(task)
         last: FilmProgress | None = None
         try:
             with self._display() as see:
@@ -200,6 +195,24 @@ class _Watch:
         self._report(target, last, time.monotonic() - began)
         return 0
 
+    def _begin(self, task: FilmTask) -> Generator[FilmProgress, None, Path]:
+        from impasto.video.film_file import FilmOutput, make_film
+        from impasto.video.keyframes import seconds_of
+        from impasto.video.shot_workers import Workforce
+        from impasto.video.stills import paint_frame, preview
+
+        flags, output = self.flags, self.flags.output
+        if flags.frame is not None and flags.preview is not None:
+            raise SettingsError("--frame and --preview exclude each other; use one")
+        if flags.frame is not None:
+            moment = seconds_of(flags.frame, "--frame")
+            return paint_frame(task, moment, self.name, overwrite=output.overwrite)
+        if flags.preview is not None:
+            every = seconds_of(flags.preview, "--preview")
+            return preview(task, every, self.name, overwrite=output.overwrite)
+        film = FilmOutput(self.name, output.overwrite, output.quality, output.keep_frames)
+        return make_film(task, film, Workforce(flags.engine, flags.workers, flags.address))
+
     def _display(self) -> contextlib.AbstractContextManager[_Lines]:
         output = self.flags.output
         if output.quiet or (output.json and not can_redraw()):
@@ -208,7 +221,7 @@ class _Watch:
 
     def _interrupted(self, last: FilmProgress | None) -> int:
         kept = "nothing was painted yet"
-        if last is not None and self.flags.frame is None:
+        if last is not None and not (self.flags.frame or self.flags.preview):
             kept = f"the painted frames are in {self.name}.impasto; the same command goes on"
         print(f"impasto: interrupted; {printable(kept)}", file=sys.stderr)
         return interruption.exit_code

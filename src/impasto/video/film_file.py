@@ -7,15 +7,12 @@ import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from impasto.errors import PictureError
 from impasto.files import file_facts
-from impasto.pictures.writing import check_output as check_picture
 from impasto.settings.model import Settings
-from impasto.tasks.result import make_image
 from impasto.tasks.styles import StyleSource
 from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__
@@ -89,41 +86,6 @@ def make_film(
     if not output.keep_frames:
         folder.remove()
     return target
-
-
-def paint_one(
-    task: FilmTask, moment: Fraction, output: str, *, overwrite: bool = False
-) -> Generator[FilmProgress, None, Path]:
-    """Paints the frame at a moment as a still, to be looked at before the rest.
-
-    Args:
-        task: the film.
-        moment: seconds from the film's beginning.
-        output: the picture to write.
-        overwrite: whether a picture that is there may be replaced.
-
-    Raises:
-        PictureError: the film ends before.
-        As `impasto.iterate_video`.
-    """
-    film = task.open()
-    check_picture(output, inputs=[os.fspath(task.source)], overwrite=overwrite)
-    chosen = None
-    for masked in film.frames():
-        if masked.frame.time - film.video.start > moment and chosen is not None:
-            break
-        chosen = masked
-        yield FilmProgress("looking", masked.frame.number + 1, film.video.expected_frames)
-    assert chosen is not None  # a film has a frame
-    if chosen.frame.time + chosen.frame.duration - film.video.start <= moment:
-        raise PictureError(
-            f"{film.video.name}: has no frame at {float(moment):g} s; its last one is at "
-            f"{float(chosen.frame.time - film.video.start):g} s"
-        )
-    painted = film.shot_painter().painter.still(chosen)
-    make_image(film.task_of(chosen), painted.pixels).save(output, overwrite=overwrite)
-    yield FilmProgress("painting", 1, 1)
-    return Path(output)
 
 
 def identity(film: Film) -> dict[str, Any]:

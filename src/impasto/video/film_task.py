@@ -172,7 +172,7 @@ class Film:
     def task_of(self, masked: MaskedFrame) -> Task:
         """What there is to do for a frame."""
         frame = masked.frame
-        changes, weights = self._at(frame.time - self.video.start)
+        changes, weights = self._at(self.time_of(frame))
         settings = self.settings.replace(**changes) if changes else self.settings
         if weights is not None:
             named = self.track.styles if self.track else []
@@ -202,9 +202,13 @@ class Film:
         painter = FramePainter(self.task_of, own.weights, own.compute, own.base, at_once)
         return ShotPainter(painter, self.size, own.steady)
 
+    def time_of(self, frame: Frame) -> Fraction:
+        """When a frame appears, in seconds from the film's beginning."""
+        return frame.time - self.video.start
+
     def covers(self, frame: Frame) -> bool:
         """Whether a frame lies in the time that is to be painted."""
-        time, end = frame.time - self.video.start, self.task.end
+        time, end = self.time_of(frame), self.task.end
         return time >= self.task.start and (end is None or time < end)
 
     def shown(self, masked: MaskedFrame, painted: Tensor) -> Tensor:
