@@ -22,7 +22,8 @@ from impasto.torch_state import with_torch_defaults
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.keyframes import KeyframeTrack
 from impasto.video.mask_film import MaskedFrame, MaskFilm
-from impasto.video.shot_painter import GAPS, PastFrame, ShotPainter, SteadySettings
+from impasto.video.motion_trail import GAPS
+from impasto.video.shot_painter import PastFrame, ShotPainter, SteadySettings
 from impasto.video.shots import CutFinder, Shot
 from impasto.video.work_folder import FrameNote, WorkFolder
 

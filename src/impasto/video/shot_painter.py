@@ -13,16 +13,13 @@ from torch import Tensor
 from impasto.losses.temporal import Tie
 from impasto.motion.consistency import find_holes
 from impasto.motion.filling import fill_holes
-from impasto.motion.flow import find_flow
 from impasto.motion.stillness import find_still
 from impasto.motion.warping import warp
 from impasto.pictures.resizing import Size, resize
 from impasto.settings.model import Settings
 from impasto.video.frame_painter import FramePainter, PaintedFrame
 from impasto.video.mask_film import MaskedFrame
-
-GAPS = (1, 4, 8)
-"""Frames are tied to those so many before, or to the shot's first where it began later."""
+from impasto.video.motion_trail import GAPS, GAPS_AT_ONCE, MotionTrail
 
 TIE = 130.0
 """Weight of the temporal loss at steadiness 1, in units of the usual loss of the shot's frames."""
@@ -94,6 +91,7 @@ class ShotPainter:
     seconds: dict[str, float] = field(default_factory=dict, init=False)
     warping_error: float | None = field(default=None, init=False)
     usual_loss: float = field(default=0.0, init=False)
+    _trail: MotionTrail = field(default_factory=MotionTrail, init=False)
     _past: deque[PastFrame] = field(default_factory=lambda: deque(maxlen=max(GAPS)), init=False)
 
     def begin(self, past: Sequence[PastFrame] = (), usual_loss: float = 0.0) -> None:
@@ -104,6 +102,9 @@ class ShotPainter:
             usual_loss: as it was after the last of them.
         """
         self._past = deque(past, maxlen=max(GAPS))
+        self._trail = MotionTrail(GAPS_AT_ONCE if self.painter.at_once else GAPS)
+        for one in past:
+            self._trail.add(one.frame)
         self.usual_loss = usual_loss
 
     def paint(self, frame: MaskedFrame) -> PaintedFrame:
@@ -111,6 +112,9 @@ class ShotPainter:
         own = resize(frame.frame.pixels, self.size).clamp(0, 1)
         settings = self.painter.task_of(frame).settings
         settled = all(past.settings == settings for past in self._past)
+        began = time.perf_counter()
+        self._trail.add(own)
+        self._add("motion", time.perf_counter() - began)
         if not self._past:
             painted = self._timed("painting", lambda: self.painter.still(frame))
             self.warping_error = None
@@ -148,12 +152,10 @@ class ShotPainter:
     def _led(self, own: Tensor, firm: float) -> tuple[Tensor, list[Tie], Tensor]:
         """Where the motion leads: what the frame starts from, its ties, and what stands still."""
         starts, shares, still = list[Tensor](), list[Tensor](), None
-        for gap in sorted({min(gap, len(self._past)) for gap in GAPS}):
-            past = self._past[-gap]
-            back, forth = find_flow(own, past.frame), find_flow(past.frame, own)
-            starts.append(warp(past.painted, back))
-            shares.append(1 - find_holes(past.frame, own, forth, back))
-            same = find_still(past.frame, own, back)
+        for gap, before, (back, forth) in self._trail.links():
+            starts.append(warp(self._past[-gap].painted, back))
+            shares.append(1 - find_holes(before, own, forth, back))
+            same = find_still(before, own, back)
             still = same if still is None else torch.minimum(still, same)
         assert still is not None  # there is a frame before
         start = fill_holes(starts[0], own, 1 - shares[0])
