@@ -223,7 +223,7 @@ class Figures:
         return statistics.mean(errors)
 
     def static_change(self, frames: Sequence[Tensor]) -> float:
-        """Mean difference of 255 from frame to frame where the clip stands still; NaN if nowhere."""
+        """Mean change of 255 from frame to frame where the clip stands still; NaN if nowhere."""
         changes = []
         for number in range(1, len(frames)):
             flow, _ = self.clip.motion(number, 1)
@@ -244,7 +244,7 @@ class Figures:
                 self.encoder.forward(x, {"relu3_1"})["relu3_1"].float()
                 for x in (frames[number], self.clip.frames[number])
             )
-            weights = functional.adaptive_avg_pool2d(holes, own.shape[2:])
+            weights = functional.adaptive_avg_pool2d(holes, (own.shape[2], own.shape[3]))
             total += float(((own - clip).square().mean(1, keepdim=True) * weights).sum())
             count += float(weights.sum())
         return total / count

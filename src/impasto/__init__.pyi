@@ -47,8 +47,8 @@ from impasto.training.training import (
     iterate_train as iterate_train,
     train as train,
 )
+from impasto.version import __version__ as __version__
 from impasto.video.film_file import stylize_video as stylize_video
 from impasto.video.film_painting import FrameStep as FrameStep, iterate_video as iterate_video
-from impasto.version import __version__ as __version__
 
 __all__: list[str]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from impasto.version import __version__
 from impasto.video.film_painting import film_task, shown
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.shot_workers import Workforce
-from impasto.video.shots import Shot, find_shots
+from impasto.video.shots import Cutting, Shot, find_shots
 from impasto.video.work_folder import FrameNote, WorkFolder
 from impasto.video_files.checking import check_output
 from impasto.video_files.writing import VideoWriter
@@ -80,9 +81,9 @@ def make_film(
     )
     folder = WorkFolder.beside(target)
     folder.prepare(identity(film))
-    shots = yield from _look(film, folder)
-    yield from _paint(film, shots, folder, workforce)
-    yield from _write(film, shots, folder, output)
+    cutting = yield from _look(film, folder)
+    yield from _paint(film, cutting.shots, folder, workforce)
+    yield from _write(film, cutting, folder, output)
     if not output.keep_frames:
         folder.remove()
     return target
@@ -121,31 +122,23 @@ def _fingerprint(source: Any) -> str:
     return digest.hexdigest()
 
 
-def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, list[Shot]]:
+def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, Cutting]:
     """Finds the shots, unless the folder knows them."""
-    known = folder.shots()
+    known = folder.cutting()
     if known is not None:
         return known
-    seen, expected = 0, film.video.expected_frames
-
-    def looked() -> Iterator[Any]:
-        for frame in film.video.frames():
-            if film.covers(frame):
-                yield frame
-
-    finder = find_shots(looked())
-    while True:
+    finder = find_shots(filter(film.covers, film.video.frames()))
+    for seen in itertools.count(1):
         try:
             next(finder)
         except StopIteration as end:
-            shots: list[Shot] = end.value
+            cutting: Cutting = end.value
             break
-        seen += 1
-        yield FilmProgress("looking", seen, expected)
-    if not shots:
+        yield FilmProgress("looking", seen, film.video.expected_frames)
+    if not cutting.shots:
         raise PictureError(f"{film.video.name}: no frame lies between start and end")
-    folder.keep_shots(shots)
-    return shots
+    folder.keep_cutting(cutting)
+    return cutting
 
 
 def _paint(
@@ -162,15 +155,16 @@ def _paint(
 
 
 def _write(
-    film: Film, shots: Sequence[Shot], folder: WorkFolder, output: FilmOutput
+    film: Film, cutting: Cutting, folder: WorkFolder, output: FilmOutput
 ) -> Generator[FilmProgress, None, None]:
-    first, stop = shots[0].start, shots[-1].stop
+    first, stop = cutting.shots[0].start, cutting.shots[-1].stop
     writer = VideoWriter(
         output.path,
         film.video,
         size=film.size,
         overwrite=output.overwrite,
         quality=output.quality,
+        span=cutting.span if film.is_part else None,
     )
     with writer:
         for masked in film.frames(first, stop):

@@ -202,6 +202,11 @@ class Film:
         painter = FramePainter(self.task_of, own.weights, own.compute, own.base, at_once)
         return ShotPainter(painter, self.size, own.steady)
 
+    @property
+    def is_part(self) -> bool:
+        """Whether only a part of the film is to be painted."""
+        return bool(self.task.start) or self.task.end is not None
+
     def time_of(self, frame: Frame) -> Fraction:
         """When a frame appears, in seconds from the film's beginning."""
         return frame.time - self.video.start

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from impasto.motion.consistency import find_holes
 from impasto.motion.cuts import is_cut
 from impasto.motion.flow import find_flow
 from impasto.pictures.resizing import fit, resize
-from impasto.video_files.video import Frame
+from impasto.video_files.video import Frame, Span
 
 SIDE = 256
 """Long side in pixels at which frames are compared."""
@@ -47,13 +48,29 @@ class CutFinder:
         return is_cut(find_holes(before, small, forth, back))
 
 
-def find_shots(frames: Iterable[Frame]) -> Generator[Frame, None, list[Shot]]:
-    """Looks at frames, yields them, and returns the shots."""
+@dataclass(frozen=True)
+class Cutting:
+    """How some frames in a row are cut.
+
+    Attributes:
+        shots: in order; none where there are no frames.
+        span: when the first frame appears and when the last one ends, in seconds of the film.
+    """
+
+    shots: Sequence[Shot]
+    span: Span
+
+
+def find_shots(frames: Iterable[Frame]) -> Generator[Frame, None, Cutting]:
+    """Looks at frames, yields them, and returns how they are cut."""
     finder, starts, last = CutFinder(), list[int](), -1
+    first = end = Fraction(0)
     for frame in frames:
+        if not starts:
+            first = frame.time
         if finder.is_new(frame.pixels):
             starts.append(frame.number)
-        last = frame.number
+        last, end = frame.number, frame.time + frame.duration
         yield frame
     stops = [*starts[1:], last + 1]
-    return [Shot(*pair) for pair in zip(starts, stops, strict=bool(starts))]
+    return Cutting([Shot(*pair) for pair in zip(starts, stops, strict=bool(starts))], (first, end))

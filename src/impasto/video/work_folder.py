@@ -12,8 +12,9 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from impasto.errors import OutputError
 from impasto.files import PATH_ERRORS, reason_of, replacing
 from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import open_image
-from impasto.video.shots import Shot
+from impasto.video.shots import Cutting, Shot
 
 ENDING = ".impasto"
 _PLAN, _SHOTS = "film.json", "shots.json"
@@ -93,18 +94,23 @@ class WorkFolder:
                 f"({', '.join(changed)}); delete the folder, or choose another name for the film"
             )
 
-    def shots(self) -> list[Shot] | None:
+    def cutting(self) -> Cutting | None:
         """The film's shots; None where they have not been found yet."""
         file = self.path / _SHOTS
         if not file.exists():
             return None
-        return [Shot(*pair) for pair in json.loads(file.read_text(encoding="utf-8"))]
+        found = json.loads(file.read_text(encoding="utf-8"))
+        first, last = map(Fraction, found["span"])
+        return Cutting([Shot(*pair) for pair in found["shots"]], (first, last))
 
-    def keep_shots(self, shots: Sequence[Shot]) -> None:
+    def keep_cutting(self, cutting: Cutting) -> None:
         """Keeps the film's shots. Raises `OutputError`."""
-        pairs = [(shot.start, shot.stop) for shot in shots]
+        found = {
+            "shots": [(shot.start, shot.stop) for shot in cutting.shots],
+            "span": [str(time) for time in cutting.span],
+        }
         with self._errors_named():
-            _write(self.path / _SHOTS, json.dumps(pairs).encode())
+            _write(self.path / _SHOTS, json.dumps(found).encode())
 
     def notes(self, shot: Shot) -> list[FrameNote]:
         """Of the frames of a shot that are painted, in order, up to the first that is missing."""

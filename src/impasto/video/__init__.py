@@ -1,0 +1,14 @@
+"""Films painted in a style, frame by frame, so that nothing flickers.
+
+- `film_painting`: `iterate_video`, the generator of painted frames. Begin here. `film_task` makes a
+  task of each frame.
+- `shot_painter`: the frames of a shot, each led by the motion from those before it.
+  `frame_painter`: one frame, as a still or from where the motion leads. `motion_trail`: the motion
+  between near and distant frames. `shots`: where a film is cut.
+- `film_file`: `stylize_video`, from a film to a file. `work_folder`: where painted frames lie until
+  then. `shot_workers`: shots painted by several processes, or by a Ray cluster.
+- `keyframes`: what changes with time. `mask_film`: masks that are films.
+- `stills`: looks before the work.
+
+Films are read and written by `impasto.video_files`; the motion is found by `impasto.motion`.
+"""
