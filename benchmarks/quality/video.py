@@ -5,7 +5,7 @@
 Three methods paint the first frames of each clip in each style: ``impasto`` (`iterate_video`),
 ``stills`` (every frame on its own), and ``plain``, the loop of the literature: DIS as it comes,
 bicubic warping, no filling of holes, and as many evaluations. ``made:pan`` and ``made:disc`` are
-clips made in code.
+clips made in code. ``CLIP@N`` begins at frame N.
 
 Motion is that of the clip itself. The warping error at a gap is given as a share of the way from
 the clip's own (0) to that of the stills (1). Losses and sharpness are ratios to the still of the
@@ -45,8 +45,12 @@ from impasto.pictures.resizing import resize
 from impasto.video.film_painting import film_task, paint_film
 from impasto.video.film_task import Film
 from impasto.video.shot_painter import TIE
+from impasto.video_files.opening import open_video
 
 GAPS = (1, 8)
+CUT = 0.5
+"""Frames of which less can be followed have a cut between them, and are not compared."""
+
 MADE = {
     "made:pan": MadeClip(pan=(1.3, 0.4)),
     "made:disc": MadeClip(pan=(0.4, 0.0), disc_speed=(3.1, 0.7), grain=0.01),
@@ -103,11 +107,11 @@ class Painting:
         self.seconds.append(seconds)
 
 
-def by_impasto(film: Film, count: int) -> Painting:
+def by_impasto(film: Film, start: int, stop: int) -> Painting:
     """As `iterate_video` paints it."""
     painting, began = Painting(), time.perf_counter()
     with closing(paint_film(film)) as steps:
-        for step in itertools.islice(steps, count):
+        for step in itertools.islice(steps, stop - start):
             now = time.perf_counter()
             painting.add(step.painted, step.note.losses, step.note.evaluations, now - began)
             for name, seconds in step.note.seconds.items():
@@ -116,20 +120,20 @@ def by_impasto(film: Film, count: int) -> Painting:
     return painting
 
 
-def as_stills(film: Film, count: int) -> Painting:
+def as_stills(film: Film, start: int, stop: int) -> Painting:
     """Every frame on its own."""
     painting, painter = Painting(), film.shot_painter().painter
-    for masked in film.frames(0, count):
+    for masked in film.frames(start, stop):
         began = time.perf_counter()
         still = painter.still(masked)
         painting.add(still.pixels, still.losses, still.evaluations, time.perf_counter() - began)
     return painting
 
 
-def by_plain_loop(film: Film, count: int) -> Painting:
+def by_plain_loop(film: Film, start: int, stop: int) -> Painting:
     """Warped and optimised as others do it: see the module's docstring."""
     painting, painter, before = Painting(), film.shot_painter().painter, None
-    for masked in film.frames(0, count):
+    for masked in film.frames(start, stop):
         began = time.perf_counter()
         own = resize(masked.frame.pixels, film.size).clamp(0, 1)
         if before is None:
@@ -167,7 +171,7 @@ def _plainly_warped(frame: Tensor, painted: Tensor, own: Tensor) -> tuple[Tensor
     return torch.from_numpy(warped).permute(2, 0, 1)[None].clamp(0, 1).contiguous(), share
 
 
-METHODS: Mapping[str, Callable[[Film, int], Painting]] = {
+METHODS: Mapping[str, Callable[[Film, int, int], Painting]] = {
     "impasto": by_impasto,
     "plain": by_plain_loop,
     "stills": as_stills,
@@ -201,7 +205,7 @@ class Figures:
         sharp = [_sharpness(a) / _sharpness(b) for a, b in self._pairs(painting)]
         found["sharpness last"] = statistics.mean(sharp[-4:])
         shifts = torch.stack([_mean_lab(a) - _mean_lab(b) for a, b in self._pairs(painting)])
-        found["drift"] = float((shifts[-1] - shifts[0]).norm()) * 100 / max(1, len(shifts) - 1)
+        found["drift"] = 100 * float(_slope(shifts).norm())
         found["static"] = self.static_change(painting.frames)
         found["holes"] = self.hole_error(painting.frames) / self.hole_error(self.stills.frames)
         found["evaluations"] = statistics.mean(painting.evaluations[1:])
@@ -218,6 +222,8 @@ class Figures:
         errors = []
         for number in range(gap, len(frames)):
             flow, trusted = self.clip.motion(number, gap)
+            if float(trusted.mean()) < CUT:
+                continue
             square = (frames[number] - warp(frames[number - gap], flow)).square()
             errors.append(float((square.mean(1, keepdim=True) * trusted).sum() / trusted.sum()))
         return statistics.mean(errors)
@@ -256,26 +262,32 @@ def _sharpness(picture: Tensor) -> float:
     return float(functional.conv2d(picture.mean(1, keepdim=True), kernel).std())
 
 
+def _slope(values: Tensor) -> Tensor:
+    """What rows (n, k) grow by from one to the next, by least squares, (k,)."""
+    steps = torch.arange(len(values)) - (len(values) - 1) / 2
+    return (steps[:, None] * values).sum(0) / steps.square().sum()
+
+
 def _mean_lab(picture: Tensor) -> Tensor:
     return lab(picture).flatten(2).mean(2)[0]
 
 
-def measure(name: str, path: str, styles: Sequence[Path], asked: Any) -> list[dict[str, Any]]:
-    """All methods on one clip in all styles."""
+def measure(
+    name: str, path: str, start: int, styles: Sequence[Path], asked: Any
+) -> list[dict[str, Any]]:
+    """All methods on one clip, from frame ``start`` on, in all styles."""
     rows = []
     frames: list[Tensor] = []
     encoder = Encoder(load_weights(), device=torch.device("cpu"), dtype=torch.float32)
+    stop = start + asked.frames
+    began = next(open_video(path).frames(start)).time - open_video(path).start
     for style in styles:
-        task = film_task(path, style, size=asked.size, preset=asked.preset)
-        film = task.open()
+        film = film_task(path, style, size=asked.size, preset=asked.preset, start=began).open()
         if not frames:
-            frames = [
-                resize(one.pixels, film.size).clamp(0, 1)
-                for one in film.video.frames(0, asked.frames)
-            ]
-        count = len(frames)
+            own = film.video.frames(start, stop)
+            frames = [resize(one.pixels, film.size).clamp(0, 1) for one in own]
         clip = Clip(name, frames)
-        paintings = {one: METHODS[one](film, count) for one in ("stills", *asked.methods)}
+        paintings = {one: METHODS[one](film, start, stop) for one in ("stills", *asked.methods)}
         figures = Figures(clip, paintings["stills"], encoder)
         for method, painting in paintings.items():
             row = {"clip": name, "style": style.stem, "method": method, **figures.of(painting)}
@@ -307,7 +319,7 @@ def words(row: Mapping[str, Any]) -> str:
 def main() -> None:
     """Reads the command line, paints, measures and prints."""
     parser = Parser(prog="video", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("clips", nargs="+", help="films, or made:pan, made:disc")
+    parser.add_argument("clips", nargs="+", help="films, or made:pan, made:disc; @N")
     parser.add_argument("--styles", nargs="+", type=Path, required=True)
     parser.add_argument("--size", type=whole_number(32), default=256)
     parser.add_argument("--frames", type=whole_number(10), default=24)
@@ -320,8 +332,11 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.clips:
-            path = made(name, Path(folder), asked.frames) if name in MADE else name
-            rows += measure(Path(name).stem, path, asked.styles, asked)
+            path, _, start = name.partition("@")
+            named = f"{Path(path).stem}{'@' * bool(start)}{start}"
+            if path in MADE:
+                path = made(path, Path(folder), int(start or 0) + asked.frames)
+            rows += measure(named, path, int(start or 0), asked.styles, asked)
     if asked.json:
         write_json(asked.json, rows)
 

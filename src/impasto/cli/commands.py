@@ -102,7 +102,7 @@ COMMANDS = {
             "video",
             "impasto.cli.video_command:video",
             "FILM STYLE[:WEIGHT]... [-o OUT] [OPTIONS]",
-            "Repaint a film, without flicker, with its sound and its frame times.",
+            "Repaint a film without flicker, with its sound and its times.",
             "Needs impasto[video]. Painted frames lie in OUT.impasto until the film is there: the "
             "same command goes on after Ctrl-C or a crash. Without -o the film is "
             f"FILM-in-STYLE.mp4 {_FILES}.",
