@@ -140,8 +140,8 @@ def by_plain_loop(film: Film, start: int, stop: int) -> Painting:
             painted = painter.still(masked)
             weight = 0.5 * TIE * painted.loss
         else:
-            start, share = _plainly_warped(*before, own)
-            painted = painter.follow(masked, start, [Tie(start, share, weight)], float("inf"))
+            led, share = _plainly_warped(*before, own)
+            painted = painter.follow(masked, led, [Tie(led, share, weight)], float("inf"))
         before = own, painted.pixels
         painting.add(
             painted.pixels, painted.losses, painted.evaluations, time.perf_counter() - began

@@ -25,9 +25,8 @@ _COLUMN = 30
 """Where texts begin."""
 
 _EXAMPLES = """\
-Examples
-  impasto try photo.jpg painting.jpg                  # a sheet of small ones, to choose from
-  impasto stylize photo.jpg painting.jpg -o out.png
+impasto try photo.jpg painting.jpg                    # a sheet of small ones, to choose from
+impasto stylize photo.jpg painting.jpg -o out.png
 
 impasto COMMAND --help says what a command takes, impasto --version which version this is.
 Exit codes: 0 done, 1 failed, 2 impossible as asked, 129 hung up, 130 interrupted.

@@ -69,8 +69,8 @@ def iterate_video(
     steadiness: float = 0.5,
     boil: float = 0.0,
     fps: float | None = None,
-    start: float = 0.0,
-    end: float | None = None,
+    start: float | Fraction = 0.0,
+    end: float | Fraction | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
     base: BaseSource = None,
@@ -141,8 +141,8 @@ def film_task(
     steadiness: float = 0.5,
     boil: float = 0.0,
     fps: float | None = None,
-    start: float = 0.0,
-    end: float | None = None,
+    start: float | Fraction = 0.0,
+    end: float | Fraction | None = None,
     weights: WeightsSource = None,
     compute: Compute | None = None,
     base: BaseSource = None,
@@ -246,14 +246,16 @@ def _shares(**given: float) -> list[float]:
     return list(given.values())
 
 
-def _times(start: float, end: float | None) -> tuple[Fraction, Fraction | None]:
+def _times(
+    start: float | Fraction, end: float | Fraction | None
+) -> tuple[Fraction, Fraction | None]:
     if not start >= 0:
         raise SettingsError(f"start = {start!r}: should be seconds from the beginning, 0 or more")
     if end is not None and not end > start:
-        raise SettingsError(f"end = {end!r}: should be after the start, {start:g} s")
+        raise SettingsError(f"end = {end!r}: should be after the start, {float(start):g} s")
     return _exact(start), None if end is None else _exact(end)
 
 
-def _exact(seconds: float) -> Fraction:
+def _exact(seconds: float | Fraction) -> Fraction:
     """0.08 is 2/25 and not the number of two to which Python rounds it."""
     return Fraction(seconds) if isinstance(seconds, Fraction) else Fraction(str(seconds))
