@@ -82,6 +82,8 @@ class FramePainter:
             As `impasto.iterate`.
         """
         task = self.task_of(frame)
+        if not task.at_once and not task.settings.weights.style:
+            return PaintedFrame(_unpainted(task))
         weights = None if task.at_once else self._network()
         steps = start_run(task, weights, self.compute, base=self.base)
         ((count, step),) = deque(enumerate(steps, start=1), maxlen=1)
@@ -104,8 +106,6 @@ class FramePainter:
         task = self.task_of(frame)
         if task.at_once:
             return PaintedFrame(mixed(self.still(frame).pixels, ties))
-        if not task.settings.weights.style:  # the frame itself, which needs no painting
-            return self.still(frame)
         usual = _usual_evaluations(task)
         most = min(MOST * usual, sum(level_iterations(len(task.level_sizes), task.settings)))
         few = task.settings.replace(levels=1, iterations=(max(usual, most),), stop_loss=None)
@@ -145,6 +145,13 @@ def mixed(picture: Tensor, ties: Sequence[Tie]) -> Tensor:
         total.add_(tie.picture * shares)
         weights = weights + shares
     return total.div_(weights)
+
+
+def _unpainted(task: Task) -> Tensor:
+    """The frame itself at the result's size, where the strength leaves the style no weight."""
+    content = task.content_at(task.final_size)
+    assert content is not None  # a film has frames
+    return content.clamp(0, 1)
 
 
 def _usual_evaluations(task: Task) -> int:

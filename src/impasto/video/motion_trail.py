@@ -22,8 +22,6 @@ GAPS = (1, 4, 8)
 GAPS_AT_ONCE = (1,)
 """The same where a network paints: to find more motion would take longer than to paint."""
 
-_STEPS = (1, 2, 4, 8)  # each joined of two of the one before
-
 
 class Link(NamedTuple):
     """Motion between a frame and an earlier one.
@@ -44,15 +42,15 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """A frame, and its links by how many frames they go back."""
+    """A frame, and its links that were asked for, by how many frames they go back."""
 
     frame: Tensor
-    links: dict[int, Link]
+    links: dict[int, Link] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
 class MotionTrail:
-    """The last frames of a shot and the motion between them.
+    """The last frames of a shot and the motion between them, which is found when it is asked for.
 
     What `links` gives depends on the last nine frames alone, so that a trail may begin anew there.
 
@@ -65,26 +63,24 @@ class MotionTrail:
 
     def add(self, frame: Tensor) -> None:
         """Takes the shot's next frame, (1, 3, H, W), sRGB 0..1."""
-        links: dict[int, Link] = {}
-        self._nodes.append(_Node(frame, links))
-        before = len(self._nodes) - 1
-        for gap in sorted({min(step, before) for step in _STEPS if step <= max(self.gaps)} - {0}):
-            links[gap] = self._link(gap, links)
+        self._nodes.append(_Node(frame))
 
     def links(self) -> list[tuple[int, Tensor, Link]]:
         """Of the latest frame: how far back, the earlier frame, the motion; the nearest first."""
-        latest = self._nodes[-1]
-        before = len(self._nodes) - 1
-        return [
-            (gap, self._nodes[-1 - gap].frame, latest.links[gap])
-            for gap in sorted({min(gap, before) for gap in self.gaps} - {0})
-        ]
+        latest = len(self._nodes) - 1
+        gaps = sorted({min(gap, latest) for gap in self.gaps} - {0})
+        return [(gap, self._nodes[latest - gap].frame, self._link(latest, gap)) for gap in gaps]
 
-    def _link(self, gap: int, nearer: dict[int, Link]) -> Link:
-        """Of the latest frame, by way of a nearer one."""
-        now, then = self._nodes[-1].frame, self._nodes[-1 - gap].frame
-        if gap == 1:
-            return Link(find_flow(now, then), find_flow(then, now))
-        half = next(step for step in reversed(nearer) if gap - step in self._nodes[-1 - step].links)
-        guess = nearer[half].after(self._nodes[-1 - half].links[gap - half])
-        return Link(find_flow(now, then, guess.back), find_flow(then, now, guess.forth))
+    def _link(self, number: int, gap: int) -> Link:
+        """Between a frame of the trail and the one so many before it."""
+        known = self._nodes[number].links
+        if gap not in known:
+            now, then = self._nodes[number].frame, self._nodes[number - gap].frame
+            back, forth = self._guess(number, gap) if gap > 1 else (None, None)
+            known[gap] = Link(find_flow(now, then, back), find_flow(then, now, forth))
+        return known[gap]
+
+    def _guess(self, number: int, gap: int) -> Link:
+        """Two links joined, the nearer one as long as a power of 2 allows."""
+        half = 1 << ((gap - 1).bit_length() - 1)
+        return self._link(number, half).after(self._link(number - half, gap - half))

@@ -112,10 +112,8 @@ class ShotPainter:
         own = resize(frame.frame.pixels, self.size).clamp(0, 1)
         settings = self.painter.task_of(frame).settings
         settled = all(past.settings == settings for past in self._past)
-        began = time.perf_counter()
         self._trail.add(own)
-        self._add("motion", time.perf_counter() - began)
-        if not self._past:
+        if not self._past or not settings.weights.style:
             painted = self._timed("painting", lambda: self.painter.still(frame))
             self.warping_error = None
         else:
