@@ -104,13 +104,17 @@ def test_the_command_keeps_times_and_sound(tmp_path: Path) -> None:
 def test_a_part_of_a_film_has_the_sound_of_that_part(tmp_path: Path) -> None:
     clip = Clip([painting(number, 48, 64) for number in range(12)], sounds=("aac",))
     film = write_film(tmp_path / "film.mp4", clip)
-    flags = ["--from", "0.2", "--to", "0.4", "-o", "out.mp4"]
+    flags = ["--from", "0.2", "--to", "0.4", "-o", "out.mp4", "--side-by-side", "both.mkv"]
     done = run("video", film, style_file(tmp_path), *FLAGS, *flags, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     times = [frame.time for frame in open_video(tmp_path / "out.mp4").frames()]
     assert times == [Fraction(number, 25) for number in range(5)]
     (own,), (part,) = (tracks_of(path).times for path in (film, tmp_path / "out.mp4"))
     assert 0 < len(part) < len(own)
+    both = open_video(tmp_path / "both.mkv")
+    assert both.size == (48, 128)
+    for frame, one in zip(both.frames(), open_video(film).frames(5), strict=False):
+        assert torch.equal(frame.pixels[..., :64], one.pixels.mul(255).round() / 255)
 
 
 def test_one_frame_is_painted_to_be_looked_at(tmp_path: Path) -> None:

@@ -47,6 +47,9 @@ class FilmFlags(OutputFlags):
     """Constant rate factor of .mp4 (0 to 51) and .webm (0 to 63), 0 is best; not to be seen if not
     given."""
 
+    side_by_side: Annotated[FilePath | None, Parameter(metavar="FILE")] = None
+    """Another film to write, with the film's own frames on the left, the painted on the right."""
+
     keep_frames: bool = False
     """Leave the painted frames, pictures of 16 bits, in the folder OUT.impasto."""
 
@@ -210,7 +213,13 @@ class _Watch:
         if flags.preview is not None:
             every = seconds_of(flags.preview, "--preview")
             return preview(task, every, self.name, overwrite=output.overwrite)
-        film = FilmOutput(self.name, output.overwrite, output.quality, output.keep_frames)
+        film = FilmOutput(
+            self.name,
+            output.overwrite,
+            output.quality,
+            output.keep_frames,
+            None if output.side_by_side is None else str(output.side_by_side),
+        )
         return make_film(task, film, Workforce(flags.engine, flags.workers, flags.address))
 
     def _display(self) -> contextlib.AbstractContextManager[_Lines]:

@@ -6,13 +6,16 @@ import hashlib
 import itertools
 import os
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from impasto.errors import PictureError
 from impasto.files import file_facts
+from impasto.pictures.resizing import Size, resize
 from impasto.settings.model import Settings
 from impasto.tasks.styles import StyleSource
 from impasto.torch_state import with_torch_defaults
@@ -23,6 +26,7 @@ from impasto.video.shot_workers import Workforce
 from impasto.video.shots import Cutting, Shot, find_shots
 from impasto.video.work_folder import FrameNote, WorkFolder
 from impasto.video_files.checking import check_output
+from impasto.video_files.video import Span
 from impasto.video_files.writing import VideoWriter
 
 
@@ -54,12 +58,52 @@ class FilmOutput:
         overwrite: whether a film that is there may be replaced.
         quality: see `VideoWriter`.
         keep_frames: whether the work folder stays.
+        side_by_side: another film to write, with the film's own frames on the left.
     """
 
     path: str
     overwrite: bool = False
     quality: int | None = None
     keep_frames: bool = False
+    side_by_side: str | None = None
+
+    def check(self, film: Film) -> Path:
+        """Finds out before the work whether all can be written. Returns the film's file.
+
+        Raises:
+            As `impasto.video_files.checking.check_output`.
+        """
+        inputs: list[object] = [film.task.source]
+        if self.side_by_side is not None:
+            inputs.append(self._check(self.side_by_side, film, _twice_as_wide(film.size), inputs))
+        return self._check(self.path, film, film.size, inputs)
+
+    def writers(self, film: Film, span: Span | None) -> list[VideoWriter]:
+        """What writes the film, and the one beside it if that was asked for."""
+        sizes = {self.path: film.size}
+        if self.side_by_side is not None:
+            sizes[self.side_by_side] = _twice_as_wide(film.size)
+        return [
+            VideoWriter(
+                path,
+                film.video,
+                size=size,
+                overwrite=self.overwrite,
+                quality=self.quality,
+                span=span,
+            )
+            for path, size in sizes.items()
+        ]
+
+    def _check(self, path: str, film: Film, size: Size, inputs: list[object]) -> Path:
+        return check_output(
+            path,
+            film.video,
+            size=size,
+            inputs=inputs,
+            overwrite=self.overwrite,
+            quality=self.quality,
+        )
 
 
 def make_film(
@@ -71,17 +115,11 @@ def make_film(
         As `impasto.stylize_video`.
     """
     film = task.open()
-    target = check_output(
-        output.path,
-        film.video,
-        size=film.size,
-        inputs=[task.source],
-        overwrite=output.overwrite,
-        quality=output.quality,
-    )
+    target = output.check(film)
     folder = WorkFolder.beside(target)
     folder.prepare(identity(film))
     cutting = yield from _look(film, folder)
+    folder.check_space(cutting.shots, film.size)
     yield from _paint(film, cutting.shots, folder, workforce)
     yield from _write(film, cutting, folder, output)
     if not output.keep_frames:
@@ -158,20 +196,26 @@ def _write(
     film: Film, cutting: Cutting, folder: WorkFolder, output: FilmOutput
 ) -> Generator[FilmProgress, None, None]:
     first, stop = cutting.shots[0].start, cutting.shots[-1].stop
-    writer = VideoWriter(
-        output.path,
-        film.video,
-        size=film.size,
-        overwrite=output.overwrite,
-        quality=output.quality,
-        span=cutting.span if film.is_part else None,
-    )
-    with writer:
+    with ExitStack() as stack:
+        span = cutting.span if film.is_part else None
+        writers = [stack.enter_context(writer) for writer in output.writers(film, span)]
         for masked in film.frames(first, stop):
             frame = masked.frame
             pixels, alpha = shown(film, masked, folder.painted(frame.number))
-            writer.write(pixels, alpha, time=frame.time, duration=frame.duration)
+            own = resize(frame.pixels, film.size).clamp(0, 1)
+            for writer, both in zip(writers, (False, True), strict=False):
+                beside = None if alpha is None else torch.cat((alpha, alpha), 3)
+                writer.write(
+                    torch.cat((own, pixels), 3) if both else pixels,
+                    beside if both else alpha,
+                    time=frame.time,
+                    duration=frame.duration,
+                )
             yield FilmProgress("writing", frame.number + 1 - first, stop - first)
+
+
+def _twice_as_wide(size: Size) -> Size:
+    return size[0], 2 * size[1]
 
 
 @with_torch_defaults
@@ -183,6 +227,7 @@ def stylize_video(
     *,
     overwrite: bool = False,
     quality: int | None = None,
+    side_by_side: str | os.PathLike[str] | None = None,
     engine: str = "local",
     workers: int | None = None,
     address: str | None = None,
@@ -204,6 +249,7 @@ def stylize_video(
         overwrite: whether a film that is there may be replaced.
         quality: the constant rate factor of MP4 (0, best, to 51) and WebM (0 to 63); None for one
             whose losses do not show.
+        side_by_side: another film to write, with the film's own frames on the left.
         engine: ``local``, or ``ray`` for a cluster whose nodes reach all files by their names.
         workers: shots that are painted at the same time; one for each processor if None.
         address: of the cluster; RAY_ADDRESS if None, or else one on this machine.
@@ -220,7 +266,12 @@ def stylize_video(
     task = film_task(video, style, settings, **given)
     made = make_film(
         task,
-        FilmOutput(os.fspath(output), overwrite, quality),
+        FilmOutput(
+            os.fspath(output),
+            overwrite,
+            quality,
+            side_by_side=None if side_by_side is None else os.fspath(side_by_side),
+        ),
         Workforce(engine, workers, address),
     )
     while True:

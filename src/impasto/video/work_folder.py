@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -26,10 +26,12 @@ from impasto.errors import OutputError
 from impasto.files import PATH_ERRORS, reason_of, replacing
 from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import open_image
+from impasto.pictures.resizing import Size
 from impasto.video.shots import Cutting, Shot
 
 ENDING = ".impasto"
 _PLAN, _SHOTS = "film.json", "shots.json"
+_BYTES_PER_PIXEL = 6  # of a painted frame, 16 bits and three channels, as PNG: at most
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,24 @@ class WorkFolder:
         }
         with self._errors_named():
             _write(self.path / _SHOTS, json.dumps(found).encode())
+
+    def check_space(self, shots: Sequence[Shot], size: Size) -> None:
+        """Finds out whether the disk holds the frames that are still to come.
+
+        Raises:
+            OutputError: it does not.
+        """
+        left = sum(shot.stop - shot.start - len(self.notes(shot)) for shot in shots)
+        needed, free = (
+            left * size[0] * size[1] * _BYTES_PER_PIXEL,
+            shutil.disk_usage(self.path).free,
+        )
+        if needed > free:
+            raise OutputError(
+                f"{self.path}: {left} frames may take {needed / 1e9:.1f} GB there until the film "
+                f"is written, and the disk has {free / 1e9:.1f} GB free; make space, or write to "
+                "another disk"
+            )
 
     def notes(self, shot: Shot) -> list[FrameNote]:
         """Of the frames of a shot that are painted, in order, up to the first that is missing."""
