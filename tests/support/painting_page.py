@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page
 
-from impasto.feedforward.model import KNOTS, Model
+from impasto.feedforward.model import FAINT, KNOTS, Model
 from impasto.feedforward.network import FILM_SIZE, forward, initial_kernels
 
 Pixels = NDArray[np.uint8]
@@ -90,10 +90,10 @@ def expected(photo: Pixels, style: str, strength: float) -> NDArray[np.float32]:
     below, beside = (max(-side % 16, 32 - side) for side in (height, width))
     around = (beside // 2, beside - beside // 2, below // 2, below - below // 2)
     wide = torch.nn.functional.pad(picture, around, mode="replicate")
-    found = forward(MODEL.kernels, MODEL.film(style, strength), wide)
+    found = forward(MODEL.kernels, MODEL.film(style, max(strength, FAINT)), wide)
     top, left = below // 2, beside // 2
     found = found[:, :, top : top + height, left : left + width]
-    found = picture.lerp(found, min(strength / 0.25, 1))
+    found = picture.lerp(found, min(strength / FAINT, 1))
     result: NDArray[np.float32] = (found[0].permute(1, 2, 0) * 255).numpy()
     return result
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.errors import MissingExtraError, OutputError
-from impasto.feedforward.model import KNOTS, Model
+from impasto.feedforward.model import FAINT, Model
 from impasto.feedforward.painter import Painter
 from impasto.torch_state import safe_threads
 
@@ -95,11 +95,11 @@ def painted_by_torch(
     Returns:
         (1, 3, H, W), 0..1.
     """
-    films = torch.stack([model.film(name, max(KNOTS[1], strength)) for name in model.films])
+    films = torch.stack([model.film(name, max(FAINT, strength)) for name in model.films])
     weights = torch.ones(len(films)) if blend is None else torch.tensor(blend)
     painter = Painter(model.kernels, (weights / weights.sum()) @ films)
     painted = painter.paint(picture)
-    return picture.lerp(painted, min(1.0, strength / KNOTS[1]))
+    return picture.lerp(painted, min(1.0, strength / FAINT))
 
 
 def _differences(model: Model, content: bytes) -> Iterator[tuple[str, float]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional
 
-from impasto.feedforward.model import KNOTS, Model
+from impasto.feedforward.model import FAINT, KNOTS, Model
 from impasto.feedforward.network import EPSILON, NOISE_SIDE, SITES, STRIDE, Site, noise_tile
 from impasto.feedforward.painter import LEAST_SIDE
 from impasto.version import __version__
@@ -123,7 +123,7 @@ def _add_film(graph: _Graph, model: Model) -> None:
         graph.constant("films", films.reshape(styles, knots * size).numpy())
         _add_blend(graph, knots, size)
     graph.constant("strength.column", [-1, 1])
-    graph.constant("strength.least", _number(KNOTS[1]))
+    graph.constant("strength.least", _number(FAINT))
     graph.constant("one", _number(1))
     graph.constant("zero", _number(0))
     graph.constant("knots.between", _number(len(KNOTS) - 1))

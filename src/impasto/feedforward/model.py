@@ -11,6 +11,10 @@ from torch import Tensor
 KNOTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """The strengths at which a model holds a film of each style; between them films are blended."""
 
+FAINT = 0.5
+"""Strength below which the painting is mixed with the photograph, so that 0 is the photograph. The
+networks themselves paint nearly the same picture at all lesser strengths."""
+
 WORKING_SIDE = 512
 """Long side in pixels of the pictures in which the base network's strokes have their own size."""
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from impasto.errors import SettingsError
 from impasto.feedforward.base import BaseNetwork, load_base
-from impasto.feedforward.model import WORKING_SIDE
+from impasto.feedforward.model import FAINT, WORKING_SIDE
 from impasto.feedforward.network import STRIDE
 from impasto.feedforward.painter import LEAST_SIDE, Painter
 from impasto.feedforward.style_code import CODE_LAYERS
@@ -40,9 +40,6 @@ from impasto.tasks.task import Task
 BaseSource = str | os.PathLike[str] | BaseNetwork | None
 """The file of a base network, one that is loaded already, or None for the one in the package. It
 paints the styles of pictures with the preset ``instant``."""
-
-FAINT = 0.25
-"""Strength below which the painting is mixed with the photograph, so that 0 is the photograph."""
 
 _SIDES = (96, 2048)  # of what a network paints, whatever style_scale says
 _TILE = 1024  # side of the parts in which a large picture of a style is looked at

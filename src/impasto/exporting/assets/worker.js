@@ -68,11 +68,11 @@ function moved(pixels, width, height, to) {
   return found;
 }
 
-const FAINT = 0.25; // below it the painting is mixed with the photograph: 0 is the photograph
+const FAINT = 0.5; // below it the painting is mixed with the photograph: 0 is the photograph
 
 async function paint(engine, network, { pixels, width, height, style, strength }) {
   const place = around(network, width, height);
-  const film = filmAt(network.films[style], strength);
+  const film = filmAt(network.films[style], Math.max(strength, FAINT));
   const wide = moved(pixels, width, height, place);
   const whole = await engine.paint(wide, place.width, place.height, film);
   const back = { width, height, left: -place.left, top: -place.top };
