@@ -127,7 +127,8 @@ def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, Cutti
     known = folder.cutting()
     if known is not None:
         return known
-    finder = find_shots(filter(film.covers, film.video.frames()))
+    until_end = itertools.takewhile(lambda frame: not film.is_over(frame), film.video.frames())
+    finder = find_shots(filter(film.covers, until_end))
     for seen in itertools.count(1):
         try:
             next(finder)

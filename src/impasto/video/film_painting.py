@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from impasto.video.film_task import Film, FilmTask
 from impasto.video.keyframes import KeyframeTrack
 from impasto.video.mask_film import MaskedFrame, MaskFilm
 from impasto.video.motion_trail import GAPS
-from impasto.video.shot_painter import PastFrame, ShotPainter, SteadySettings
+from impasto.video.shot_painter import PastFrame, ShotPainter, SteadySettings, areas_of
 from impasto.video.shots import CutFinder, Shot
 from impasto.video.work_folder import FrameNote, WorkFolder
 
@@ -65,7 +66,7 @@ def iterate_video(
     *,
     regions: Sequence[RegionSource] = (),
     keep: str | os.PathLike[str] | None = None,
-    keyframes: KeyframeTrack | str | None = None,
+    keyframes: KeyframeTrack | str | os.PathLike[str] | None = None,
     steadiness: float = 0.5,
     boil: float = 0.0,
     fps: float | None = None,
@@ -137,7 +138,7 @@ def film_task(
     *,
     regions: Sequence[RegionSource] = (),
     keep: str | os.PathLike[str] | None = None,
-    keyframes: KeyframeTrack | str | None = None,
+    keyframes: KeyframeTrack | str | os.PathLike[str] | None = None,
     steadiness: float = 0.5,
     boil: float = 0.0,
     fps: float | None = None,
@@ -176,6 +177,8 @@ def paint_film(film: Film) -> FrameSteps:
     """All frames of an open film, in order, painted in memory."""
     finder, painter, shot, any_frame = CutFinder(), film.shot_painter(), 0, False
     for masked in film.frames():
+        if film.is_over(masked.frame):
+            break
         if not film.covers(masked.frame):
             continue
         if finder.is_new(masked.frame.pixels):
@@ -205,7 +208,8 @@ def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNot
         if number < first:
             own = resize(masked.frame.pixels, film.size).clamp(0, 1)
             settings = film.task_of(masked).settings
-            past.append(PastFrame(own, folder.painted(number), settings))
+            areas = areas_of(masked, film.size)
+            past.append(PastFrame(own, folder.painted(number), settings, areas))
             continue
         if number == first:
             painter.begin(past, notes[-1].usual_loss if notes else 0.0)
@@ -249,9 +253,9 @@ def _shares(**given: float) -> list[float]:
 def _times(
     start: float | Fraction, end: float | Fraction | None
 ) -> tuple[Fraction, Fraction | None]:
-    if not start >= 0:
+    if not 0 <= start < math.inf:
         raise SettingsError(f"start = {start!r}: should be seconds from the beginning, 0 or more")
-    if end is not None and not end > start:
+    if end is not None and not start < end < math.inf:
         raise SettingsError(f"end = {end!r}: should be after the start, {float(start):g} s")
     return _exact(start), None if end is None else _exact(end)
 
