@@ -104,7 +104,7 @@ class Film:
             raise SettingsError(
                 "seamless = True: a film does not repeat at its edges; leave it out"
             )
-        self._masks  # noqa: B018 - opened here
+        self.masks  # noqa: B018 - opened here
         (first,) = self.frames(0, 1)
         moments = [] if self.track is None else [one.time for one in self.track.keyframes]
         for moment in (Fraction(0), *moments):
@@ -149,7 +149,7 @@ class Film:
         return fit(self.video.size, self.settings.size)
 
     @cached_property
-    def _masks(self) -> dict[int | str, MaskFilm]:
+    def masks(self) -> dict[int | str, MaskFilm]:
         """The films among the masks: by number of their region, or ``keep``."""
         named: dict[int | str, object] = {
             number: region[0]
@@ -163,17 +163,17 @@ class Film:
                 if MaskFilm.is_film(name)}  # fmt: skip
 
     @cached_property
-    def _regions(self) -> tuple[Region, ...]:
+    def regions(self) -> tuple[Region, ...]:
         """The regions, with the first mask where it is a film."""
         given: list[RegionSource] = []
         for number, region in enumerate(self.task.regions):
-            if number in self._masks and isinstance(region, tuple):
-                first: ImageSource = Image(next(self._masks[number].frames(0, 1)).pixels)
+            if number in self.masks and isinstance(region, tuple):
+                first: ImageSource = Image(next(self.masks[number].frames(0, 1)).pixels)
                 region = (first, region[1])
             given.append(region)
         opened = open_regions(given, self._open)
         return tuple(
-            replace(region, passing=number in self._masks) for number, region in enumerate(opened)
+            replace(region, passing=number in self.masks) for number, region in enumerate(opened)
         )
 
     @cached_property
@@ -198,9 +198,9 @@ class Film:
         Raises:
             PictureError: the film, or that of a mask, ends early or is damaged.
         """
-        masks = {key: film.frames(start, stop) for key, film in self._masks.items()}
+        masks = {key: film.frames(start, stop) for key, film in self.masks.items()}
         for frame in self.video.frames(start, stop):
-            own = {key: self._masks[key].next_share(film, frame) for key, film in masks.items()}
+            own = {key: self.masks[key].next_share(film, frame) for key, film in masks.items()}
             yield MaskedFrame(frame, own)
 
     def task_of(self, masked: MaskedFrame) -> Task:
@@ -213,7 +213,7 @@ class Film:
             settings = settings.replace(style_blend=tuple(weights.get(one, 0.0) for one in named))
         regions = tuple(
             replace(region, mask=masked.masks[number]) if number in masked.masks else region
-            for number, region in enumerate(self._regions)
+            for number, region in enumerate(self.regions)
         )
         kept = masked.masks.get("keep")
         return Task(
@@ -233,6 +233,13 @@ class Film:
         at_once = self.settings.preset == AT_ONCE
         painter = FramePainter(self.task_of, own.weights, own.compute, own.base, at_once)
         return ShotPainter(painter, self.size, own.steady)
+
+    @property
+    def setting_files(self) -> list[str]:
+        """The files that settings name, those of keyframes last."""
+        moments = [] if self.track is None else [one.settings for one in self.track.keyframes]
+        colors = (str(one["color_from"]) for one in moments if one.get("color_from"))
+        return list(dict.fromkeys([*self.settings.files, *colors]))
 
     @property
     def is_part(self) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -30,6 +30,10 @@ from impasto.video.shots import Cutting, Shot
 
 ENDING = ".impasto"
 _PLAN, _SHOTS = "film.json", "shots.json"
+_OWN = re.compile(
+    r"film\.json|shots\.json|shot-\d{6,}\.jsonl|\d{6,}\.png|\.impasto-[0-9a-f]{16}\.tmp\.\w+"
+)
+"""Names of the files in it, and of those that a killed process leaves."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,23 @@ class WorkFolder:
             identity: all that the frames depend on, as JSON can carry it.
 
         Raises:
-            OutputError: the frames that are there are of something else, or nothing can be written.
+            OutputError: the frames that are there are of something else, the folder is somebody
+                else's, or nothing can be written.
         """
         wanted = json.loads(json.dumps(identity, sort_keys=True))
         with self._errors_named():
-            self.path.mkdir(exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)  # the folder of pictures in a row, too
             plan = self.path / _PLAN
+            found = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else {}
+            if not all(_OWN.fullmatch(file.name) for file in self.path.iterdir()):
+                raise OutputError(
+                    f"{self.path}: holds files that are not of impasto, and painted frames need "
+                    "this folder; move these files, or choose another name for the film"
+                )
             if not plan.exists():
                 _write(plan, json.dumps(wanted, indent=1, sort_keys=True).encode())
                 return
-            found = json.loads(plan.read_text(encoding="utf-8"))
+        found = found if isinstance(found, dict) else {}
         changed = sorted(key for key in wanted if found.get(key) != wanted[key])
         if changed:
             raise OutputError(
@@ -159,8 +170,12 @@ class WorkFolder:
         return self.path / f"{number:06}.png"
 
     def remove(self) -> None:
-        """Removes it, when the film is in its place."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Removes it, when the film is in its place; what somebody has put there stays."""
+        with contextlib.suppress(OSError):
+            for file in self.path.iterdir():
+                if _OWN.fullmatch(file.name):
+                    file.unlink()
+            self.path.rmdir()
 
     def _ledger(self, shot: Shot) -> Path:
         return self.path / f"shot-{shot.start:06}.jsonl"
