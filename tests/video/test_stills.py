@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from impasto.video.stills import preview
 from support.films import Clip, make_film as write_film, painting
 from support.moving_pictures import panned, style_file, write_frames
 
-QUICK = {"size": 32, "preset": "instant"}
+QUICK: dict[str, Any] = {"size": 32, "preset": "instant"}
 
 
 def test_a_preview_of_a_part_counts_that_part_alone(tmp_path: Path) -> None:

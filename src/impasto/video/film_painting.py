@@ -12,8 +12,10 @@ from typing import Any
 from torch import Tensor
 
 from impasto.errors import PictureError, SettingsError
+from impasto.files import STANDARD_STREAM
 from impasto.machine.compute import Compute
 from impasto.painting.at_once import BaseSource
+from impasto.painting.named_pictures import picture_opener
 from impasto.painting.synthesis import WeightsSource
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
@@ -154,14 +156,15 @@ def film_task(
     Raises:
         SettingsError: a value out of range.
     """
+    compute = compute or Compute()
     if keep is not None and not MaskFilm.is_film(keep):  # a still is a setting
         overrides, keep = {**overrides, "keep": os.fspath(keep)}, None
     return FilmTask(
         video,
-        style,
+        _read_once(style, compute),
         settings,
         overrides,
-        tuple(regions),
+        tuple(_read_once(region, compute) for region in regions),
         keep,
         keyframes,
         SteadySettings(*_shares(steadiness=steadiness, boil=boil)),
@@ -169,7 +172,7 @@ def film_task(
         *_times(start, end),
         weights,
         base,
-        compute or Compute(),
+        compute,
     )
 
 
@@ -241,6 +244,17 @@ def _step(film: Film, painter: ShotPainter, masked: MaskedFrame, shot: int) -> F
     return FrameStep(
         frame.number, frame.time, frame.duration, shot, pixels, alpha, painted.pixels, note
     )
+
+
+def _read_once(source: Any, compute: Compute) -> Any:
+    """A stream as the picture that it holds, also among others; all else as it is.
+
+    Every process that paints opens the styles, and a stream can be read but once, and here.
+    """
+    if isinstance(source, list | tuple):
+        return type(source)(_read_once(one, compute) for one in source)
+    is_stream = hasattr(source, "read") or (isinstance(source, str) and source == STANDARD_STREAM)
+    return picture_opener(compute)(source) if is_stream else source
 
 
 def _shares(**given: float) -> list[float]:

@@ -19,6 +19,7 @@ from impasto.errors import ImpastoError, SettingsError
 from impasto.machine.processes import Child, ChildEnded, Inbox, Parent
 from impasto.machine.processors import usable_processors
 from impasto.machine.ray_cluster import enter_cluster, first_line, import_ray, is_on_gpus
+from impasto.machine.worker_memory import memory_of_each, workers_that_fit
 from impasto.video.film_painting import paint_shot
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.shots import Shot
@@ -70,7 +71,7 @@ class Workforce:
 
     Attributes:
         engine: ``local`` or ``ray``.
-        workers: shots at a time; None for as many as serve best.
+        workers: shots at a time; None for as many as serve best, see `fitting_workers`.
         address: of a Ray cluster.
 
     Raises:
@@ -100,12 +101,25 @@ class Workforce:
         if self.engine == "ray":
             yield from paint_by_ray(film.task, shots, folder, self.workers, self.address)
             return
-        workers = min(self.workers or usable_processors(), len(shots))
+        workers = min(self.workers or fitting_workers(film), len(shots))
         if workers > 1:
             yield from paint_by_processes(film.task, shots, folder, workers)
             return
         for shot in shots:
             yield from paint_shot(film, shot, folder)
+
+
+def fitting_workers(film: Film) -> int:
+    """How many shots are painted at a time where nobody says it.
+
+    As many as there are processors, and as memory holds; a single one where a graphics device
+    paints, which has enough to do with it.
+    """
+    compute = film.task.compute
+    if compute.torch_device().type != "cpu":
+        return 1
+    most = max(1, usable_processors() // (compute.threads or 1))
+    return min(most, workers_that_fit(film.size[0] * film.size[1]))
 
 
 def paint_by_processes(
@@ -117,7 +131,10 @@ def paint_by_processes(
         ImpastoError: a shot cannot be painted; what is painted stays in the folder.
     """
     threads = task.compute.threads or max(1, usable_processors() // workers)
-    order = ShotOrder(replace(task, compute=replace(task.compute, threads=threads)), folder)
+    compute = replace(task.compute, threads=threads)
+    if compute.memory is None and compute.torch_device().type == "cpu":
+        compute = replace(compute, memory=memory_of_each(workers))
+    order = ShotOrder(replace(task, compute=compute), folder)
     waiting = deque(sorted(shots, key=lambda shot: shot.start - shot.stop))
     inbox, at_work, lost = Inbox(), dict[Child, Shot](), dict[Shot, int]()
     with ExitStack() as stack:
