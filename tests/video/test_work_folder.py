@@ -17,6 +17,7 @@ from impasto.pictures.image import Image
 from impasto.video.film_file import FilmOutput, FilmProgress, make_film
 from impasto.video.film_painting import film_task
 from impasto.video.shot_workers import Workforce
+from impasto.video.work_folder import WorkFolder
 from impasto.video_files.opening import open_video
 from support.moving_pictures import QUICK, panned, still, style_file, texture, write_frames
 
@@ -134,6 +135,22 @@ def test_frames_of_other_files_are_not_gone_on_with(
     change(tmp_path, given)
     with pytest.raises(OutputError, match=rf"other settings \({named}\)"):
         _begin(source, style, tmp_path / "out.mkv", **given)
+
+
+def test_what_goes_on_is_painted_in_the_memory_that_there_was_first(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", panned(2)), style_file(tmp_path)
+    _begin(source, style, tmp_path / "out.mkv")
+    folder = WorkFolder.beside(tmp_path / "out.mkv")
+    first = folder.memory(1)
+    assert first > 1
+    film = film_task(source, style, **QUICK).open()
+    for workers in (1, 4):
+        settled = Workforce(workers=workers).settled(film, 4, folder)
+        assert settled.task.compute.memory == first
+        assert settled.styles is film.styles  # nothing is opened again
+    given = impasto.Compute(memory="2GB")
+    film = film_task(source, style, compute=given, **QUICK).open()
+    assert Workforce().settled(film, 4, folder).task.compute.memory == "2GB"
 
 
 def test_progress_says_how_many_shots_there_are_to_the_end(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from impasto.machine.memory import free_memory
 
 _FIXED = 800 * 1000**2  # bytes of a worker without a picture
@@ -15,10 +17,10 @@ def workers_that_fit(pixels: int) -> int:
     return max(1, int(_for_all() // (_FIXED + _PER_PIXEL * pixels)))
 
 
-def memory_of_each(workers: int) -> int:
-    """Bytes that each of so many workers may take."""
-    return max(_FIXED, int(_for_all() / workers))
+def memory_of_each(workers: int, device: torch.device | None = None) -> int:
+    """Bytes that each of so many workers may take, of a device or of the processor's memory."""
+    return max(_FIXED, int(_for_all(device) / workers))
 
 
-def _for_all() -> float:
-    return (free_memory() or _UNKNOWN) * _SHARE
+def _for_all(device: torch.device | None = None) -> float:
+    return (free_memory(device) or _UNKNOWN) * _SHARE

@@ -89,6 +89,7 @@ def make_film(
     folder = WorkFolder.beside(target)
     folder.prepare(identity(film))
     cutting = yield from _look(film, folder)
+    film = workforce.settled(film, len(cutting.shots), folder)
     yield from _paint(film, cutting.shots, folder, workforce)
     yield from _write(film, cutting, folder, output)
     if not output.keep_frames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -240,6 +241,12 @@ class Film:
         moments = [] if self.track is None else [one.settings for one in self.track.keyframes]
         colors = (str(one["color_from"]) for one in moments if one.get("color_from"))
         return list(dict.fromkeys([*self.settings.files, *colors]))
+
+    def painted_by(self, compute: Compute) -> Film:
+        """The same film, with all that is open, painted elsewhere or with other memory."""
+        film = copy.copy(self)
+        object.__setattr__(film, "task", replace(self.task, compute=compute))
+        return film
 
     @property
     def is_part(self) -> bool:

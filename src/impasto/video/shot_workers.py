@@ -96,6 +96,20 @@ class Workforce:
                 f"workers = {self.workers}: must be 1 to {most}, four for each processor here"
             )
 
+    def settled(self, film: Film, shots: int, folder: WorkFolder) -> Film:
+        """The film with the memory that its frames are painted in, until the last one.
+
+        Memory decides whether a frame is painted in parts, which changes its last bits. So what
+        the first call has found counts for all that go on, unless the user says how much. On a
+        cluster each node has its own.
+        """
+        compute = film.task.compute
+        if compute.memory is not None or self.engine == "ray":
+            return film
+        workers = min(self.workers or fitting_workers(film), shots)
+        memory = folder.memory(memory_of_each(workers, compute.torch_device()))
+        return film.painted_by(replace(compute, memory=memory))
+
     def paint(self, film: Film, shots: Sequence[Shot], folder: WorkFolder) -> Notes:
         """Has shots painted. Raises as `paint_by_processes`."""
         if self.engine == "ray":
@@ -131,10 +145,7 @@ def paint_by_processes(
         ImpastoError: a shot cannot be painted; what is painted stays in the folder.
     """
     threads = task.compute.threads or max(1, usable_processors() // workers)
-    compute = replace(task.compute, threads=threads)
-    if compute.memory is None and compute.torch_device().type == "cpu":
-        compute = replace(compute, memory=memory_of_each(workers))
-    order = ShotOrder(replace(task, compute=compute), folder)
+    order = ShotOrder(replace(task, compute=replace(task.compute, threads=threads)), folder)
     waiting = deque(sorted(shots, key=lambda shot: shot.start - shot.stop))
     inbox, at_work, lost = Inbox(), dict[Child, Shot](), dict[Shot, int]()
     with ExitStack() as stack:

@@ -29,9 +29,9 @@ from impasto.pictures.image import open_image
 from impasto.video.shots import Cutting, Shot
 
 ENDING = ".impasto"
-_PLAN, _SHOTS = "film.json", "shots.json"
+_PLAN, _SHOTS, _MEMORY = "film.json", "shots.json", "memory.json"
 _OWN = re.compile(
-    r"film\.json|shots\.json|shot-\d{6,}\.jsonl|\d{6,}\.png|\.impasto-[0-9a-f]{16}\.tmp\.\w+"
+    r"film\.json|shots\.json|memory\.json|shot-\d{6,}\.jsonl|\d{6,}\.png|\.impasto-[0-9a-f]{16}\.tmp\.\w+"
 )
 """Names of the files in it, and of those that a killed process leaves."""
 
@@ -104,6 +104,21 @@ class WorkFolder:
                 f"{self.path}: holds frames of another film or other settings "
                 f"({', '.join(changed)}); delete the folder, or choose another name for the film"
             )
+
+    def memory(self, wanted: int) -> int:
+        """Bytes that painting may take: those that were wanted first.
+
+        Args:
+            wanted: what counts if nothing was wanted before.
+
+        Raises:
+            OutputError: it cannot be written down.
+        """
+        file = self.path / _MEMORY
+        with self._errors_named():
+            if not file.exists():
+                _write(file, json.dumps(wanted).encode())
+            return int(json.loads(file.read_text(encoding="utf-8")))
 
     def cutting(self) -> Cutting | None:
         """The film's shots; None where they have not been found yet."""
