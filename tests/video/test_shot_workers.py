@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import torch
 
 import impasto
@@ -41,4 +40,4 @@ def test_as_many_workers_as_processors_and_memory_hold(tmp_path: Path) -> None:
 
 
 def test_workers_share_the_memory() -> None:
-    assert memory_of_each(1) > memory_of_each(4) == pytest.approx(memory_of_each(1) / 4, rel=0.3)
+    assert memory_of_each(1) > memory_of_each(10_000) == 800 * 1000**2  # what one needs at least

@@ -153,6 +153,29 @@ def test_what_goes_on_is_painted_in_the_memory_that_there_was_first(tmp_path: Pa
     assert Workforce().settled(film, 4, folder).task.compute.memory == "2GB"
 
 
+def test_masks_and_keyframes_go_on_to_the_same_frames(tmp_path: Path) -> None:
+    count = 12
+    source, style = write_frames(tmp_path / "in", panned(count)), style_file(tmp_path)
+    masks = [torch.zeros(1, 3, 48, 64) for _ in range(count)]
+    for number, mask in enumerate(masks):
+        mask[..., 4 * number : 4 * number + 16] = 1
+    given: dict[str, Any] = {
+        "regions": [(write_frames(tmp_path / "masks", masks), texture(64, 64, 7))],
+        "keyframes": tmp_path / "track.csv",
+    }
+    given["keyframes"].write_text("time,strength\n0,0.5\n0.16,0.5\n0.24,0.8\n")
+    settings = {**QUICK, **given}
+    whole = impasto.stylize_video(source, style, tmp_path / "whole.mkv", **settings)
+    for _ in range(4):
+        _begin(source, style, tmp_path / "parts.mkv", **given)
+    parts = impasto.stylize_video(source, style, tmp_path / "parts.mkv", **settings)
+    frames, resumed = (list(open_video(path).frames()) for path in (whole, parts))
+    assert len(frames) == count
+    assert all(
+        torch.equal(one.pixels, two.pixels) for one, two in zip(frames, resumed, strict=True)
+    )
+
+
 def test_progress_says_how_many_shots_there_are_to_the_end(tmp_path: Path) -> None:
     source = write_frames(tmp_path / "in", [*still(1, seed=1), *still(1, seed=2)])
     task = film_task(source, style_file(tmp_path), **QUICK)

@@ -47,7 +47,8 @@ class FrameNote:
         losses: the frame's weighted loss terms by name.
         evaluations: of the objective.
         seconds: how long it took, by kind of work.
-        warping_error: see `impasto.video.steadiness`; None for a shot's first frame.
+        warping_error: mean squared distance to the frame before, warped, where the motion is known;
+            None for a shot's first frame.
     """
 
     number: int
