@@ -74,6 +74,9 @@ def test_what_does_not_lie_between_changes_at_the_later_moment() -> None:
         ("time,strength\n0,0.5,3\n", "line 2"),
         ("time,strength\n1,0.5\n1,0.6\n", "two keyframes at 1 s"),
         ("time,style\n0,a.jpg:0\n", "weight above 0"),
+        ("time,history\n0,4\n", "history holds for the whole film"),
+        ("time,style\n0,a.jpg:-1 b.jpg:2\n", "a weight should be a number, 0 or more"),
+        ("time,style\n0,a.jpg:inf b.jpg:2\n", "a weight should be a number, 0 or more"),
         ('{"time": 0\n', "line 1: is no JSON"),
     ],
 )
@@ -82,6 +85,14 @@ def test_what_cannot_be_understood_is_named(tmp_path: Path, text: str, message: 
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=message):
         read_keyframes(str(file))
+
+
+def test_what_is_no_text_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "track"
+    file.write_bytes(b"\xff\xfe\x00")
+    for path in (file, tmp_path):
+        with pytest.raises(SettingsError, match=f"{path}: cannot be read as text"):
+            read_keyframes(str(path))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -11,15 +11,11 @@ from impasto.batch.engine import Engine
 from impasto.batch.local_engine import LocalEngine
 from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
-from impasto.machine.memory import free_memory
 from impasto.machine.processors import usable_processors
+from impasto.machine.worker_memory import memory_of_each, workers_that_fit
 
 EngineName = Literal["local", "ray"]
 
-_FIXED = 800 * 1000**2  # bytes of a worker without a picture
-_PER_PIXEL = 4500  # and for each pixel of its result, worked on whole in float32
-_SHARE = 0.8  # of the free memory
-_UNKNOWN = 8 * 1000**3  # bytes that are taken to be free where the system does not say
 _UNKNOWN_SIDE = 2048  # of results that are as large as their contents
 
 
@@ -77,12 +73,10 @@ def choose_workers(
         raise SettingsError(
             f"workers = {workers}: must be 1 to {4 * here}, four for each processor here"
         )
-    free = (free_memory() or _UNKNOWN) * _SHARE
     if workers is None:
         side = max((job.settings.size or _UNKNOWN_SIDE for job in jobs), default=512)
-        fitting = int(free // (_FIXED + _PER_PIXEL * side * side))
         most = max(1, here // (compute.threads or 1))
-        workers = max(1, min(most, fitting, len(jobs) or 1))
+        workers = min(most, workers_that_fit(side * side), len(jobs) or 1)
     threads = compute.threads or max(1, here // workers)
-    memory = compute.memory or max(_FIXED, int(free / workers))
+    memory = compute.memory or memory_of_each(workers)
     return workers, replace(compute, threads=threads, memory=memory)

@@ -98,7 +98,7 @@ def check_left_to_paint(task: Task) -> None:
     """
     stays = [region.name for region in task.regions if region.style is None]
     names = [*stays, *([str(task.settings.keep)] if task.kept is not None else [])]
-    if not names:
+    if not names or any(region.passing for region in task.regions):
         return
     final = task.final_size
     left = torch.ones(1, 1, *final) if task.kept is None else 1 - task.kept
@@ -161,7 +161,7 @@ def _check_regions(task: Task, final: Size) -> None:
                 "would not repeat; give the region a style, or leave one of them out"
             )
     for painted in task.painted_regions:
-        if isinstance(painted.given, Region):
+        if isinstance(painted.given, Region) and not painted.given.passing:
             assert painted.share is not None  # a region's mask
             layers = styled if painted.styles else set()
             check_region(painted.given.name, painted.share, final, layers)

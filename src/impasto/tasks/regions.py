@@ -28,11 +28,14 @@ class Region:
         name: what messages call it.
         mask: (1, 1, h, w), 0..1, of any size: 1 where the region is.
         style: what it is painted in; None leaves it as it is.
+        passing: whether the mask is of a single frame of a film. It may be empty or cover all
+            there: what it is of comes and goes.
     """
 
     name: str
     mask: Tensor
     style: Style | None
+    passing: bool = False
 
 
 RegionSource: TypeAlias = tuple[ImageSource, ImageSource | Style | None] | Region

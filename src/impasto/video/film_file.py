@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from impasto.errors import PictureError
+from impasto.feedforward.base import BaseNetwork
 from impasto.files import file_facts
+from impasto.network.weights import Weights
 from impasto.pictures.resizing import Size, resize
 from impasto.settings.model import Settings
-from impasto.tasks.styles import StyleSource
+from impasto.tasks.styles import Style, StyleSource
 from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__
 from impasto.video.film_painting import film_task, shown
@@ -26,7 +30,7 @@ from impasto.video.shot_workers import Workforce
 from impasto.video.shots import Cutting, Shot, find_shots
 from impasto.video.work_folder import FrameNote, WorkFolder
 from impasto.video_files.checking import check_output
-from impasto.video_files.video import Span
+from impasto.video_files.video import Span, Video
 from impasto.video_files.writing import VideoWriter
 
 
@@ -120,6 +124,7 @@ def make_film(
     folder.prepare(identity(film))
     cutting = yield from _look(film, folder)
     folder.check_space(cutting.shots, film.size)
+    film = workforce.settled(film, len(cutting.shots), folder)
     yield from _paint(film, cutting.shots, folder, workforce)
     yield from _write(film, cutting, folder, output)
     if not output.keep_frames:
@@ -129,35 +134,57 @@ def make_film(
 
 def identity(film: Film) -> dict[str, Any]:
     """All that painted frames depend on, as JSON can carry it."""
-    task = film.task
+    task, machine = film.task, film.task.compute.machine()
     return {
-        "impasto": __version__,
-        "film": file_facts(os.fspath(task.source)),
+        "impasto": [__version__, torch.__version__],
+        "film": _facts_of(film.video),
         "settings": film.settings.model_dump(mode="json"),
-        "styles": [_fingerprint(style) for style in film.styles],
-        "regions": [_fingerprint(region) for region in task.regions],
-        "keep": None if task.keep is None else file_facts(os.fspath(task.keep)),
+        "files": {name: file_facts(name) for name in film.setting_files},
+        "styles": [_digest_of(style) for style in film.styles],
+        "regions": [
+            [_digest(None if region.passing else region.mask), _digest_of(region.style)]
+            for region in film.regions
+        ],
+        "masks": {str(key): _facts_of(mask.video) for key, mask in film.masks.items()},
         "keyframes": repr(film.track),
         "steadiness": task.steady.steadiness,
         "boil": task.steady.boil,
-        "time": [str(task.start), str(task.end), str(task.fps)],
-        "machine": str(task.compute.machine().dtype),
+        "time": [str(task.start), str(task.end), str(film.video.rate)],
+        "networks": [_network(task.weights), _network(task.base)],
+        "machine": [machine.device.type, machine.precision, str(machine.painting_dtype)],
     }
 
 
-def _fingerprint(source: Any) -> str:
-    """What tells a style or a region from others: its pixels, or its model's digest."""
+def _facts_of(video: Video) -> list[Any]:
+    """What tells whether the files of a film have changed."""
+    return [file_facts(os.fspath(file)) for file in video.files]
+
+
+def _digest_of(style: Style | None) -> str:
+    """What tells a style from others: its pictures, or its model and the parts of that."""
+    if style is None:
+        return ""
+    if style.model is not None:
+        return f"{style.model.sha256} {style.parts}"
+    pictures = style.pictures
+    return _digest(*(tensor for one in pictures for tensor in (one.pixels, one.alpha)))
+
+
+def _digest(*tensors: Tensor | None) -> str:
+    """SHA-256 of shapes and values."""
     digest = hashlib.sha256()
-    for one in source if isinstance(source, tuple | list) else (source,):
-        pictures = getattr(one, "pictures", ())
-        for picture in pictures:
-            digest.update(picture.pixels.numpy().tobytes())
-        model = getattr(one, "model", None)
-        if model is not None:
-            digest.update(model.sha256.encode())
-        if isinstance(one, str | os.PathLike):
-            digest.update(file_facts(os.fspath(one)).__repr__().encode())
+    for tensor in tensors:
+        if tensor is not None:
+            digest.update(repr(tuple(tensor.shape)).encode())
+            digest.update(np.ascontiguousarray(tensor.numpy()).data)
     return digest.hexdigest()
+
+
+def _network(source: str | os.PathLike[str] | Weights | BaseNetwork | None) -> Any:
+    """What tells a network from others, be it loaded or a file."""
+    if source is None or isinstance(source, str | os.PathLike):
+        return None if source is None else file_facts(os.fspath(source))
+    return source.sha256
 
 
 def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, Cutting]:
@@ -165,7 +192,8 @@ def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, Cutti
     known = folder.cutting()
     if known is not None:
         return known
-    finder = find_shots(filter(film.covers, film.video.frames()))
+    until_end = itertools.takewhile(lambda frame: not film.is_over(frame), film.video.frames())
+    finder = find_shots(filter(film.covers, until_end))
     for seen in itertools.count(1):
         try:
             next(finder)
@@ -211,7 +239,8 @@ def _write(
                     time=frame.time,
                     duration=frame.duration,
                 )
-            yield FilmProgress("writing", frame.number + 1 - first, stop - first)
+            done, shots = frame.number + 1 - first, len(cutting.shots)
+            yield FilmProgress("writing", done, stop - first, shots=shots)
 
 
 def _twice_as_wide(size: Size) -> Size:

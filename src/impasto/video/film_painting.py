@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from typing import Any
 from torch import Tensor
 
 from impasto.errors import PictureError, SettingsError
+from impasto.files import STANDARD_STREAM
 from impasto.machine.compute import Compute
 from impasto.painting.at_once import BaseSource
+from impasto.painting.named_pictures import picture_opener
 from impasto.painting.synthesis import WeightsSource
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
@@ -23,7 +26,7 @@ from impasto.video.film_task import Film, FilmTask
 from impasto.video.keyframes import KeyframeTrack
 from impasto.video.mask_film import MaskedFrame, MaskFilm
 from impasto.video.motion_trail import GAPS
-from impasto.video.shot_painter import PastFrame, ShotPainter, SteadySettings
+from impasto.video.shot_painter import PastFrame, ShotPainter, SteadySettings, areas_of
 from impasto.video.shots import CutFinder, Shot
 from impasto.video.work_folder import FrameNote, WorkFolder
 
@@ -65,7 +68,7 @@ def iterate_video(
     *,
     regions: Sequence[RegionSource] = (),
     keep: str | os.PathLike[str] | None = None,
-    keyframes: KeyframeTrack | str | None = None,
+    keyframes: KeyframeTrack | str | os.PathLike[str] | None = None,
     steadiness: float = 0.5,
     boil: float = 0.0,
     fps: float | None = None,
@@ -137,7 +140,7 @@ def film_task(
     *,
     regions: Sequence[RegionSource] = (),
     keep: str | os.PathLike[str] | None = None,
-    keyframes: KeyframeTrack | str | None = None,
+    keyframes: KeyframeTrack | str | os.PathLike[str] | None = None,
     steadiness: float = 0.5,
     boil: float = 0.0,
     fps: float | None = None,
@@ -153,14 +156,15 @@ def film_task(
     Raises:
         SettingsError: a value out of range.
     """
+    compute = compute or Compute()
     if keep is not None and not MaskFilm.is_film(keep):  # a still is a setting
         overrides, keep = {**overrides, "keep": os.fspath(keep)}, None
     return FilmTask(
         video,
-        style,
+        _read_once(style, compute),
         settings,
         overrides,
-        tuple(regions),
+        tuple(_read_once(region, compute) for region in regions),
         keep,
         keyframes,
         SteadySettings(*_shares(steadiness=steadiness, boil=boil)),
@@ -168,7 +172,7 @@ def film_task(
         *_times(start, end),
         weights,
         base,
-        compute or Compute(),
+        compute,
     )
 
 
@@ -176,6 +180,8 @@ def paint_film(film: Film) -> FrameSteps:
     """All frames of an open film, in order, painted in memory."""
     finder, painter, shot, any_frame = CutFinder(), film.shot_painter(), 0, False
     for masked in film.frames():
+        if film.is_over(masked.frame):
+            break
         if not film.covers(masked.frame):
             continue
         if finder.is_new(masked.frame.pixels):
@@ -205,7 +211,8 @@ def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNot
         if number < first:
             own = resize(masked.frame.pixels, film.size).clamp(0, 1)
             settings = film.task_of(masked).settings
-            past.append(PastFrame(own, folder.painted(number), settings))
+            areas = areas_of(masked, film.size)
+            past.append(PastFrame(own, folder.painted(number), settings, areas))
             continue
         if number == first:
             painter.begin(past, notes[-1].usual_loss if notes else 0.0)
@@ -239,6 +246,17 @@ def _step(film: Film, painter: ShotPainter, masked: MaskedFrame, shot: int) -> F
     )
 
 
+def _read_once(source: Any, compute: Compute) -> Any:
+    """A stream as the picture that it holds, also among others; all else as it is.
+
+    Every process that paints opens the styles, and a stream can be read but once, and here.
+    """
+    if isinstance(source, list | tuple):
+        return type(source)(_read_once(one, compute) for one in source)
+    is_stream = hasattr(source, "read") or (isinstance(source, str) and source == STANDARD_STREAM)
+    return picture_opener(compute)(source) if is_stream else source
+
+
 def _shares(**given: float) -> list[float]:
     for name, value in given.items():
         if not 0 <= value <= 1:
@@ -249,9 +267,9 @@ def _shares(**given: float) -> list[float]:
 def _times(
     start: float | Fraction, end: float | Fraction | None
 ) -> tuple[Fraction, Fraction | None]:
-    if not start >= 0:
+    if not 0 <= start < math.inf:
         raise SettingsError(f"start = {start!r}: should be seconds from the beginning, 0 or more")
-    if end is not None and not end > start:
+    if end is not None and not start < end < math.inf:
         raise SettingsError(f"end = {end!r}: should be after the start, {float(start):g} s")
     return _exact(start), None if end is None else _exact(end)
 

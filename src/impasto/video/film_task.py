@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,8 @@ from impasto.pictures.resizing import Size, fit, resize
 from impasto.settings.model import Settings
 from impasto.settings.presets import AT_ONCE
 from impasto.settings.recipes import Inputs
-from impasto.tasks.checks import check
+from impasto.tasks.checks import check, check_left_to_paint
+from impasto.tasks.kept_mask import open_kept_mask
 from impasto.tasks.regions import Region, RegionSource, open_regions
 from impasto.tasks.result import show
 from impasto.tasks.styles import Style, StyleSource, is_model, open_styles
@@ -62,7 +64,7 @@ class FilmTask:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     regions: Sequence[RegionSource] = ()
     keep: str | os.PathLike[str] | None = None
-    keyframes: KeyframeTrack | str | None = None
+    keyframes: KeyframeTrack | str | os.PathLike[str] | None = None
     steady: SteadySettings = field(default_factory=SteadySettings)
     fps: float | None = None
     start: Fraction = Fraction(0)
@@ -77,7 +79,8 @@ class FilmTask:
         Raises:
             As `impasto.iterate_video`.
         """
-        return Film(self, open_video(self.source, fps=self.fps))
+        most = self.compute.max_pixels
+        return Film(self, open_video(self.source, fps=self.fps, max_pixels=most))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,14 +101,26 @@ class Film:
             raise SettingsError(
                 "keyframes name styles, and so does style; give all styles in the keyframes"
             )
-        self._masks  # noqa: B018 - opened here
-        check(self.task_of(next(self.frames(0, 1))))
+        if self.settings.seamless:
+            raise SettingsError(
+                "seamless = True: a film does not repeat at its edges; leave it out"
+            )
+        self.masks  # noqa: B018 - opened here
+        (first,) = self.frames(0, 1)
+        moments = [] if self.track is None else [one.time for one in self.track.keyframes]
+        for moment in (Fraction(0), *moments):
+            at_moment = _moved(first.frame, self.video.start + moment)
+            task = self.task_of(replace(first, frame=at_moment))
+            check(task)
+            check_left_to_paint(replace(task, kept=self._kept))  # a film of masks may cover all
 
     @cached_property
     def track(self) -> KeyframeTrack | None:
         """The keyframes."""
         given = self.task.keyframes
-        return read_keyframes(given) if isinstance(given, str) else given
+        if given is None or isinstance(given, KeyframeTrack):
+            return given
+        return read_keyframes(os.fspath(given))
 
     @cached_property
     def settings(self) -> Settings:
@@ -135,7 +150,7 @@ class Film:
         return fit(self.video.size, self.settings.size)
 
     @cached_property
-    def _masks(self) -> dict[int | str, MaskFilm]:
+    def masks(self) -> dict[int | str, MaskFilm]:
         """The films among the masks: by number of their region, or ``keep``."""
         named: dict[int | str, object] = {
             number: region[0]
@@ -144,19 +159,39 @@ class Film:
         }
         if self.task.keep is not None:
             named["keep"] = self.task.keep
-        return {key: MaskFilm.of(name, self.video) for key, name in named.items()
+        most = self.task.compute.max_pixels
+        return {key: MaskFilm.of(name, self.video, most) for key, name in named.items()
                 if MaskFilm.is_film(name)}  # fmt: skip
 
     @cached_property
-    def _regions(self) -> tuple[Region, ...]:
+    def regions(self) -> tuple[Region, ...]:
         """The regions, with the first mask where it is a film."""
         given: list[RegionSource] = []
         for number, region in enumerate(self.task.regions):
-            if number in self._masks and isinstance(region, tuple):
-                first: ImageSource = Image(next(self._masks[number].frames(0, 1)).pixels)
+            if number in self.masks and isinstance(region, tuple):
+                first: ImageSource = Image(next(self.masks[number].frames(0, 1)).pixels)
                 region = (first, region[1])
             given.append(region)
-        return open_regions(given, self._open)
+        opened = open_regions(given, self._open)
+        return tuple(
+            replace(region, passing=number in self.masks) for number, region in enumerate(opened)
+        )
+
+    @cached_property
+    def _kept(self) -> Tensor | None:
+        """How much each pixel stays as it is by a still, (1, 1, H, W) of the film's size."""
+        task = Task("stylize", self.settings, None, shape=self.size)
+        return open_kept_mask(task, self.task.compute.max_pixels)
+
+    @cached_property
+    def _palettes(self) -> dict[str, Image]:
+        """The pictures of ``color_from`` that were opened."""
+        return {}
+
+    def _palette(self, name: str | None) -> Image | None:
+        if name is not None and name not in self._palettes:
+            self._palettes[name] = self._open(name)
+        return None if name is None else self._palettes[name]
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
         """The film's frames by number, with the masks that belong to them.
@@ -164,22 +199,22 @@ class Film:
         Raises:
             PictureError: the film, or that of a mask, ends early or is damaged.
         """
-        masks = {key: film.frames(start, stop) for key, film in self._masks.items()}
+        masks = {key: film.frames(start, stop) for key, film in self.masks.items()}
         for frame in self.video.frames(start, stop):
-            own = {key: self._masks[key].next_share(film, frame) for key, film in masks.items()}
+            own = {key: self.masks[key].next_share(film, frame) for key, film in masks.items()}
             yield MaskedFrame(frame, own)
 
     def task_of(self, masked: MaskedFrame) -> Task:
         """What there is to do for a frame."""
         frame = masked.frame
-        changes, weights = self._at(self.time_of(frame))
+        changes, weights = ({}, None) if self.track is None else self.track.at(self.time_of(frame))
         settings = self.settings.replace(**changes) if changes else self.settings
         if weights is not None:
             named = self.track.styles if self.track else []
             settings = settings.replace(style_blend=tuple(weights.get(one, 0.0) for one in named))
         regions = tuple(
             replace(region, mask=masked.masks[number]) if number in masked.masks else region
-            for number, region in enumerate(self._regions)
+            for number, region in enumerate(self.regions)
         )
         kept = masked.masks.get("keep")
         return Task(
@@ -188,12 +223,10 @@ class Film:
             Image(frame.pixels, frame.alpha, bits=self.video.bits),
             self.styles,
             regions,
-            kept=None if kept is None else resize(kept, self.size).clamp(0, 1),
+            palette=self._palette(settings.color_from),
+            kept=self._kept if kept is None else resize(kept, self.size).clamp(0, 1),
             inputs=Inputs.of(self.task.source, self.task.style, self.task.regions),
         )
-
-    def _at(self, time: Fraction) -> tuple[dict[str, Any], dict[str, float] | None]:
-        return ({}, None) if self.track is None else self.track.at(time)
 
     def shot_painter(self) -> ShotPainter:
         """A painter of its shots."""
@@ -201,6 +234,19 @@ class Film:
         at_once = self.settings.preset == AT_ONCE
         painter = FramePainter(self.task_of, own.weights, own.compute, own.base, at_once)
         return ShotPainter(painter, self.size, own.steady)
+
+    @property
+    def setting_files(self) -> list[str]:
+        """The files that settings name, those of keyframes last."""
+        moments = [] if self.track is None else [one.settings for one in self.track.keyframes]
+        colors = (str(one["color_from"]) for one in moments if one.get("color_from"))
+        return list(dict.fromkeys([*self.settings.files, *colors]))
+
+    def painted_by(self, compute: Compute) -> Film:
+        """The same film, with all that is open, painted elsewhere or with other memory."""
+        film = copy.copy(self)
+        object.__setattr__(film, "task", replace(self.task, compute=compute))
+        return film
 
     @property
     def is_part(self) -> bool:
@@ -213,9 +259,17 @@ class Film:
 
     def covers(self, frame: Frame) -> bool:
         """Whether a frame lies in the time that is to be painted."""
-        time, end = self.time_of(frame), self.task.end
-        return time >= self.task.start and (end is None or time < end)
+        return self.time_of(frame) >= self.task.start and not self.is_over(frame)
+
+    def is_over(self, frame: Frame) -> bool:
+        """Whether a frame, and with it all that follow, lies after what is to be painted."""
+        return self.task.end is not None and self.time_of(frame) >= self.task.end
 
     def shown(self, masked: MaskedFrame, painted: Tensor) -> Tensor:
         """A painted frame with all that stays of the film's own."""
         return show(self.task_of(masked), painted)
+
+
+def _moved(frame: Frame, time: Fraction) -> Frame:
+    """A frame as if it came at another time, in seconds."""
+    return replace(frame, time=time)

@@ -11,6 +11,7 @@ import csv
 import io
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import SettingsError
-from impasto.files import check_input, path_of
+from impasto.files import PATH_ERRORS, check_input, path_of, reason_of
 from impasto.settings.model import Settings
 
 STYLE, TIME = "style", "time"
 
 FIXED = frozenset(
     {"preset", "size", "levels", "iterations", "seed", "keep", "seamless", "expand", "start"}
+    | {"history", "pooling", "padding"}  # the network and the optimiser are made ready but once
 )
 """Settings that hold for a whole film."""
 
@@ -127,7 +129,10 @@ def read_keyframes(file: str) -> KeyframeTrack:
     """
     check_input(file)
     path = path_of(file)
-    text = path.read_text(encoding="utf-8-sig")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except PATH_ERRORS as error:  # a ValueError of bytes that are no text
+        raise SettingsError(f"{file}: cannot be read as text ({reason_of(error)})") from error
     rows = _json_rows(text, file) if text.lstrip().startswith("{") else _csv_rows(text, file)
     folder = path.parent
     return KeyframeTrack.of([_keyframe(row, f"{file}, line {n}", folder) for n, row in rows], file)
@@ -171,7 +176,9 @@ def _styles(given: object, name: str, folder: Path) -> dict[str, float]:
         file = path or word
         beside = folder / file
         found[str(beside) if beside.exists() else file] = share
-    if not any(weight > 0 for weight in found.values()):
+    if not all(0 <= weight < math.inf for weight in found.values()):
+        raise SettingsError(f"{name}: style = {given!r}: a weight should be a number, 0 or more")
+    if not any(found.values()):
         raise SettingsError(f"{name}: style = {given!r}: no style has a weight above 0")
     return found
 

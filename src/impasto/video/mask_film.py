@@ -53,17 +53,18 @@ class MaskFilm:
         return os.path.splitext(path)[1].lower() not in PICTURE_EXTENSIONS  # noqa: PTH122
 
     @classmethod
-    def of(cls, source: str | os.PathLike[str], masked: Video) -> MaskFilm:
+    def of(cls, source: str | os.PathLike[str], masked: Video, max_pixels: int) -> MaskFilm:
         """Opens a mask.
 
         Args:
             source: file, folder or pattern.
             masked: the film that it is for.
+            max_pixels: the most pixels of a frame to accept.
 
         Raises:
             PictureError: it cannot be read, or is not as long as the film.
         """
-        video = open_video(source, fps=masked.rate)
+        video = open_video(source, max_pixels=max_pixels)  # its times do not count
         own, other = video.frame_count, masked.frame_count
         if own is not None and other is not None and own != other:
             raise PictureError(

@@ -37,6 +37,10 @@ LOOSE = 0.1
 """Share of the ties' weight while keyframes change the settings, and until all frames that are tied
 to have the new ones: or the painting would lag behind."""
 
+SAME_AREA = 0.1
+"""Masks of regions that differ by less say the same: what differs more is painted in another style
+than before, and is not tied to that."""
+
 LEVELS = 65535
 """Painted frames are rounded to 16 bits before the next one follows them: what is kept on the disk
 is then all that the rest of the shot depends on."""
@@ -50,11 +54,14 @@ class PastFrame:
         frame: (1, 3, H, W), the film's own at the painting's size, sRGB 0..1.
         painted: (1, 3, H, W), as it was painted.
         settings: with which it was painted.
+        areas: (1, N, H, W), 0..1, the masks of its regions that are films; None where there are
+            none.
     """
 
     frame: Tensor
     painted: Tensor
     settings: Settings
+    areas: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,7 @@ class ShotPainter:
     def paint(self, frame: MaskedFrame) -> PaintedFrame:
         """The shot's next frame, of any size. Raises as `FramePainter`."""
         own = resize(frame.frame.pixels, self.size).clamp(0, 1)
+        areas = areas_of(frame, self.size)
         settings = self.painter.task_of(frame).settings
         settled = all(past.settings == settings for past in self._past)
         self._trail.add(own)
@@ -117,20 +125,22 @@ class ShotPainter:
             painted = self._timed("painting", lambda: self.painter.still(frame))
             self.warping_error = None
         else:
-            painted = self._follow(frame, own, settled)
+            painted = self._follow(frame, own, areas, settled)
         if not self._past or not settled:
             self.usual_loss = painted.loss
         pixels = painted.pixels.mul(LEVELS).round_().div_(LEVELS)
         painted = PaintedFrame(pixels, painted.losses, painted.evaluations)
-        self._past.append(PastFrame(own, painted.pixels, settings))
+        self._past.append(PastFrame(own, painted.pixels, settings, areas))
         return painted
 
-    def _follow(self, frame: MaskedFrame, own: Tensor, settled: bool) -> PaintedFrame:
+    def _follow(
+        self, frame: MaskedFrame, own: Tensor, areas: Tensor | None, settled: bool
+    ) -> PaintedFrame:
         """A frame after others, which were all painted with its settings if it is ``settled``."""
         began = time.perf_counter()
         alive = self.steady.boil > 0
         firm = self.steady.steadiness * (1 - self.steady.boil) * (1 if settled else LOOSE)
-        start, ties, still = self._led(own, firm)
+        start, ties, still = self._led(own, areas, firm)
         if alive:
             start = self._stirred(start, own, frame.frame.number)
         self._add("motion", time.perf_counter() - began)
@@ -147,13 +157,19 @@ class ShotPainter:
         noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(number))
         return start.lerp(own + STIR * noise, self.steady.boil).clamp(0, 1)
 
-    def _led(self, own: Tensor, firm: float) -> tuple[Tensor, list[Tie], Tensor]:
+    def _led(
+        self, own: Tensor, areas: Tensor | None, firm: float
+    ) -> tuple[Tensor, list[Tie], Tensor]:
         """Where the motion leads: what the frame starts from, its ties, and what stands still."""
         starts, shares, still = list[Tensor](), list[Tensor](), None
         for gap, before, (back, forth) in self._trail.links():
-            starts.append(warp(self._past[-gap].painted, back))
+            past = self._past[-gap]
+            starts.append(warp(past.painted, back))
             shares.append(1 - find_holes(before, own, forth, back))
             same = find_still(before, own, back)
+            if areas is not None and past.areas is not None:
+                shares[-1] = shares[-1] * _alike(areas, warp(past.areas, back))
+                same = same * _alike(areas, past.areas)
             still = same if still is None else torch.minimum(still, same)
         assert still is not None  # there is a frame before
         start = fill_holes(starts[0], own, 1 - shares[0])
@@ -172,6 +188,17 @@ class ShotPainter:
 
     def _add(self, what: str, seconds: float) -> None:
         self.seconds[what] = self.seconds.get(what, 0.0) + seconds
+
+
+def areas_of(frame: MaskedFrame, size: Size) -> Tensor | None:
+    """The masks of a frame's regions at the painting's size, see `PastFrame`."""
+    masks = [mask for key, mask in frame.masks.items() if isinstance(key, int)]
+    return torch.cat([resize(mask, size).clamp(0, 1) for mask in masks], 1) if masks else None
+
+
+def _alike(areas: Tensor, others: Tensor) -> Tensor:
+    """Where masks (1, N, H, W) all say the same, (1, 1, H, W), 0 or 1."""
+    return ((areas - others).abs().amax(1, keepdim=True) <= SAME_AREA).float()
 
 
 def _warping_error(painted: Tensor, tie: Tie) -> float:

@@ -19,6 +19,7 @@ from impasto.errors import ImpastoError, SettingsError
 from impasto.machine.processes import Child, ChildEnded, Inbox, Parent
 from impasto.machine.processors import usable_processors
 from impasto.machine.ray_cluster import enter_cluster, first_line, import_ray, is_on_gpus
+from impasto.machine.worker_memory import memory_of_each, workers_that_fit
 from impasto.video.film_painting import paint_shot
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.shots import Shot
@@ -70,7 +71,7 @@ class Workforce:
 
     Attributes:
         engine: ``local`` or ``ray``.
-        workers: shots at a time; None for as many as serve best.
+        workers: shots at a time; None for as many as serve best, see `fitting_workers`.
         address: of a Ray cluster.
 
     Raises:
@@ -95,17 +96,44 @@ class Workforce:
                 f"workers = {self.workers}: must be 1 to {most}, four for each processor here"
             )
 
+    def settled(self, film: Film, shots: int, folder: WorkFolder) -> Film:
+        """The film with the memory that its frames are painted in, until the last one.
+
+        Memory decides whether a frame is painted in parts, which changes its last bits. So what
+        the first call has found counts for all that go on, unless the user says how much. On a
+        cluster each node has its own.
+        """
+        compute = film.task.compute
+        if compute.memory is not None or self.engine == "ray":
+            return film
+        workers = min(self.workers or fitting_workers(film), shots)
+        memory = folder.memory(memory_of_each(workers, compute.torch_device()))
+        return film.painted_by(replace(compute, memory=memory))
+
     def paint(self, film: Film, shots: Sequence[Shot], folder: WorkFolder) -> Notes:
         """Has shots painted. Raises as `paint_by_processes`."""
         if self.engine == "ray":
             yield from paint_by_ray(film.task, shots, folder, self.workers, self.address)
             return
-        workers = min(self.workers or usable_processors(), len(shots))
+        workers = min(self.workers or fitting_workers(film), len(shots))
         if workers > 1:
             yield from paint_by_processes(film.task, shots, folder, workers)
             return
         for shot in shots:
             yield from paint_shot(film, shot, folder)
+
+
+def fitting_workers(film: Film) -> int:
+    """How many shots are painted at a time where nobody says it.
+
+    As many as there are processors, and as memory holds; a single one where a graphics device
+    paints, which has enough to do with it.
+    """
+    compute = film.task.compute
+    if compute.torch_device().type != "cpu":
+        return 1
+    most = max(1, usable_processors() // (compute.threads or 1))
+    return min(most, workers_that_fit(film.size[0] * film.size[1]))
 
 
 def paint_by_processes(

@@ -83,31 +83,51 @@ def preview(task: FilmTask, every: Fraction, output: str, *, overwrite: bool = F
         task = replace(task, overrides={**task.overrides, "size": PREVIEW_SIDE})
     film = task.open()
     check_output(output, inputs=[os.fspath(task.source)], overwrite=overwrite)
-    cells, whole = list[Cell](), film.video.duration
-    expected = None if whole is None else max(1, math.ceil(whole / every))
-    if expected is not None and expected > MOST:
-        raise SettingsError(
-            f"preview = {float(every):g}: would be {expected} pictures of {float(whole or 0):.0f} "
-            f"s, and {MOST} are the most; give {math.ceil((whole or 0) / MOST)} or more"
-        )
+    cells, expected = list[Cell](), _expected(film, every)
     for masked in _every(film, every):
         caption = f"{float(film.time_of(masked.frame)):.2f} s"
         cells.append(Cell(_painted(film, masked), caption))
         yield FilmProgress("painting", len(cells), expected)
         if len(cells) == MOST:
             break
+    if not cells:
+        raise PictureError(f"{film.video.name}: no frame lies between start and end")
     columns = math.ceil(math.sqrt(len(cells)))
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     sheet = compose(rows, cell_size=max(film.size))
     return sheet.save(output, overwrite=overwrite)
 
 
+def _expected(film: Film, every: Fraction) -> int | None:
+    """How many pictures a preview has; None where the film does not say how long it is.
+
+    Raises:
+        SettingsError: too many.
+    """
+    end, start = film.task.end, film.task.start
+    if film.video.duration is not None:
+        end = film.video.duration if end is None else min(end, film.video.duration)
+    if end is None:
+        return None
+    whole = max(Fraction(0), end - start)
+    expected = max(1, math.ceil(whole / every))
+    if expected > MOST:
+        raise SettingsError(
+            f"preview = {float(every):g}: would be {expected} pictures of {float(whole):.0f} s, "
+            f"and {MOST} are the most; give {math.ceil(whole / MOST)} or more"
+        )
+    return expected
+
+
 def _every(film: Film, seconds: Fraction) -> Iterator[MaskedFrame]:
-    """The first frame, and the first one after each time that has passed since the last."""
+    """Of all times that are so many seconds apart, the first frame from there on, each once."""
     due = film.task.start
     for masked in film.frames():
-        if film.covers(masked.frame) and film.time_of(masked.frame) >= due:
-            due += seconds
+        if film.is_over(masked.frame):
+            return
+        time = film.time_of(masked.frame)
+        if time >= due:
+            due += seconds * (1 + (time - due) // seconds)
             yield masked
 
 

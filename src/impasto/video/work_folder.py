@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,8 +31,12 @@ from impasto.pictures.resizing import Size
 from impasto.video.shots import Cutting, Shot
 
 ENDING = ".impasto"
-_PLAN, _SHOTS = "film.json", "shots.json"
+_PLAN, _SHOTS, _MEMORY = "film.json", "shots.json", "memory.json"
 _BYTES_PER_PIXEL = 6  # of a painted frame, 16 bits and three channels, as PNG: at most
+_OWN = re.compile(
+    r"film\.json|shots\.json|memory\.json|shot-\d{6,}\.jsonl|\d{6,}\.png|\.impasto-[0-9a-f]{16}\.tmp\.\w+"
+)
+"""Names of the files in it, and of those that a killed process leaves."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class FrameNote:
         losses: the frame's weighted loss terms by name.
         evaluations: of the objective.
         seconds: how long it took, by kind of work.
-        warping_error: see `impasto.video.steadiness`; None for a shot's first frame.
+        warping_error: mean squared distance to the frame before, warped, where the motion is known;
+            None for a shot's first frame.
     """
 
     number: int
@@ -79,22 +85,44 @@ class WorkFolder:
             identity: all that the frames depend on, as JSON can carry it.
 
         Raises:
-            OutputError: the frames that are there are of something else, or nothing can be written.
+            OutputError: the frames that are there are of something else, the folder is somebody
+                else's, or nothing can be written.
         """
         wanted = json.loads(json.dumps(identity, sort_keys=True))
         with self._errors_named():
-            self.path.mkdir(exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)  # the folder of pictures in a row, too
             plan = self.path / _PLAN
+            found = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else {}
+            if not all(_OWN.fullmatch(file.name) for file in self.path.iterdir()):
+                raise OutputError(
+                    f"{self.path}: holds files that are not of impasto, and painted frames need "
+                    "this folder; move these files, or choose another name for the film"
+                )
             if not plan.exists():
                 _write(plan, json.dumps(wanted, indent=1, sort_keys=True).encode())
                 return
-            found = json.loads(plan.read_text(encoding="utf-8"))
+        found = found if isinstance(found, dict) else {}
         changed = sorted(key for key in wanted if found.get(key) != wanted[key])
         if changed:
             raise OutputError(
                 f"{self.path}: holds frames of another film or other settings "
                 f"({', '.join(changed)}); delete the folder, or choose another name for the film"
             )
+
+    def memory(self, wanted: int) -> int:
+        """Bytes that painting may take: those that were wanted first.
+
+        Args:
+            wanted: what counts if nothing was wanted before.
+
+        Raises:
+            OutputError: it cannot be written down.
+        """
+        file = self.path / _MEMORY
+        with self._errors_named():
+            if not file.exists():
+                _write(file, json.dumps(wanted).encode())
+            return int(json.loads(file.read_text(encoding="utf-8")))
 
     def cutting(self) -> Cutting | None:
         """The film's shots; None where they have not been found yet."""
@@ -179,8 +207,12 @@ class WorkFolder:
         return self.path / f"{number:06}.png"
 
     def remove(self) -> None:
-        """Removes it, when the film is in its place."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Removes it, when the film is in its place; what somebody has put there stays."""
+        with contextlib.suppress(OSError):
+            for file in self.path.iterdir():
+                if _OWN.fullmatch(file.name):
+                    file.unlink()
+            self.path.rmdir()
 
     def _ledger(self, shot: Shot) -> Path:
         return self.path / f"shot-{shot.start:06}.jsonl"

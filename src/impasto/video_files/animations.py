@@ -33,6 +33,11 @@ class AnimationSource:
     problem: str
     max_pixels: int
 
+    @property
+    def files(self) -> tuple[Path]:
+        """The file."""
+        return (self.path,)
+
     def frames(self, video: Video, start: int, end: int | None) -> Iterator[Frame]:
         """See `Video.frames`."""
         time = sum(self.durations[:start], Fraction(0))

@@ -35,6 +35,11 @@ class FilmSource:
     stream: int
     turn: Turn
 
+    @property
+    def files(self) -> tuple[Path]:
+        """The file."""
+        return (self.path,)
+
     def frames(self, video: Video, start: int, end: int | None) -> Iterator[Frame]:
         """See `Video.frames`."""
         with open_container(self.path, video.name) as container:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -57,6 +57,11 @@ Span = tuple[Fraction, Fraction]
 
 class FrameSource(Protocol):
     """Where the frames of a film come from."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """All of them."""
+        ...
 
     def frames(self, video: Video, start: int, end: int | None) -> Iterator[Frame]:
         """The frames from number ``start`` to before ``end``, or to the last one."""
@@ -113,6 +118,11 @@ class Video:
         if self.frame_count is not None or self.duration is None:
             return self.frame_count
         return max(1, round(self.duration * self.rate))
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """All files that it is read from."""
+        return self.source.files
 
     @with_torch_defaults
     def frames(self, start: int = 0, end: int | None = None) -> Iterator[Frame]:

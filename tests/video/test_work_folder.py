@@ -1,0 +1,184 @@
+"""The folder of painted frames: what it goes on with, and whose files it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import impasto
+from impasto.errors import OutputError
+from impasto.pictures.image import Image
+from impasto.video.film_file import FilmOutput, FilmProgress, make_film
+from impasto.video.film_painting import film_task
+from impasto.video.shot_workers import Workforce
+from impasto.video.work_folder import WorkFolder
+from impasto.video_files.opening import open_video
+from support.moving_pictures import QUICK, panned, still, style_file, texture, write_frames
+
+
+def _begin(source: str, style: str, target: Path, **given: Any) -> FilmProgress:
+    """Paints a frame and breaks off."""
+    task, output = film_task(source, style, **{**QUICK, **given}), FilmOutput(str(target))
+    with closing(make_film(task, output, Workforce(workers=1))) as made:
+        return next(progress for progress in made if progress.note is not None)
+
+
+def test_a_folder_of_somebody_else_is_neither_used_nor_removed(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", still(1)), style_file(tmp_path)
+    folder = tmp_path / "out.mkv.impasto"
+    folder.mkdir()
+    (folder / "letter.txt").write_text("dear reader")
+    with pytest.raises(OutputError, match="holds files that are not of impasto"):
+        impasto.stylize_video(source, style, tmp_path / "out.mkv", **QUICK)
+    assert [file.name for file in folder.iterdir()] == ["letter.txt"]
+
+
+def test_files_that_were_put_into_the_folder_stay(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", panned(2)), style_file(tmp_path)
+    target, folder = tmp_path / "out.mkv", tmp_path / "out.mkv.impasto"
+    task = film_task(source, style, **QUICK)
+    with closing(make_film(task, FilmOutput(str(target)), Workforce(workers=1))) as made:
+        for progress in made:
+            if progress.stage == "writing":
+                (folder / "letter.txt").write_text("dear reader")
+    assert [file.name for file in folder.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", "{"])
+def test_a_plan_that_cannot_be_understood_is_refused(tmp_path: Path, text: str) -> None:
+    source, style = write_frames(tmp_path / "in", still(1)), style_file(tmp_path)
+    folder = tmp_path / "out.mkv.impasto"
+    folder.mkdir()
+    (folder / "film.json").write_text(text)
+    with pytest.raises(OutputError, match=r"out\.mkv\.impasto"):
+        impasto.stylize_video(source, style, tmp_path / "out.mkv", **QUICK)
+
+
+def test_a_folder_that_was_made_just_before_a_crash_is_gone_on_with(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", still(1)), style_file(tmp_path)
+    folder = tmp_path / "out.mkv.impasto"
+    folder.mkdir()
+    (folder / ".impasto-0123456789abcdef.tmp.json").touch()
+    assert impasto.stylize_video(source, style, tmp_path / "out.mkv", **QUICK).exists()
+    assert not folder.exists()
+
+
+def test_pictures_in_a_row_go_into_a_new_folder(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", panned(2)), style_file(tmp_path)
+    out = tmp_path / "new" / "%03d.png"
+    _begin(source, style, out)
+    impasto.stylize_video(source, style, out, **QUICK)
+    assert sorted(file.name for file in out.parent.iterdir()) == ["000.png", "001.png"]
+    assert open_video(out).frame_count == 2
+
+
+def _frame_changed(folder: Path, given: dict[str, Any]) -> None:
+    Image(texture(48, 64, 77)).save(folder / "in" / "001.png")
+
+
+def _mask_changed(folder: Path, given: dict[str, Any]) -> None:
+    Image(torch.ones(1, 3, 48, 64)).save(folder / "masks" / "001.png")
+
+
+def _array_changed(folder: Path, given: dict[str, Any]) -> None:
+    ((mask, style),) = given["regions"]
+    given["regions"] = [(1 - mask, style)]
+
+
+def _style_of_region_changed(folder: Path, given: dict[str, Any]) -> None:
+    ((mask, _),) = given["regions"]
+    given["regions"] = [(mask, np.zeros((32, 32, 3)))]
+
+
+def _palette_changed(folder: Path, given: dict[str, Any]) -> None:
+    Image(texture(64, 64, 78)).save(given["color_from"])
+
+
+def _precision_changed(folder: Path, given: dict[str, Any]) -> None:
+    given["compute"] = impasto.Compute(precision="bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_frame_changed, "film"),
+        (_mask_changed, "masks"),
+        (_array_changed, "regions"),
+        (_style_of_region_changed, "regions"),
+        (_palette_changed, "files"),
+        (_precision_changed, "machine"),
+    ],
+)
+def test_frames_of_other_files_are_not_gone_on_with(
+    tmp_path: Path, change: Callable[[Path, dict[str, Any]], None], named: str
+) -> None:
+    source, style = write_frames(tmp_path / "in", panned(2)), style_file(tmp_path)
+    masks = [torch.zeros(1, 3, 48, 64) for _ in range(2)]
+    for mask in masks:
+        mask[..., 32:] = 1
+    Image(texture(64, 64, 5)).save(tmp_path / "palette.png")
+    given: dict[str, Any] = {
+        "regions": [(np.eye(48, 64), texture(32, 32)[0])],
+        "keep": write_frames(tmp_path / "masks", masks),
+        "color": "match",
+        "color_from": str(tmp_path / "palette.png"),
+        "compute": impasto.Compute(precision="float32"),
+    }
+    _begin(source, style, tmp_path / "out.mkv", **given)
+    _begin(source, style, tmp_path / "out.mkv", **given)  # which goes on
+    change(tmp_path, given)
+    with pytest.raises(OutputError, match=rf"other settings \({named}\)"):
+        _begin(source, style, tmp_path / "out.mkv", **given)
+
+
+def test_what_goes_on_is_painted_in_the_memory_that_there_was_first(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", panned(2)), style_file(tmp_path)
+    _begin(source, style, tmp_path / "out.mkv")
+    folder = WorkFolder.beside(tmp_path / "out.mkv")
+    first = folder.memory(1)
+    assert first > 1
+    film = film_task(source, style, **QUICK).open()
+    for workers in (1, 4):
+        settled = Workforce(workers=workers).settled(film, 4, folder)
+        assert settled.task.compute.memory == first
+        assert settled.styles is film.styles  # nothing is opened again
+    given = impasto.Compute(memory="2GB")
+    film = film_task(source, style, compute=given, **QUICK).open()
+    assert Workforce().settled(film, 4, folder).task.compute.memory == "2GB"
+
+
+def test_masks_and_keyframes_go_on_to_the_same_frames(tmp_path: Path) -> None:
+    count = 12
+    source, style = write_frames(tmp_path / "in", panned(count)), style_file(tmp_path)
+    masks = [torch.zeros(1, 3, 48, 64) for _ in range(count)]
+    for number, mask in enumerate(masks):
+        mask[..., 4 * number : 4 * number + 16] = 1
+    given: dict[str, Any] = {
+        "regions": [(write_frames(tmp_path / "masks", masks), texture(64, 64, 7))],
+        "keyframes": tmp_path / "track.csv",
+    }
+    given["keyframes"].write_text("time,strength\n0,0.5\n0.16,0.5\n0.24,0.8\n")
+    settings = {**QUICK, **given}
+    whole = impasto.stylize_video(source, style, tmp_path / "whole.mkv", **settings)
+    for _ in range(4):
+        _begin(source, style, tmp_path / "parts.mkv", **given)
+    parts = impasto.stylize_video(source, style, tmp_path / "parts.mkv", **settings)
+    frames, resumed = (list(open_video(path).frames()) for path in (whole, parts))
+    assert len(frames) == count
+    assert all(
+        torch.equal(one.pixels, two.pixels) for one, two in zip(frames, resumed, strict=True)
+    )
+
+
+def test_progress_says_how_many_shots_there_are_to_the_end(tmp_path: Path) -> None:
+    source = write_frames(tmp_path / "in", [*still(1, seed=1), *still(1, seed=2)])
+    task = film_task(source, style_file(tmp_path), **QUICK)
+    output = FilmOutput(str(tmp_path / "out.mkv"))
+    *_, last = make_film(task, output, Workforce(workers=1))
+    assert (last.stage, last.done, last.shots) == ("writing", 2, 2)
