@@ -7,7 +7,6 @@ takes a picture along it.
 - `flow`: the optical flow from one frame to another. Begin here.
 - `warping`: a picture sampled along a flow, without blur and without darkening.
 - `consistency`: holes, where a warped picture is not to be trusted. `filling`: what goes in there.
-- `cuts`: where a shot begins. `ties`: how much a frame depends on several earlier ones.
 - `stillness`: what does not move at all.
 - `light`: what a fade or a flash did to a whole frame. `noise`: how strong the film's grain is.
 

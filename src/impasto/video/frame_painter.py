@@ -8,6 +8,7 @@ already. Where a network paints at once, the frame is mixed with what the ties a
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from impasto.losses.temporal import Tie
 from impasto.machine.compute import Compute
@@ -34,6 +36,13 @@ SHARE = 0.25
 
 MOST = 3
 """So many times the usual evaluations at most, where the loss is still high."""
+
+
+PATCH = 0.01
+"""Deviation of the blur that tells patches from detail, as a share of the long side."""
+
+DETAIL = 0.05
+"""Share of a tie's weight with which it holds detail, where a network paints."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,18 +142,35 @@ class FramePainter:
 
 
 def mixed(picture: Tensor, ties: Sequence[Tie]) -> Tensor:
-    """What is nearest to a picture and its ties: the least |x - picture|^2 + sum w c |x - tie|^2.
+    """A network's picture, drawn towards its ties: colours strongly, and detail little.
+
+    A network lays its strokes anew on each frame, a little beside those before. Their mean would be
+    a blur, so detail comes from the picture itself for the most part. What flickers to the eye are
+    larger patches, and these hold still.
 
     Args:
-        picture: (1, 3, H, W).
-        ties: with weights in units of the picture's own.
+        picture: (1, 3, H, W), sRGB 0..1.
+        ties: with weights in units of the squared distance to the picture.
     """
-    total, weights = picture.clone(), torch.ones_like(picture[:, :1])
     for tie in ties:
-        shares = tie.weight * tie.shares
-        total.add_(tie.picture * shares)
-        weights = weights + shares
-    return total.div_(weights)
+        change = (tie.picture - picture) * tie.shares
+        patches = _blurred(change, max(picture.shape[2:]) * PATCH)
+        detail = change - patches
+        firm, loose = (weight / (1 + weight) for weight in (tie.weight, DETAIL * tie.weight))
+        picture = picture + firm * patches + loose * detail
+    return picture.clamp(0, 1)
+
+
+def _blurred(picture: Tensor, deviation: float) -> Tensor:
+    """A Gaussian blur, (1, C, H, W), with edges repeated."""
+    reach = max(1, math.ceil(2 * deviation))
+    places = torch.arange(-reach, reach + 1, dtype=picture.dtype)
+    kernel = torch.exp(-0.5 * (places / max(deviation, 0.1)).square())
+    kernel = (kernel / kernel.sum()).expand(picture.shape[1], 1, -1)
+    around = functional.pad(picture, (reach, reach, reach, reach), mode="replicate")
+    count = picture.shape[1]
+    across = functional.conv2d(around, kernel[:, :, None, :].contiguous(), groups=count)
+    return functional.conv2d(across, kernel[:, :, :, None].contiguous(), groups=count)
 
 
 def _unpainted(task: Task) -> Tensor:

@@ -90,6 +90,7 @@ def encoding_for(
     if extension == ".mp4":
         layout = "yuv420p" if size[0] % 2 == size[1] % 2 == 0 else "yuv444p"
         options = {"crf": str(16 if quality is None else quality), "preset": "medium"}
+        options["threads"] = "1"  # with more, equal frames now and then make other files
         return Encoding("libx264", layout + "10le" * deep, options, coding, False, 4.0)
     if extension == ".webm":
         return _web_encoding(video, coding, quality)
