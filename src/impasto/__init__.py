@@ -34,7 +34,8 @@ _MODULES = {
     "sheets.explain": "explain iterate_explain",
     "sheets.grid": "iterate_sheet sheet",
     "sheets.trials": "iterate_trials try_out",
-    "training.training": "TrainingStep iterate_train train",
+    "training.training": "iterate_train train",
+    "training.training_run": "TrainingStep",
     "video.film_file": "stylize_video",
     "video.film_painting": "FrameStep iterate_video",
 }

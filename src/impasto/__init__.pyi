@@ -42,11 +42,8 @@ from impasto.settings.presets import PRESETS as PRESETS
 from impasto.sheets.explain import explain as explain, iterate_explain as iterate_explain
 from impasto.sheets.grid import iterate_sheet as iterate_sheet, sheet as sheet
 from impasto.sheets.trials import iterate_trials as iterate_trials, try_out as try_out
-from impasto.training.training import (
-    TrainingStep as TrainingStep,
-    iterate_train as iterate_train,
-    train as train,
-)
+from impasto.training.training import iterate_train as iterate_train, train as train
+from impasto.training.training_run import TrainingStep as TrainingStep
 from impasto.version import __version__ as __version__
 from impasto.video.film_file import stylize_video as stylize_video
 from impasto.video.film_painting import FrameStep as FrameStep, iterate_video as iterate_video

@@ -136,6 +136,29 @@ BAD_USAGE = {
     "one picture": (["stylize", "a.png"], "STYLE is missing"),
     "two pictures": (["reconstruct", "a.png", "b.png"], "unexpected argument 'b.png'"),
     "unknown flag": (["stylize", *PAIR, "--sise", "3"], "Did you mean --size?"),
+    "mistyped flag": (["stylize", *PAIR, "--recrod", "x"], "Did you mean --record?"),
+    "setting of others": (["texture", "a.png", "--content-weight", "2"], "no part in impasto text"),
+    "losses at once": (
+        ["stylize", *PAIR, "--preset", "instant", "--style-loss", "gram"],
+        "--style-loss gram: preset instant paints at once",
+    ),
+    "layers at once": (
+        ["stylize", *PAIR, "--preset", "instant", "--style-layers", "relu1_1", "relu2_1=0.5"],
+        "--style-layers relu1_1 relu2_1=0.5: preset instant",
+    ),
+    "iterations of a model": (
+        ["stylize", "a.png", "m.safetensors", "--iterations", "4"],
+        "--iterations 4: preset instant paints at once, by a network, and optimises nothing; leave "
+        "it out, or give pictures as styles",
+    ),
+    "resumed at once": (
+        ["stylize", *PAIR, "--preset", "instant", "--resume", "no"],
+        "--resume no: preset instant paints at once",
+    ),
+    "texture at once": (
+        ["texture", "a.png", "--preset", "instant", "--resume", "no"],
+        "texture needs the optimisation",
+    ),
     "flag without value": (["stylize", *PAIR, "--size"], "--size needs a value"),
     "unknown choice": (["stylize", *PAIR, "--optimizer", "lbfg"], 'Did you mean "lbfgs"?'),
     "unknown preset": (["stylize", *PAIR, "--preset", "gaty"], 'Did you mean "gatys"?'),

@@ -15,7 +15,7 @@ from impasto.settings import wording
 from impasto.settings.groups import FILES, GROUPS, MACHINE, NETWORK
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 from impasto.settings.model import Settings
-from impasto.settings.wording import setting_text
+from impasto.settings.parsing import setting_text
 
 
 def _page(capsys: pytest.CaptureFixture[str], *words: str) -> str:

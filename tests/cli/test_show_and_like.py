@@ -103,6 +103,21 @@ def test_show_obeys_nothing_in_a_recipe(tmp_path: Path, capsys: pytest.CaptureFi
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_show_leaves_out_what_has_no_part_in_painting_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(preset="instant", strength=0.7).model_dump(mode="json")
+    path = _with_recipe(tmp_path, _made_by("stylize", **settings))
+    assert run_command(["show", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "strength      0.7\n" in printed
+    assert "style_margin  0.02\n" in printed
+    for name in ("content_weight", "style_layers", "style_loss", "iterations", "optimizer", "seed"):
+        assert name not in printed
+    assert run_command(["show", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"] == settings
+
+
 def test_show_of_a_deep_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nested: list[Any] = []
     for _ in range(700):

@@ -47,7 +47,11 @@ def test_a_model_is_trained_shown_and_painted_with(folder: Path) -> None:
     assert facts["output"] == "waves.safetensors"
     assert facts["steps"] == 2
     assert not facts["interrupted"]
-    assert "<svg" in (folder / "losses.svg").read_text()
+    plot = (folder / "losses.svg").read_text()  # with every text as a comment beside its outlines
+    for words in ("<!-- step -->", "crop of the step", "held-out photographs", "best so far"):
+        assert words in plot
+    assert "<!-- iteration -->" not in plot
+    assert "<!-- 208" not in plot
     assert max(Image.open(folder / "preview.png").size) <= 224
     before, first, second = map(json.loads, (folder / "losses.jsonl").read_text().splitlines())
     assert before["loss"] is None  # nothing was painted yet
@@ -60,9 +64,14 @@ def test_a_model_is_trained_shown_and_painted_with(folder: Path) -> None:
     shown = run("show", "waves.safetensors", folder=folder).stdout.decode()
     assert "waves.safetensors: a model" in shown
     assert "waves.png" in shown
-    assert "licence" in shown
+    assert "licence:" in shown
+    assert "trained with:\nstrength  " in shown
+    assert "style_loss              covariance\n" in shown
+    assert max(map(len, shown.split("licence:")[1].splitlines())) < 80
     told = json.loads(run("show", "waves.safetensors", "--json", folder=folder).stdout)
     assert told["steps"] == 2
+    assert facts["improved"] is (told["losses"]["trained"] < told["losses"]["base"])
+    assert f"losses base     {told['losses']['base']:.4g}\n" in shown
     painted = run(
         "stylize", "house.png", "waves.safetensors", "-o", "out.png", "--size", 96, folder=folder
     )
@@ -78,8 +87,19 @@ def test_a_model_is_trained_shown_and_painted_with(folder: Path) -> None:
         ((), "STYLE is missing"),
         (("waves.png", "-o", "out.png"), "a model is a .safetensors file"),
         (("waves.png:2",), "blended when it paints"),
-        (("waves.png", "--minutes", "0"), "--minutes 0"),
-        (("waves.png", "--minutes", "1", "--steps", "1"), "exclude each other"),
+        (
+            ("waves.png", "--minutes", "0"),
+            "--minutes 0: should be a number, above 0, at most 10000",
+        ),
+        (("waves.png", "--side", "10"), "--side 10: should be a whole number, 128 to 2048"),
+        (("waves.png", "--steps", "0"), "--steps 0: should be a whole number, 1 to"),
+        (("waves.png", "--size", "128"), "--size: has no part in impasto train; --side is"),
+        (("waves.png", "--iterations=9"), "--iterations: has no part in impasto train; --steps"),
+        (("waves.png", "--optimizer", "adam"), "belongs to the optimisation"),
+        (("waves.png", "--color", "match"), "give it to impasto stylize"),
+        (("waves.png", "--recrod", "x"), "unknown option: --recrod; see impasto train --help"),
+        (("waves.png", "--chekpoint", "x"), "Did you mean --checkpoint?"),
+        (("waves.png", "--minutes", "1", "--steps", "1"), "--minutes 1 and --steps 1: exclude"),
         (("waves.png", "--photos", "."), "a training needs 4"),
         (("waves.png", "--photos", "nowhere"), "is no folder"),
         (("waves.png", "--style-loss", "neighbors"), "--style-loss neighbors"),
@@ -111,6 +131,8 @@ def test_ctrl_c_keeps_the_best_network_so_far(folder: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"the best model so far is in so-far.safetensors" in said
+    # Before the first look at held-out photographs the base network is the best.
+    assert b"no better than that of the network it began with; train longer" in said
     assert load_model(folder / "so-far.safetensors").side == 224
 
 
@@ -140,3 +162,10 @@ def test_a_log_that_is_lost_does_not_take_the_model_with_it(folder: Path) -> Non
     assert b"log losses.jsonl: was deleted while the run went on" in said
     assert b"the model is in m.safetensors" in said
     assert load_model(folder / "m.safetensors").side == 224
+
+
+def test_a_style_of_one_colour_is_told(folder: Path) -> None:
+    Image.new("RGB", (64, 64), (200, 40, 40)).save(folder / "red.png")
+    trained = run("train", "red.png", "-o", "red.safetensors", *QUICK, "--steps", 1, folder=folder)
+    assert trained.returncode == 0
+    assert b"impasto: red.png: what is used of it has one colour" in trained.stderr

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from impasto.errors import OutputError
-from impasto.recording.loss_plot import LossPlot
+from impasto.recording.loss_plot import LossPlot, PlotWords
 from support.loss_steps import LossStep, falling_losses
 
 pytest.importorskip("matplotlib")
@@ -44,6 +44,21 @@ def test_the_plot_names_every_term_and_every_level(tmp_path: Path) -> None:
     drawing = path.read_text()  # matplotlib leaves every text as a comment beside its outlines
     for name in (*steps[0].losses, "total", "64 × 48", "128 × 96", "256 × 192", "0 throughout"):  # noqa: RUF001
         assert name in drawing
+
+
+def test_a_plot_can_call_its_curves_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "losses.svg"
+    words = PlotWords(step="step", total="crop", main="held out", sizes=False)
+    with LossPlot(path, words=words) as plot:
+        for number in range(50):
+            known = {"held out": 1 / (number + 1)} if number % 10 == 0 else {}
+            plot.add(LossStep(iteration=number, losses=known))
+    drawing = path.read_text()
+    for name in ("<!-- step -->", "<!-- crop -->", "<!-- held out -->"):
+        assert name in drawing
+    for name in ("iteration", "total", "128"):
+        assert f"<!-- {name}" not in drawing
+    assert drawing.count("<use ") > 5  # each of the five points has its mark
 
 
 @pytest.mark.parametrize(

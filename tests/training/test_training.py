@@ -15,9 +15,11 @@ from PIL import Image
 import impasto
 from impasto.errors import CheckpointError, OutputError, PictureError, PictureWarning, SettingsError
 from impasto.feedforward.model import KNOTS
-from impasto.training import training
+from impasto.training import training_checkpoint, training_run
 from impasto.training.photographs import open_photographs
-from impasto.training.training import TrainingStep, iterate_train, train
+from impasto.training.training import iterate_train, train
+from impasto.training.training_checkpoint import load_training
+from impasto.training.training_run import TrainingStep
 
 STYLES = Path(__file__).parents[2] / "examples" / "styles"
 QUICK: dict[str, Any] = {"side": 224, "compute": impasto.Compute(threads=1)}
@@ -47,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Held-out photographs are looked at after every second step."""
-    monkeypatch.setattr(training, "JUDGED_EVERY", 2)
+    monkeypatch.setattr(training_run, "JUDGED_EVERY", 2)
 
 
 def last(**given: Any) -> TrainingStep:
@@ -88,11 +90,45 @@ def test_a_training_that_goes_on_ends_with_the_same_model(tmp_path: Path, folder
     for step in steps:
         if step.step == 3:
             break
-    steps.close()  # as after kill -9: the checkpoint is that of step 2
-    model = last(steps=6, photographs=folder, resume=kept).model
-    for name, kernel in whole.kernels.items():
-        assert torch.equal(model.kernels[name], kernel), name
-    assert torch.equal(model.films["flow"], whole.films["flow"])
+    killed = tmp_path / "killed.safetensors"  # as after kill -9: the checkpoint is that of step 2
+    killed.write_bytes(kept.read_bytes())
+    steps.close()  # as after Ctrl-C: it is that of step 3
+    for place, number in ((killed, 2), (kept, 3)):
+        found = list(iterate_train(STYLES / "flow.jpg", photographs=folder, **goes_on(place)))
+        assert (found[0].step, found[0].judged) == (number, number == 2)
+        model = found[-1].model
+        for name, kernel in whole.kernels.items():
+            assert torch.equal(model.kernels[name], kernel), name
+        assert torch.equal(model.films["flow"], whole.films["flow"])
+
+
+def goes_on(place: Path) -> dict[str, Any]:
+    return {"steps": 6, "resume": place, **QUICK}
+
+
+def test_the_state_is_kept_by_the_clock(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "state.safetensors"
+    given = {"steps": 3, "photographs": folder, "checkpoint": kept, **QUICK}
+    steps = iterate_train(STYLES / "flow.jpg", **given)
+    next(steps), next(steps)
+    assert not kept.exists()  # half a minute is not over
+    monkeypatch.setattr(training_checkpoint, "SECONDS_BETWEEN", 0.0)
+    next(steps)
+    assert load_training(kept).facts["step"] == 2
+
+
+def test_held_out_photographs_are_looked_at_early_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert min(training_run.JUDGED_EARLY) < training_run.JUDGED_EVERY
+    monkeypatch.setattr(training_run, "JUDGED_EARLY", (2,))
+    steps = list(iterate_train(STYLES / "flow.jpg", steps=4, photographs=folder, **QUICK))
+    assert [step.step for step in steps if step.judged] == [0, 2, 4]
+    assert not steps[1].improved  # nobody has looked yet
+    assert steps[1].best == steps[1].first
+    assert steps[-1].improved is (steps[-1].best < steps[0].held_out)
 
 
 @pytest.mark.usefixtures("often")
@@ -166,7 +202,8 @@ def test_minutes_and_steady(folder: Path) -> None:
 
 def test_a_style_of_one_colour_gives_a_model_without_nan(tmp_path: Path, folder: Path) -> None:
     Image.new("RGB", (300, 300), (200, 40, 40)).save(tmp_path / "red.png")
-    steps = iterate_train(tmp_path / "red.png", steps=4, photographs=folder, **QUICK)
+    with pytest.warns(PictureWarning, match=r"red\.png: what is used of it has one colour"):
+        steps = iterate_train(tmp_path / "red.png", steps=4, photographs=folder, **QUICK)
     model = deque(steps, maxlen=1)[0].model
     assert all(kernel.isfinite().all() for kernel in model.kernels.values())
     assert model.films["red"].isfinite().all()
@@ -202,10 +239,10 @@ def test_photographs_that_do_not_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"minutes": 0}, "minutes = 0"),
-        ({"steps": 0}, "steps = 0"),
+        ({"minutes": 0}, "minutes = 0: should be a number, above 0, at most 10000"),
+        ({"steps": 0}, "steps = 0: should be a whole number, 1 to 10000000"),
         ({"minutes": 1, "steps": 5}, "exclude each other"),
-        ({"side": 64}, "side = 64"),
+        ({"side": 64}, "side = 64: should be a whole number, 128 to 2048"),
         ({"iterations": 5}, "iterations"),
         ({"size": 640}, "size = 640"),
         ({"preset": "gatys"}, "preset = 'gatys'"),

@@ -21,7 +21,7 @@ from impasto.errors import ImpastoError, OutputError
 from impasto.messages import counted
 from impasto.pictures.reading import read_picture
 from impasto.settings.model import Settings
-from impasto.settings.wording import setting_text
+from impasto.settings.parsing import setting_text
 
 PAGE = "gallery.html"
 FOLDER = "gallery"

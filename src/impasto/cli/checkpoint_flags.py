@@ -54,10 +54,11 @@ class CheckpointFlags:
             SettingsError: a bad setting, or one that the run to resume does not have.
             CheckpointError: no checkpoint, or that of another command.
         """
+        # Refuses what the command cannot do at all before a file is opened.
+        defaults = command_defaults(command, str(given.get("preset", "default")))
         if self._saved is not None:
             return self._saved.settle(command, None, given)
-        preset = str(given.get("preset", "default"))
-        return Settings(**{**command_defaults(command, preset), **given})
+        return Settings(**{**defaults, **given})
 
     def over_its_own(self, output: OutputFlags, default: str) -> OutputFlags:
         """``output``, allowed to replace the picture that the run to resume left unfinished.

@@ -11,13 +11,20 @@ from impasto.cli.commands import flags_of
 _OTHER_FLAGS = {"content_layers": "--layer"}
 """Flags that are not called like their setting."""
 
+_GIVEN = (
+    r"(?P<and>( and )?)(?P<name>[a-z_]+)(?P<place>(?:\.[\w-]+)*) = "
+    r"(?P<value>'.*?'|\[.*?\]|\(.*?\)|[^\s:]+)(?=[: ])"
+)
+"""A setting and its value, as messages begin; of several an ``and`` is between."""
+
 
 def with_flags(message: str, arguments: Sequence[str]) -> str:
     """``message`` of a `SettingsError`, its settings called by their flags.
 
-    ``style_weight = '1e99': ...`` becomes ``--style-weight 1e99: ...`` if that flag was typed; a
-    value from a recipe stays as it is. Names with an underscore become flags everywhere but in
-    quotes; of others one cannot tell whether they are words.
+    ``style_weight = '1e99': ...`` becomes ``--style-weight 1e99: ...`` if that flag was typed, and
+    ``minutes = 2 and steps = 9: ...`` likewise; a value from a recipe stays as it is. Names with an
+    underscore become flags everywhere but in quotes; of others one cannot tell whether they are
+    words.
 
     Args:
         message: as Python's callers see it.
@@ -27,14 +34,13 @@ def with_flags(message: str, arguments: Sequence[str]) -> str:
     if not known or re.search(r", line \d+, column ", message):  # a list has columns, no flags
         return message
     typed = {argument.partition("=")[0] for argument in arguments}
-    start = re.match(r"([a-z_]+)((?:\.[\w-]+)*) = ('.*?'|\[.*?\]|\(.*?\)|[^\s:]+)(?=[: ])", message)
-    if start is not None:
-        flag = _flag(start[1], known)
+    head, rest = "", message
+    while start := re.match(_GIVEN, rest):
+        flag = _flag(start["name"], known)
         if flag is None or flag not in typed:
             return message
-        head, rest = f"{flag} {_value(start[2], start[3])}", message[start.end() :]
-    else:
-        head, rest = "", message
+        head += f"{start['and']}{flag} {_value(start['place'], start['value'])}"
+        rest = rest[start.end() :]
     return head + re.sub(
         r"(?<![\w.'/\\-])[a-z]+(?:_[a-z]+)+(?![\w.'/=(-])",
         lambda name: _flag(name[0], known) or name[0],

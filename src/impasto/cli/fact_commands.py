@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import textwrap
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,10 +16,11 @@ from impasto.cli.tables import AsJson, print_facts, print_json, print_table
 from impasto.errors import PictureError, SettingsError
 from impasto.layers import layer_facts
 from impasto.messages import printable
+from impasto.settings.at_once import USED_AT_ONCE
 from impasto.settings.command_line import command_line_of
 from impasto.settings.model import Settings
-from impasto.settings.presets import PRESETS
-from impasto.settings.wording import setting_text
+from impasto.settings.parsing import setting_text
+from impasto.settings.presets import AT_ONCE, PRESETS
 
 if TYPE_CHECKING:
     from impasto.settings.recipes import Inputs
@@ -47,7 +50,9 @@ def show(
     size = f", {recipe.size[0]} x {recipe.size[1]}" if recipe.size else ""
     version = recipe.version or "of an unknown version"
     print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}") + "\n")
-    print_table([(key, setting_text(value)) for key, value in recipe.settings.items()])
+    at_once = recipe.settings.get("preset") == AT_ONCE
+    told = USED_AT_ONCE if at_once else recipe.settings
+    print_table([(k, setting_text(v)) for k, v in recipe.settings.items() if k in told])
     if recipe.inputs is not None:
         print("\nmade of:")
         print_table(_named_inputs(recipe.inputs))
@@ -129,6 +134,7 @@ def doctor(*, json: AsJson = False) -> int:
 def _show_model(path: str, *, as_json: bool) -> None:
     """Prints the recipe of a model."""
     from impasto.feedforward.model_file import load_model
+    from impasto.training.training_settings import LOOK
 
     model = load_model(path)
     facts = {key: value for key, value in model.facts.items() if key not in ("kind", "format")}
@@ -137,17 +143,33 @@ def _show_model(path: str, *, as_json: bool) -> None:
         return
     settings = facts.pop("settings", {})
     styles = facts.pop("styles", [])
+    licence = facts.pop("licence", None)
     version = facts.pop("impasto", "of an unknown version")
     print(printable(f"{path}: a model, trained by impasto {version}") + "\n")
-    print_facts({**facts, "sha256": model.sha256}, as_json=False)
+    print_facts({**_rounded(facts), "sha256": model.sha256}, as_json=False)
     print("\nstyles:")
     rows = [(str(n), str(s["name"]), str(s.get("file") or "")) for n, s in enumerate(styles, 1)]
     print_table(rows)
-    usual = Settings().model_dump(mode="json")
-    changed = {k: v for k, v in dict(settings).items() if v != usual.get(k)}
-    if changed:
-        print("\nsettings that differ from the default's:")
-        print_table([(key, setting_text(value)) for key, value in changed.items()])
+    if isinstance(settings, Mapping):
+        shown = [(k, setting_text(settings[k])) for k in LOOK if k in settings and k != "preset"]
+        print("\ntrained with:" if shown else "")
+        print_table(shown)
+    if licence is not None:
+        print("\nlicence:")
+        print(
+            textwrap.fill(printable(str(licence)), 79, initial_indent="  ", subsequent_indent="  ")
+        )
+
+
+def _rounded(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of a model with losses and times as people read them."""
+    found: dict[str, Any] = {}
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            found[name] = _rounded(value)
+        else:
+            found[name] = f"{value:.4g}" if isinstance(value, float) else value
+    return found
 
 
 def _can_be_shown(text: str) -> bool:

@@ -33,11 +33,12 @@ from impasto.files import (
     real_path,
     reporting_failure,
 )
+from impasto.settings.at_once import ANOTHER_WAY
 from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
+from impasto.settings.parsing import setting_text
 from impasto.settings.presets import AT_ONCE, command_defaults
-from impasto.settings.wording import setting_text
 
 if TYPE_CHECKING:
     from impasto.painting.run import Step
@@ -90,10 +91,12 @@ class PaintingFlags:
             SettingsError: a film, a plot, a log or a checkpoint.
         """
         asked = {**self.traces.files(), **self.checkpoints.files()}
+        if self.checkpoints.resume is not None:
+            asked["resume"] = str(self.checkpoints.resume)
         for flag, path in asked.items():
             raise SettingsError(
                 f"--{flag} {path}: preset instant paints at once, in a single step without "
-                f"losses; leave --{flag} out, or choose another preset"
+                f"losses; leave --{flag} out{ANOTHER_WAY}"
             )
 
     def prepare(self) -> dict[str, Any]:
@@ -172,6 +175,8 @@ def stylize(
     given = settings.given()
     named = StyleArguments.parse(styles, region or (), maps or ())
     given |= named.settings(settings.own())
+    if given.get("preset") == AT_ONCE:
+        flags.check_at_once()
     chosen = flags.checkpoints.settings("stylize", given)
 
     def begin() -> Steps:
@@ -271,8 +276,6 @@ def _paint(
 ) -> int:
     """Checks what can be checked without torch, then does the work."""
     flags.machine.check()
-    if chosen.preset == AT_ONCE:
-        flags.check_at_once()
     # A run that goes on does not need the picture that it started from, nor its mask.
     resumed = flags.checkpoints.resume is not None
     needed = chosen.replace(start="noise", keep=None) if resumed else chosen

@@ -22,8 +22,9 @@ from impasto.settings.command_line import check_names
 from impasto.settings.groups import PAINT
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import STARTS
+from impasto.settings.parsing import setting_text
 from impasto.settings.presets import PRESETS, command_defaults
-from impasto.settings.wording import help_text, schemas, setting_text, setting_value
+from impasto.settings.wording import help_text, schemas, setting_value
 
 if TYPE_CHECKING:
     from cyclopts import Token

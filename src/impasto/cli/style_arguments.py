@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from impasto.cli.commands import flags_of
 from impasto.cli.run_flags import stem
 from impasto.errors import SettingsError
 from impasto.files import STANDARD_STREAM, is_folder
@@ -148,16 +149,45 @@ def _blended(styles: Sequence[str], command: str) -> tuple[list[str], list[float
     names, weights = [], []
     for style in styles:
         if style.startswith("-") and style != STANDARD_STREAM and not os.path.lexists(style):
-            known = [f"--{name.replace('_', '-')}" for name in Settings.model_fields]
-            close = difflib.get_close_matches(style, known, n=1)
-            hint = f". Did you mean {close[0]}?" if close else ";"
-            raise SettingsError(f"unknown option: {style}{hint} See impasto {command} --help")
+            raise SettingsError(_unknown_option(style.partition("=")[0], command))
         match = (
             None if os.path.lexists(local_path(style)) else re.fullmatch(r"(.+):(\d*\.?\d+)", style)
         )
         names.append(match[1] if match else style)
         weights.append(float(match[2]) if match else 1.0)
     return names, weights if names != list(styles) else None
+
+
+def _unknown_option(option: str, command: str) -> str:
+    """What to say of an option that a command does not have."""
+    setting = option.removeprefix("--").replace("-", "_")
+    if option.startswith("--") and setting in Settings.model_fields:
+        instead = _INSTEAD.get(command, {}).get(setting, "leave it out")
+        return f"{option}: has no part in impasto {command}; {instead}"
+    known = [flag for flag in flags_of(command) if flag.startswith("--")]
+    close = difflib.get_close_matches(option, known, n=1, cutoff=0.7)
+    hint = f". Did you mean {close[0]}? See" if close else "; see"
+    return f"unknown option: {option}{hint} impasto {command} --help"
+
+
+_WHEN_IT_PAINTS = "give it to impasto stylize when the model paints"
+_INSTEAD: Mapping[str, Mapping[str, str]] = {
+    "train": {
+        "size": "--side is the size at which strokes are learned, and results get theirs when the "
+        "model paints",
+        "iterations": "--steps or --minutes say how long to train",
+        "levels": "a training has one size, --side",
+        "preset": "give single settings, such as --style-weight or --style-loss",
+        "style_blend": "each style becomes one of the model, and they are blended when it paints",
+        **dict.fromkeys(("color", "color_from", "color_amount"), _WHEN_IT_PAINTS),
+        **dict.fromkeys(("keep", "seamless", "feather"), _WHEN_IT_PAINTS),
+        **dict.fromkeys(
+            ("optimizer", "step_size", "history", "start", "noise", "noise_share", "stop_loss"),
+            "it belongs to the optimisation of single pictures; leave it out",
+        ),
+    }
+}
+"""What to use in place of settings that a command does not have."""
 
 
 def _region(text: str) -> tuple[str, str | None]:

@@ -31,11 +31,12 @@ from impasto.files import (
     real_path,
     written_beside,
 )
-from impasto.messages import printable
+from impasto.messages import counted, printable
 from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
 
 if TYPE_CHECKING:
-    from impasto.training.training import TrainingStep, TrainingSteps
+    from impasto.training.training import TrainingSteps
+    from impasto.training.training_run import TrainingStep
 
 
 @setting_flags(
@@ -92,7 +93,7 @@ class TrainFlags:
     """Every loss term of every step, as JSON Lines."""
 
     checkpoint: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
-    """Keep the training's state here every fifty steps, for --resume."""
+    """Keep the training's state here every half minute or so, for --resume."""
 
     resume: Annotated[FilePath | None, Parameter(group=FILES.title, metavar="FILE")] = None
     """Go on from this checkpoint, with the same styles, photographs and settings."""
@@ -270,13 +271,8 @@ class _Watch:
 
     def _traces(self, stack: contextlib.ExitStack) -> dict[str, Trace]:
         flags = self.flags
-        return open_traces(
-            stack,
-            plot=flags.plot,
-            log=flags.log,
-            side=flags.side,
-            overwrite=flags.output.overwrite,
-        )
+        overwrite = flags.output.overwrite
+        return open_traces(stack, plot=flags.plot, log=flags.log, overwrite=overwrite)
 
     def _display(self) -> _Lines:
         output = self.flags.output
@@ -294,15 +290,18 @@ class _Watch:
                 "steps": step.step,
                 "seconds": round(seconds, 3),
                 "held_out": _number(step.best),
+                "improved": step.improved,
                 "interrupted": self.interrupted,
                 "machine": str(step.machine),
             }
             print(json_module.dumps(facts), flush=True)
             return
         words = (
-            f"{printable(str(place))}: {step.step} steps in {duration(step.seconds)} on "
-            f"{step.machine}; held-out loss {step.best:.3f}"
+            f"{printable(str(place))}: {counted(step.step, 'step')} in "
+            f"{duration(step.seconds)} on {step.machine}; held-out loss {step.best:.3f}"
         )
+        if not step.improved:
+            words += ", no better than that of the network it began with; train longer"
         if self.interrupted:
             lost = printable("".join(f"{remark}; " for remark in self.lost))
             print(

@@ -14,7 +14,10 @@ from impasto.files import appeared
 if TYPE_CHECKING:
     from impasto.recording.loss_log import LossLog
     from impasto.recording.loss_plot import LossPlot
-    from impasto.training.training import TrainingStep
+    from impasto.training.training_run import TrainingStep
+
+
+_HELD_OUT = "held-out photographs"
 
 
 class Trace(Protocol):
@@ -33,7 +36,6 @@ def open_traces(
     *,
     plot: Path | None,
     log: Path | None,
-    side: int,
     overwrite: bool,
 ) -> dict[str, Trace]:
     """Opens the plot and the log that are asked for; by the names of their flags.
@@ -42,7 +44,6 @@ def open_traces(
         stack: closes them.
         plot: the plot to write.
         log: the log to write.
-        side: long side in pixels at which photographs are looked at, for the plot's legend.
         overwrite: whether existing files may be replaced.
 
     Raises:
@@ -55,12 +56,13 @@ def open_traces(
 
         traces["log"] = _Logged(stack.enter_context(LossLog(log, overwrite=overwrite)))
     if plot is not None:
-        from impasto.recording.loss_plot import LossPlot
+        from impasto.recording.loss_plot import LossPlot, PlotWords
 
         # That its cache cannot be written is of no interest, least of all with --quiet.
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
-        drawn = stack.enter_context(LossPlot(plot, overwrite=overwrite))
-        traces["plot"] = _Plotted(drawn, side)
+        words = PlotWords(step="step", total="crop of the step", main=_HELD_OUT, sizes=False)
+        drawn = stack.enter_context(LossPlot(plot, overwrite=overwrite, words=words))
+        traces["plot"] = _Plotted(drawn)
     return traces
 
 
@@ -86,10 +88,9 @@ class _RecordedStep:
 
 @dataclass(frozen=True)
 class _Plotted:
-    """Hands the steps at which held-out photographs were looked at to a plot."""
+    """Hands every step to a plot: its crop's loss, and where they are new those that tell more."""
 
     plot: LossPlot
-    side: int
 
     @property
     def path(self) -> Path:
@@ -98,10 +99,9 @@ class _Plotted:
 
     def add(self, step: TrainingStep) -> None:
         """Notes a step."""
-        if step.judged:
-            losses = {"held out": step.held_out, "best": step.best}
-            size = (self.side, self.side)
-            self.plot.add(_RecordedStep(step.step, size, step.held_out, losses))
+        judged = {_HELD_OUT: step.held_out, "best so far": step.best} if step.judged else {}
+        size = (step.crop, step.crop)
+        self.plot.add(_RecordedStep(step.step, size, step.loss, judged))
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ class _Logged:
         return self.log.path
 
     def add(self, step: TrainingStep) -> None:
-        """Writes a step."""
+        """Writes a step; one that only tells where a resumed training stands has nothing new."""
+        if not step.terms and not step.judged:
+            return
         held_out = {"held_out": step.held_out} if step.judged else {}
         size = (step.crop, step.crop)
         self.log.add(_RecordedStep(step.step, size, step.loss, {**step.losses, **held_out}))

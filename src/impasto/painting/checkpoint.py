@@ -34,7 +34,7 @@ from impasto.losses.features import seeks_neighbors
 from impasto.painting.checkpoint_facts import FORMAT, CheckpointFacts
 from impasto.painting.run import Run, RunState, Step
 from impasto.settings.model import Settings
-from impasto.settings.wording import typed_text
+from impasto.settings.parsing import typed_text
 from impasto.tasks.task import Task
 from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__

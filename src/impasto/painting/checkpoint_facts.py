@@ -18,7 +18,7 @@ from impasto.painting.run import RunState, Step
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size
 from impasto.settings.model import Settings
-from impasto.settings.wording import typed_text
+from impasto.settings.parsing import typed_text
 from impasto.tasks.task import Task
 from impasto.version import __version__
 

@@ -37,15 +37,32 @@ _OTHER_COLOURS = ("#4d8b57", "#8a6fae", "#7a7a7a", "#3d8f8f", "#a5822e", "#b0568
 
 
 @dataclass(frozen=True)
+class PlotWords:
+    """What a plot calls what it shows; as it stands, that of a run of `stylize`.
+
+    Attributes:
+        step: what is counted along the axis.
+        total: the curve of the steps' ``loss``.
+        main: the curve that stands out.
+        sizes: whether the sizes of the levels' pictures stand above.
+    """
+
+    step: str = "iteration"
+    total: str = _TOTAL
+    main: str = _TOTAL
+    sizes: bool = True
+
+
+@dataclass(frozen=True)
 class _Level:
-    """The curves of one pyramid level."""
+    """The curves of one pyramid level: of each the iterations at which it is known, and values."""
 
     number: int
     height: int
     width: int
     start: int  # iterations of all levels before
     iterations: list[int]
-    curves: dict[str, list[float]]
+    curves: dict[str, list[tuple[int, float]]]
 
 
 class LossPlot:
@@ -56,6 +73,7 @@ class LossPlot:
     Args:
         path: The plot to write, ``.png``, ``.svg`` or ``.pdf``.
         overwrite: Whether an existing file is replaced; else the plot is written beside it.
+        words: What it calls what it shows.
 
     Attributes:
         path: Where the plot is once it is written.
@@ -65,9 +83,15 @@ class LossPlot:
         MissingExtraError: ``impasto[plot]`` is not installed.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = True,
+        words: PlotWords = PlotWords(),
+    ) -> None:
         self.path = path_of(path)
-        self._overwrite = overwrite
+        self._overwrite, self._words = overwrite, words
         _check_plot(self.path)
         self._levels: list[_Level] = []
 
@@ -78,11 +102,8 @@ class LossPlot:
             self._levels.append(_Level(step.level, *step.size, start, [], {}))
         level = self._levels[-1]
         level.iterations.append(step.iteration)
-        for name, value in {_TOTAL: step.loss, **step.losses}.items():
-            curve = level.curves.setdefault(name, [])
-            missing = len(level.iterations) - 1 - len(curve)
-            curve.extend([math.nan] * missing)
-            curve.append(float(value))
+        for name, value in {self._words.total: step.loss, **step.losses}.items():
+            level.curves.setdefault(name, []).append((step.iteration, float(value)))
 
     def close(self) -> None:
         """Draw and write the plot, if there was a step. A second call does nothing.
@@ -92,7 +113,9 @@ class LossPlot:
         """
         levels, self._levels = self._levels, []
         if levels:
-            write = partial(_write_plot, levels=levels, overwrite=self._overwrite)
+            write = partial(
+                _write_plot, levels=levels, words=self._words, overwrite=self._overwrite
+            )
             self.path = written_beside(self.path, write)
 
     def __enter__(self) -> LossPlot:
@@ -116,14 +139,14 @@ def _check_plot(path: Path) -> None:
         raise MissingExtraError("a plot needs matplotlib: pip install 'impasto[plot]'") from error
 
 
-def _write_plot(path: Path, levels: list[_Level], *, overwrite: bool) -> None:
-    figure = _draw(levels)
+def _write_plot(path: Path, levels: list[_Level], *, words: PlotWords, overwrite: bool) -> None:
+    figure = _draw(levels, words)
     target = real_path(path)
     with reporting_failure(f"plot {path}"), replacing(target, overwrite=overwrite) as temporary:
         figure.savefig(temporary, format=path.suffix.lower()[1:])
 
 
-def _draw(levels: list[_Level]) -> Figure:
+def _draw(levels: list[_Level], words: PlotWords) -> Figure:
     """Draw without pyplot, which would keep the figure, and the user's backend, globally."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -132,13 +155,13 @@ def _draw(levels: list[_Level]) -> Figure:
     layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)
     figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout=layout)
     axes = figure.add_subplot()
-    names = {name for level in levels for name in level.curves} - {_TOTAL}
-    for name, style in _line_styles(sorted(names)).items():
+    names = {name for level in levels for name in level.curves}
+    for name, style in _line_styles(sorted(names), words).items():
         _draw_curve(axes, name, levels, style)
-    values = [v for level in levels for curve in level.curves.values() for v in curve]
+    values = [v for level in levels for curve in level.curves.values() for _, v in curve]
     if any(math.isfinite(value) and value > 0 for value in values):
         axes.set_yscale("log", nonpositive="mask")
-    axes.set_xlabel("iteration")
+    axes.set_xlabel(words.step)
     axes.set_ylabel("loss")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
@@ -146,7 +169,8 @@ def _draw(levels: list[_Level]) -> Figure:
     last = levels[-1].start + levels[-1].iterations[-1]
     axes.set_xlim(0, 1.01 * max(1, last))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _mark_levels(axes, levels)
+    if words.sizes:
+        _mark_levels(axes, levels)
     axes.legend(
         loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False, fontsize=9
     )
@@ -158,24 +182,29 @@ def _draw_curve(axes: Axes, name: str, levels: list[_Level], style: dict[str, An
     x: list[float] = []
     y: list[float] = []
     for level in levels:
-        curve = level.curves.get(name, [])
-        for iteration, value in itertools.zip_longest(level.iterations, curve, fillvalue=math.nan):
+        for iteration, value in level.curves.get(name, []):
             x.append(level.start + iteration)
             y.append(value if math.isfinite(value) else math.nan)
         x.append(math.nan)
         y.append(math.nan)
     if all(math.isnan(value) or value <= 0 for value in y):
         name = f"{name} (0 throughout)"
-    # A term with one picture only is a point.
-    marker = "o" if max(len(level.iterations) for level in levels) == 1 else None
+    # A term with one picture only is a point; one that is seldom known shows where it is.
+    most = max(len(level.iterations) for level in levels)
+    known = [(len(level.curves.get(name, [])), len(level.iterations)) for level in levels]
+    seldom = any(0 < own < of / 2 for own, of in known)
+    marker = "o" if most == 1 or seldom else None
     axes.plot(x, y, label=name, marker=marker, markersize=4, **style)
 
 
-def _line_styles(names: list[str]) -> dict[str, dict[str, Any]]:
-    """Colour and width of every line, the total first."""
+def _line_styles(names: list[str], words: PlotWords) -> dict[str, dict[str, Any]]:
+    """Colour and width of every line, the total first and, if it is another one, the main next."""
     from matplotlib import colormaps
 
-    styles: dict[str, dict[str, Any]] = {_TOTAL: {"color": "#222222", "linewidth": 2.2}}
+    styles: dict[str, dict[str, Any]] = {words.total: {"color": "#a9a9a9", "linewidth": 0.9}}
+    if words.main in (*names, words.total):
+        styles[words.main] = {"color": "#222222", "linewidth": 2.2}
+    names = [name for name in names if name not in styles]
     families = [name.split("/")[0] for name in names]
     others = itertools.cycle(_OTHER_COLOURS)
     for number, (name, family) in enumerate(zip(names, families, strict=True), start=1):

@@ -5,7 +5,8 @@
 - `at_once`: what the preset `instant` has no use for.
 - `groups`: under which heading a setting is shown.
 - `limits`: how large pictures may be.
-- `parsing`: what a user writes becomes a value. `wording`: values become words.
+- `parsing`: what a user writes becomes a value, and a value what a user writes.
+- `wording`: what help pages say of settings.
 - `bounds`: what a value should be, in words, and why one is refused.
 - `recipes`: what made a picture, as the picture says it, and whether that can be believed.
 - `command_line`: from a recipe to the command that makes its picture again.

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from impasto.settings.bounds import written
+from impasto.messages import cut_short
+from impasto.settings.parsing import typed_text
 
 USED_AT_ONCE = (
     *("preset", "size", "strength", "style_margin", "style_blend", "style_scale", "style_crop"),
     *("feather", "color", "color_from", "color_amount", "keep", "seamless"),
 )
 """The settings that a network that paints at once looks at; the others are refused."""
+
+ANOTHER_WAY = ", or give pictures as styles and another preset"
+"""What else can be done; models paint at once whatever the preset."""
 
 
 def check_at_once(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -27,6 +31,6 @@ def check_at_once(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Non
     for name, value in values.items():
         if name not in USED_AT_ONCE and value != defaults[name]:
             raise ValueError(
-                f"{name} = {written(value)}: preset instant has a network paint, at once, and "
-                "nothing of the optimisation; leave it out, or choose another preset"
+                f"{name} = {cut_short(typed_text(value))}: preset instant paints at once, by a "
+                f"network, and optimises nothing; leave it out{ANOTHER_WAY}"
             )

@@ -9,9 +9,9 @@ from impasto.errors import SettingsError
 from impasto.files import STANDARD_STREAM
 from impasto.messages import nearest, shell_word
 from impasto.settings.model import Settings
+from impasto.settings.parsing import setting_text
 from impasto.settings.presets import command_defaults
 from impasto.settings.recipes import Recipe
-from impasto.settings.wording import setting_text
 
 _WITHOUT_NAMES = {
     "stylize": ["CONTENT", "STYLE"],

@@ -1,4 +1,7 @@
-"""The forms in which users may write: names with weights, lists of numbers, sizes in bytes."""
+"""The forms in which users may write: names with weights, lists of numbers, sizes in bytes.
+
+`setting_text` goes the other way, from a value to what a user writes.
+"""
 
 from __future__ import annotations
 
@@ -74,3 +77,21 @@ def parse_numbers(value: object) -> object:
     if isinstance(value, Integral):
         return [int(value)]
     return [float(value)] if isinstance(value, Real) else value
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value as a user writes it behind its flag; weighted names part at spaces."""
+    if isinstance(value, Mapping):
+        parts = ((layer, setting_text(weight)) for layer, weight in value.items())
+        return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    if value is None:
+        return "none"
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def typed_text(value: Any) -> str:
+    """A setting's value as a user writes it, in quotes where it is a text or has spaces."""
+    text = setting_text(value)
+    return repr(text) if isinstance(value, str) or " " in text else text

@@ -16,24 +16,6 @@ def schemas() -> dict[str, dict[str, Any]]:
     return dict(Settings.model_json_schema()["properties"])
 
 
-def setting_text(value: Any) -> str:
-    """A setting's value as a user writes it behind its flag; weighted names part at spaces."""
-    if isinstance(value, Mapping):
-        parts = ((layer, setting_text(weight)) for layer, weight in value.items())
-        return " ".join(layer if weight == "1" else f"{layer}={weight}" for layer, weight in parts)
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(item) for item in value)
-    if value is None:
-        return "none"
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-def typed_text(value: Any) -> str:
-    """A setting's value as a user writes it, in quotes where it is a text or has spaces."""
-    text = setting_text(value)
-    return repr(text) if isinstance(value, str) or " " in text else text
-
-
 def setting_value(name: str, text: Any) -> Any:
     """What `Settings` takes for a text of `setting_text`, or several; ``none`` becomes None."""
     if isinstance(text, list):

@@ -12,7 +12,7 @@ from impasto.painting.named_pictures import picture_opener
 from impasto.painting.synthesis import WeightsSource, iterate, load_network, settle
 from impasto.pictures.image import ImageSource
 from impasto.settings.model import Settings
-from impasto.settings.wording import setting_text
+from impasto.settings.parsing import setting_text
 from impasto.sheets.plan import SheetCell, SheetPlan, SheetSteps, finish_sheet
 from impasto.sheets.plate import Cell
 from impasto.torch_state import with_torch_defaults

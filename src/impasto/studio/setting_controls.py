@@ -10,8 +10,9 @@ import gradio as gr
 from impasto.settings.at_once import USED_AT_ONCE
 from impasto.settings.groups import GROUPS
 from impasto.settings.model import Settings
+from impasto.settings.parsing import setting_text
 from impasto.settings.presets import AT_ONCE
-from impasto.settings.wording import help_text, schemas, setting_text, setting_value
+from impasto.settings.wording import help_text, schemas, setting_value
 
 Control = gr.Dropdown | gr.Checkbox | gr.Slider | gr.Number | gr.Textbox
 

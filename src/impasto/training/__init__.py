@@ -1,7 +1,8 @@
 """Training: a network of one's own, from a style and some photographs, in minutes.
 
 =====================  ===========================================================================
-`training`             the way in: `iterate_train` and `train`, and what a step shows
+`training`             the way in: `iterate_train` and `train`
+`training_run`         a training that goes on: its steps, how it is judged, its state
 `training_settings`    how long, on what, and which settings of `stylize` count
 `trainer`              the network as it is trained: one step, the model so far
 `crops`                crops of photographs, described once, and the loss of a painted crop

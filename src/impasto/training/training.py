@@ -5,257 +5,34 @@
 
 from __future__ import annotations
 
-import io
-import math
 import os
-import time
+import warnings
 from collections import deque
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from impasto.errors import OutputError, PictureError, SettingsError
+from impasto.errors import OutputError, PictureError, PictureWarning, SettingsError
 from impasto.feedforward.base import load_base
 from impasto.feedforward.model import Model
 from impasto.feedforward.model_file import save_model
-from impasto.feedforward.network import STRIDE, forward
 from impasto.files import check_file, is_file, path_of
-from impasto.machine.compute import Compute, Machine
-from impasto.machine.memory import release_memory
-from impasto.pictures.image import Image
-from impasto.pictures.resizing import fit, resize
+from impasto.machine.compute import Compute
 from impasto.settings.model import Settings
 from impasto.settings.recipes import Inputs
-from impasto.tasks.styles import StyleSource, open_styles
+from impasto.tasks.style_views import StyleViewer
+from impasto.tasks.styles import Style, StyleSource, open_styles
 from impasto.torch_state import with_torch_defaults
 from impasto.training.photographs import open_photographs
-from impasto.training.trainer import CROP, Trainer
-from impasto.training.training_checkpoint import TrainingState, load_training, save_training
+from impasto.training.trainer import Trainer
+from impasto.training.training_checkpoint import load_training
+from impasto.training.training_run import TrainingRun, TrainingStep, thumbnail
 from impasto.training.training_settings import TrainingSettings, check_look
-from impasto.version import __version__
 
-JUDGED_EVERY = 50
-"""Steps between two looks at photographs that are not learned from."""
-
-LICENCE = (
-    "The network's weights derive from impasto's base network: MIT, with parts of Magenta's under "
-    "Apache-2.0. What may be done with pictures in this style is for the style's owner to say."
-)
-
-
-@dataclass(frozen=True)
-class TrainingStep:
-    """A step of a training, as `iterate_train` yields it.
-
-    Attributes:
-        step: how many were taken; 0 for the base network as it is.
-        progress: share of the training that is done, 0..1.
-        seconds: that the training has taken, those before a resumption too.
-        crop: side in pixels of the crop that the step painted.
-        terms: as `losses`, scalar tensors.
-        held_out: the mean loss of photographs that are not learned from, when last looked at.
-        best: the lowest ``held_out`` so far.
-        judged: whether ``held_out`` is new.
-    """
-
-    step: int
-    progress: float
-    seconds: float
-    crop: int
-    held_out: float
-    best: float
-    judged: bool
-    terms: Mapping[str, Tensor] = field(repr=False)
-    run: _Training = field(repr=False)
-
-    @cached_property
-    @with_torch_defaults
-    def losses(self) -> dict[str, float]:
-        """Weighted loss terms of the crop by name: ``content/relu4_1``, ``style/relu1_1``... The
-        first step paints no crop and has none.
-        """
-        return {name: float(value) for name, value in self.terms.items()}
-
-    @property
-    def loss(self) -> float:
-        """Of the crop that the step painted; NaN for the first, which paints none."""
-        return sum(self.losses.values()) if self.terms else math.nan
-
-    @property
-    def machine(self) -> Machine:
-        """What it computes with."""
-        return self.run.trainer.machine
-
-    @property
-    @with_torch_defaults
-    def model(self) -> Model:
-        """The model with the lowest held-out loss so far: it can be saved at any moment."""
-        return self.run.model()
-
-    @cached_property
-    @with_torch_defaults
-    def preview(self) -> Image:
-        """A photograph that is not learned from, in the first style, as `model` paints it."""
-        return self.run.preview()
-
-
-@dataclass
-class _Training:
-    """A training that goes on."""
-
-    trainer: Trainer
-    wanted: TrainingSettings
-    names: list[str]
-    inputs: Inputs
-    thumbnails: Mapping[str, bytes]
-    seconds: float = 0.0
-    held_out: float = float("nan")
-    best: float = float("inf")
-    first: float = float("nan")
-    best_weights: list[Tensor] = field(default_factory=list)
-
-    def steps(self, checkpoint: Path | None) -> Generator[TrainingStep, None, None]:
-        """Trains; writes the checkpoint at every look at held-out photographs."""
-        machine = self.trainer.machine
-        if not self.best_weights:
-            with machine.active():
-                self.judge()
-            self.first = self.held_out
-        yield self._step({}, judged=True)
-        while self.progress < 1:
-            began = time.monotonic()
-            with machine.active():
-                terms = self.trainer.take_step(self.progress)
-                self.seconds += time.monotonic() - began
-                judged = self.trainer.step % JUDGED_EVERY == 0 or self.progress >= 1
-                if judged:
-                    self.judge()
-                    if checkpoint is not None:
-                        save_training(checkpoint, self.state())
-            yield self._step(terms, judged=judged)
-        release_memory()
-
-    @property
-    def progress(self) -> float:
-        """Share of the training that is done."""
-        if self.wanted.steps is not None:
-            return min(1.0, self.trainer.step / self.wanted.steps)
-        assert self.wanted.seconds is not None
-        return min(1.0, self.seconds / self.wanted.seconds)
-
-    def judge(self) -> None:
-        """Looks at held-out photographs, and keeps the weights if they are the best so far."""
-        *kernels, offsets = self.trainer.averages
-        named = dict(zip(self.trainer.kernels, kernels, strict=True))
-        self.held_out = self.trainer.held_out_loss(named, offsets)
-        if self.held_out < self.best or not self.best_weights:
-            self.best = self.held_out
-            self.best_weights = [one.clone() for one in self.trainer.averages]
-
-    def state(self) -> TrainingState:
-        """All that the rest of the training depends on."""
-        trainer = self.trainer
-        return TrainingState(
-            facts={
-                "step": trainer.step,
-                "seconds": self.seconds,
-                "held_out": self.held_out,
-                "best": self.best,
-                "first": self.first,
-                **self.identity(),
-            },
-            weights=[one.detach() for one in trainer.weights],
-            averages=trainer.averages,
-            best=self.best_weights,
-            moments=trainer.optimizer.state_dict()["state"],
-        )
-
-    def identity(self) -> dict[str, Any]:
-        """What a training that is resumed must have in common with this one."""
-        trainer = self.trainer
-        return {
-            "settings": trainer.settings.model_dump(mode="json"),
-            "side": trainer.side,
-            "steady": trainer.steady,
-            "base": trainer.base.sha256,
-            "photographs": trainer.photographs.fingerprint,
-            "styles": [float(sums["relu1_1"].product.sum()) for sums in trainer.styles],
-        }
-
-    def restore(self, state: TrainingState) -> None:
-        """Goes on where another training stood."""
-        trainer = self.trainer
-        with torch.no_grad():
-            for own, other in zip(trainer.weights, state.weights, strict=True):
-                own.copy_(other)
-        trainer.averages = [one.to(trainer.machine.device) for one in state.averages]
-        kept = trainer.optimizer.state_dict()
-        trainer.optimizer.load_state_dict({**kept, "state": state.moments})
-        trainer.step = state.facts["step"]
-        self.best_weights = list(state.best)
-        self.seconds, self.held_out = state.facts["seconds"], state.facts["held_out"]
-        self.best, self.first = state.facts["best"], state.facts["first"]
-
-    def model(self) -> Model:
-        """The best model so far."""
-        *kernels, offsets = (one.cpu() for one in self.best_weights)
-        films = self.trainer.films.cpu() + offsets[:, None]
-        named = dict(zip(self.trainer.kernels, kernels, strict=True))
-        films_by_name = dict(zip(self.names, films, strict=True))
-        made = Model(named, films_by_name, self.trainer.side, self._facts())
-        result = _thumbnail(self._painted(made))
-        return replace(made, thumbnails={**self.thumbnails, "result": result})
-
-    def preview(self) -> Image:
-        """A held-out photograph in the first style."""
-        return Image(self._painted(self.model()))
-
-    def _painted(self, model: Model) -> Tensor:
-        photograph = self.trainer.photographs.held_out[0]
-        size = fit((photograph.shape[2], photograph.shape[3]), self.trainer.side)
-        height, width = (max(STRIDE, side // STRIDE * STRIDE) for side in size)
-        small = resize(photograph, (height, width)).clamp(0, 1)
-        machine = self.trainer.machine
-        kernels = {k: v.to(machine.device, machine.dtype) for k, v in model.kernels.items()}
-        film = model.film(self.names[0], 0.5).to(machine.device)
-        with machine.active(), torch.no_grad():
-            return forward(kernels, film, small.to(machine.device)).cpu()
-
-    def _facts(self) -> dict[str, Any]:
-        trainer = self.trainer
-        files = [*self.inputs.styles, *[None] * len(self.names)]
-        return {
-            "impasto": __version__,
-            "styles": [{"name": n, "file": f} for n, f in zip(self.names, files, strict=False)],
-            "settings": trainer.settings.model_dump(mode="json"),
-            "steady": trainer.steady,
-            "base": trainer.base.sha256,
-            "steps": trainer.step,
-            "minutes": round(self.seconds / 60, 3),
-            "losses": {"base": self.first, "trained": self.best},
-            "photographs": trainer.photographs.count,
-            "photographs_of": "the package" if trainer.photographs.where is None else "a folder",
-            "licence": LICENCE,
-        }
-
-    def _step(self, terms: Mapping[str, Tensor], *, judged: bool) -> TrainingStep:
-        return TrainingStep(
-            self.trainer.step,
-            self.progress,
-            self.seconds,
-            CROP,
-            self.held_out,
-            self.best,
-            judged,
-            terms,
-            self,
-        )
-
+_ONE_COLOUR = 4 / 255
+"""Colours of a style that differ by less are one colour."""
 
 TrainingSteps = Generator[TrainingStep, None, None]
 """The steps of a training; `close` breaks it off."""
@@ -294,7 +71,8 @@ def iterate_train(
         base: a base network's file; the one in the package if None.
         compute: where it runs. With less ``memory`` fewer crops of photographs stay described, and
             steps take longer; the model is the same.
-        checkpoint: a file that keeps the training's state, written every fifty steps.
+        checkpoint: a file that keeps the training's state, written every half minute or so and
+            where the training is broken off.
         resume: a checkpoint to go on from, with the same styles, photographs and settings.
         **overrides: single settings by name: ``strength=0.7``...
 
@@ -308,7 +86,7 @@ def iterate_train(
         DivergenceError: (while iterating) the loss stays NaN or infinite.
 
     Warns:
-        PictureWarning: photographs that are left out.
+        PictureWarning: photographs that are left out, or a style of one colour.
     """
     wanted = TrainingSettings(minutes=minutes, steps=steps, side=side, steady=steady)
     if settings is not None and "preset" in overrides:
@@ -333,10 +111,11 @@ def iterate_train(
         side=wanted.side,
         steady=wanted.steady,
     )
+    _warn_of_one_colour(chosen, opened, inputs)
     thumbnails = {
-        f"style.{n}": _thumbnail(style.pictures[0].pixels) for n, style in enumerate(opened)
+        f"style.{n}": thumbnail(style.pictures[0].pixels) for n, style in enumerate(opened)
     }
-    training = _Training(trainer, wanted, _names(inputs, len(opened)), inputs, thumbnails)
+    training = TrainingRun(trainer, wanted, _names(inputs, len(opened)), inputs, thumbnails)
     if saved is not None:
         saved.check(training.identity(), os.fspath(resume or ""))
         training.restore(saved)
@@ -378,6 +157,23 @@ def train(
     return model
 
 
+def _warn_of_one_colour(settings: Settings, styles: Sequence[Style], inputs: Inputs) -> None:
+    """Warns of styles with nothing in them but a colour: such a training ends where it began."""
+    viewer = StyleViewer(settings, styles, (1, 1), None)
+    for number, style in enumerate(styles):
+        parts = [viewer.at_own_size(picture) for picture in style.pictures]
+        low = torch.stack([part.amin((0, 2, 3)) for part in parts]).amin(0)
+        high = torch.stack([part.amax((0, 2, 3)) for part in parts]).amax(0)
+        if float((high - low).max()) < _ONE_COLOUR:
+            name = inputs.styles[number] if number < len(inputs.styles) else None
+            warnings.warn(
+                f"{name or f'style {number + 1}'}: what is used of it has one colour, so that "
+                "there is hardly anything to learn; give another picture",
+                PictureWarning,
+                stacklevel=3,
+            )
+
+
 def _names(inputs: Inputs, count: int) -> list[str]:
     """What the styles are called: by their files' names, numbered where two are alike."""
     found: list[str] = []
@@ -388,11 +184,3 @@ def _names(inputs: Inputs, count: int) -> list[str]:
             name = f"{name} {number + 1}"
         found.append(name)
     return found
-
-
-def _thumbnail(pixels: Tensor) -> bytes:
-    """(1, 3, h, w) as a small JPEG file."""
-    size = fit((pixels.shape[2], pixels.shape[3]), min(256, max(pixels.shape[2:])))
-    out = io.BytesIO()
-    Image(resize(pixels, size).clamp(0, 1)).to_pil().save(out, "JPEG", quality=85)
-    return out.getvalue()

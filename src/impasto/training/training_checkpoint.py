@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,14 @@ from impasto.files import (
     reporting_failure,
 )
 
+SECONDS_BETWEEN = 30.0
+"""Seconds of work that may be lost, where writing takes little time."""
+
+WORK_PER_WRITING = 30.0
+"""Writing takes at most one part in so many of the time."""
+
 _KEY = "impasto.training"
-_FORMAT = 1
+_FORMAT = 2
 _IDENTITY = {
     "settings": "settings",
     "side": "side",
@@ -71,6 +78,46 @@ class TrainingState:
                     f"{name}: its training has other {what}; give what it began with, or begin a "
                     "new one without --resume"
                 )
+
+
+class TrainingWriter:
+    """Writes the checkpoint of a training every so often.
+
+    Args:
+        path: the file.
+        state: tells where the training stands; asked between two steps.
+    """
+
+    def __init__(self, path: Path, state: Callable[[], TrainingState]) -> None:
+        self._path, self._state = path, state
+        self._written, self._cost = time.monotonic(), 0.0
+        self._saved = True
+
+    def save_if_due(self, *, at_once: bool) -> None:
+        """Notes that a step was taken, and writes the checkpoint if it is time to.
+
+        Args:
+            at_once: whether to write it whatever the time.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._saved = False
+        passed = time.monotonic() - self._written
+        if at_once or passed >= max(SECONDS_BETWEEN, WORK_PER_WRITING * self._cost):
+            self.save_rest()
+
+    def save_rest(self) -> None:
+        """Writes the checkpoint if there were steps since it was last written.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if not self._saved:
+            began = time.monotonic()
+            save_training(self._path, self._state())
+            self._saved, self._written = True, time.monotonic()
+            self._cost = self._written - began
 
 
 def save_training(path: Path, state: TrainingState) -> None:

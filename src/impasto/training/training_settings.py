@@ -7,7 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.errors import SettingsError
+from impasto.messages import cut_short
+from impasto.settings.bounds import refusal
 from impasto.settings.model import Settings
+from impasto.settings.parsing import typed_text
 
 LOOK = (
     "preset",
@@ -56,11 +59,14 @@ class TrainingSettings(BaseModel):
             super().__init__(**given)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            name = ".".join(map(str, first["loc"]))
-            raise SettingsError(f"{name} = {first['input']!r}: {first['msg']}") from None
+            name, value = str(first["loc"][0]), first["input"]
+            schema = TrainingSettings.model_json_schema()["properties"][name]
+            words = refusal(value, schema, inside=False, context=first.get("ctx", {}))
+            shown = cut_short(typed_text(value))
+            raise SettingsError(f"{name} = {shown}: {words}") from None
         if self.minutes is not None and self.steps is not None:
             raise SettingsError(
-                f"minutes = {self.minutes:g} and steps = {self.steps} exclude each other; leave "
+                f"minutes = {self.minutes:g} and steps = {self.steps}: exclude each other; leave "
                 "one of them out"
             )
 
