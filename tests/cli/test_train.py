@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from impasto.feedforward.model_file import load_model
+from impasto.training.training_checkpoint import load_training
 from support.command_line import COMMAND, ENVIRONMENT, run
 
 QUICK = ("--side", "224", "--threads", "1")
@@ -125,7 +126,8 @@ def test_what_cannot_be_trained_is_told_in_a_line(
 
 
 def test_ctrl_c_keeps_the_best_network_so_far(folder: Path) -> None:
-    process = _begin(folder, "--steps", "100000", "-o", "so-far.safetensors", "--preview", "p.png")
+    kept = ("--preview", "p.png", "--checkpoint", "state")
+    process = _begin(folder, "--steps", "100000", "-o", "so-far.safetensors", *kept)
     _wait_for(folder / "p.png", process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -133,6 +135,8 @@ def test_ctrl_c_keeps_the_best_network_so_far(folder: Path) -> None:
     assert b"the best model so far is in so-far.safetensors" in said
     # Before the first look at held-out photographs the base network is the best.
     assert b"no better than that of the network it began with; train longer" in said
+    assert b"; go on with --resume state" in said
+    assert load_training(folder / "state").facts["step"] > 0
     assert load_model(folder / "so-far.safetensors").side == 224
 
 

@@ -31,7 +31,7 @@ from impasto.files import (
     real_path,
     written_beside,
 )
-from impasto.messages import counted, printable
+from impasto.messages import counted, printable, shell_word
 from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
 
 if TYPE_CHECKING:
@@ -304,8 +304,12 @@ class _Watch:
             words += ", no better than that of the network it began with; train longer"
         if self.interrupted:
             lost = printable("".join(f"{remark}; " for remark in self.lost))
+            kept = self.flags.checkpoint
+            there = kept is not None and step.step > 0 and is_file(kept)
+            on = f"; go on with --resume {shell_word(str(kept))}" if there else ""
             print(
-                f"impasto: {lost}interrupted; the best model so far is in {words}", file=sys.stderr
+                f"impasto: {lost}interrupted; the best model so far is in {words}{on}",
+                file=sys.stderr,
             )
         elif not output.quiet:
             print(f"wrote {words}", flush=True)
