@@ -328,7 +328,9 @@ def _words(progress: FilmProgress) -> str:
     if progress.stage != "painting":
         doing = {"looking": "looking for cuts", "writing": "writing the film"}[progress.stage]
         return f"{doing}: frame {progress.done}{of}"
-    words = f"frame {progress.done}{of}, {counted(progress.shots, 'shot')}"
+    words = f"frame {progress.done}{of}"
+    if progress.shots:
+        words += f", {counted(progress.shots, 'shot')}"
     note = progress.note
     if note is not None and note.warping_error is not None:
         words += f", warping error {note.warping_error:.5f}"

@@ -200,9 +200,9 @@ def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, Cutti
         except StopIteration as end:
             cutting: Cutting = end.value
             break
-        yield FilmProgress("looking", seen, film.video.expected_frames)
+        yield FilmProgress("looking", seen, film.expected_frames)
     if not cutting.shots:
-        raise PictureError(f"{film.video.name}: no frame lies between start and end")
+        raise PictureError(film.nothing_between)
     folder.keep_cutting(cutting)
     return cutting
 

@@ -190,7 +190,7 @@ def paint_film(film: Film) -> FrameSteps:
         any_frame = True
         yield _step(film, painter, masked, shot)
     if not any_frame:
-        raise PictureError(f"{film.video.name}: no frame lies between start and end")
+        raise PictureError(film.nothing_between)
 
 
 def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNote, None, None]:
@@ -268,9 +268,11 @@ def _times(
     start: float | Fraction, end: float | Fraction | None
 ) -> tuple[Fraction, Fraction | None]:
     if not 0 <= start < math.inf:
-        raise SettingsError(f"start = {start!r}: should be seconds from the beginning, 0 or more")
+        raise SettingsError(
+            f"start = {float(start):g}: should be seconds from the beginning, 0 or more"
+        )
     if end is not None and not start < end < math.inf:
-        raise SettingsError(f"end = {end!r}: should be after the start, {float(start):g} s")
+        raise SettingsError(f"end = {float(end):g}: should be after the start, {float(start):g} s")
     return _exact(start), None if end is None else _exact(end)
 
 

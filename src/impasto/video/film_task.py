@@ -253,6 +253,19 @@ class Film:
         """Whether only a part of the film is to be painted."""
         return bool(self.task.start) or self.task.end is not None
 
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames are to be painted; None where that is not known."""
+        return None if self.is_part else self.video.expected_frames
+
+    @property
+    def nothing_between(self) -> str:
+        """What to say where no frame is to be painted."""
+        own, whole = self.task, self.video.duration
+        lasts = "" if whole is None else f"; the film lasts {float(whole):g} s"
+        end = "the end" if own.end is None else f"{float(own.end):g} s"
+        return f"{self.video.name}: no frame lies between {float(own.start):g} s and {end}{lasts}"
+
     def time_of(self, frame: Frame) -> Fraction:
         """When a frame appears, in seconds from the film's beginning."""
         return frame.time - self.video.start

@@ -91,7 +91,7 @@ def preview(task: FilmTask, every: Fraction, output: str, *, overwrite: bool = F
         if len(cells) == MOST:
             break
     if not cells:
-        raise PictureError(f"{film.video.name}: no frame lies between start and end")
+        raise PictureError(film.nothing_between)
     columns = math.ceil(math.sqrt(len(cells)))
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     sheet = compose(rows, cell_size=max(film.size))
