@@ -11,6 +11,7 @@ import argparse
 from fractions import Fraction
 
 import av
+import numpy as np
 from PIL import Image
 
 RATE = 12
@@ -32,7 +33,7 @@ def main() -> None:
         stream.codec_context.time_base = Fraction(1, RATE)
         for number in range(count):
             share = number / max(1, count - 1)
-            frame = av.VideoFrame.from_image(view(photograph, share))
+            frame = av.VideoFrame.from_ndarray(np.asarray(view(photograph, share)), "rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             film.mux(stream.encode(frame))
         film.mux(stream.encode(None))

@@ -226,7 +226,7 @@ class Figures:
                 continue
             square = (frames[number] - warp(frames[number - gap], flow)).square()
             errors.append(float((square.mean(1, keepdim=True) * trusted).sum() / trusted.sum()))
-        return statistics.mean(errors)
+        return statistics.mean(errors) if errors else float("nan")
 
     def static_change(self, frames: Sequence[Tensor]) -> float:
         """Mean change of 255 from frame to frame where the clip stands still; NaN if nowhere."""
