@@ -30,7 +30,7 @@ TIE_AT_ONCE = 8.0
 STIR = 0.25
 """Standard deviation of the noise with which a part of a frame begins anew."""
 
-CREEP = 1.06
+CREEP = 1.02
 """So many times the usual loss of the shot's frames ask for more evaluations."""
 
 LOOSE = 0.1
