@@ -22,7 +22,11 @@ if not Path("/proc/self/task").exists():
     pytest.skip("looks at processes by /proc", allow_module_level=True)
 
 
-def test_a_cluster_paints_the_same_frames_and_outlives_a_worker(tmp_path: Path) -> None:
+def test_a_cluster_paints_the_same_frames_and_outlives_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Else Ray leaves a token in the home folder, and other tests' clusters are refused.
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     clip = [*panned(6, seed=1), *panned(6, seed=2)]
     source, style = write_frames(tmp_path / "in", clip), style_file(tmp_path)
     compute = impasto.Compute(threads=1)
