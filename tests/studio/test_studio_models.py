@@ -153,7 +153,7 @@ def test_what_a_model_cannot_do_is_said(server: StudioServer, model: bytes) -> N
     wrong: list[tuple[dict[str, Any], str]] = [
         (an_order(style, preset="fast"), "is a model, which paints at once"),
         (an_order(style, color="match"), "which has learned its colours"),
-        (an_order(style, iterations=[3]), "preset instant has a network paint"),
+        (an_order(style, iterations=[3]), "preset instant paints at once, by a network"),
         (an_order(style, keep=token), "two.safetensors: is a model, which is a style"),
         (an_order({**style, "part": "3"}), "it has 1 first, 2 second"),
         (an_order({"picture": "sample-flow", "part": "1"}), "only models have parts"),
