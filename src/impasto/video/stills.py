@@ -16,6 +16,7 @@ from impasto.sheets.plate import Cell, compose
 from impasto.tasks.result import make_image
 from impasto.video.film_file import FilmProgress
 from impasto.video.film_task import Film, FilmTask
+from impasto.video.frame_painter import FramePainter
 from impasto.video.mask_film import MaskedFrame
 
 PREVIEW_SIDE = 256
@@ -58,7 +59,8 @@ def paint_frame(
             f"{film.video.name}: has no frame at {float(moment):g} s; its last one is at "
             f"{float(film.time_of(chosen.frame)):g} s"
         )
-    place = _painted(film, chosen).save(output, overwrite=overwrite)
+    painter = film.shot_painter().painter
+    place = _painted(film, painter, chosen).save(output, overwrite=overwrite)
     yield FilmProgress("painting", 1, 1)
     return place
 
@@ -84,9 +86,10 @@ def preview(task: FilmTask, every: Fraction, output: str, *, overwrite: bool = F
     film = task.open()
     check_output(output, inputs=[os.fspath(task.source)], overwrite=overwrite)
     cells, expected = list[Cell](), _expected(film, every)
+    painter = film.shot_painter().painter  # one for all: the network is loaded but once
     for masked in _every(film, every):
         caption = f"{float(film.time_of(masked.frame)):.2f} s"
-        cells.append(Cell(_painted(film, masked), caption))
+        cells.append(Cell(_painted(film, painter, masked), caption))
         yield FilmProgress("painting", len(cells), expected)
         if len(cells) == MOST:
             break
@@ -131,6 +134,5 @@ def _every(film: Film, seconds: Fraction) -> Iterator[MaskedFrame]:
             yield masked
 
 
-def _painted(film: Film, masked: MaskedFrame) -> Image:
-    painted = film.shot_painter().painter.still(masked)
-    return make_image(film.task_of(masked), painted.pixels)
+def _painted(film: Film, painter: FramePainter, masked: MaskedFrame) -> Image:
+    return make_image(film.task_of(masked), painter.still(masked).pixels)
