@@ -137,7 +137,7 @@ def test_a_model_paints_a_film_and_holds_it_still(tmp_path: Path) -> None:
         ({"boil": -1}, "boil = -1: should be 0 to 1"),
         ({"start": -1}, "start = -1"),
         ({"start": 2, "end": 1}, "end = 1: should be after the start"),
-        ({"fps": 0}, "0"),
+        ({"fps": 0}, "fps"),
         ({"strenght": 0.5}, "strenght"),
     ],
 )
