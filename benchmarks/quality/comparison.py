@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measuring import describe_machine
+from benchmarks.quality.bands import words_of
 from benchmarks.quality.metrics import Judge
 from benchmarks.quality.painting import paint_in_own_process
 from benchmarks.quality.pairs import PairFiles
@@ -66,7 +67,7 @@ def judge_anew(pairs: Iterable[PairFiles], kept: Iterable[Record], records: Reco
             if record.size not in judges:
                 judges[record.size] = judge_of(pair, record.size, encoder)
             pixels = open_image(records.picture(record.key)).pixels
-            judged = record.judged(judges[record.size](pixels))
+            judged = record.judged(judges[record.size], pixels)
             records.append([judged])
             print(line_of(judged), flush=True)
 
@@ -82,7 +83,8 @@ def judge_of(pair: PairFiles, size: int, encoder: Encoder) -> Judge:
     shown = task.content_at(task.final_size)
     assert shown is not None
     content, style = _in_8_bits(shown), _in_8_bits(looked_at)
-    return Judge(encoder, content, style)
+    enlarged = max(looked_at.shape[2:]) / max(task.viewer.own_size(task.styles[0].pictures[0]))
+    return Judge(encoder, content, style, enlarged)
 
 
 def _in_8_bits(pixels: Tensor) -> Tensor:
@@ -124,11 +126,12 @@ def _judge_one(
     if settings is None:
         pixels = reference(judge, key[1])
         Image(pixels).save(picture)
-        return Record(*key, None, None, None, judge(pixels), describe_machine())
+        machine = describe_machine()
+        return Record(*key, None, None, None, judge(pixels), machine, judge.bands(pixels))
     cost = paint_in_own_process(pair, settings, compute, picture)
-    distances = judge(open_image(picture).pixels)
-    values = settings.model_dump(mode="json")
-    return Record(*key, values, cost.seconds, cost.peak_mib, distances, dict(cost.machine))
+    pixels = open_image(picture).pixels
+    values, took = settings.model_dump(mode="json"), (cost.seconds, cost.peak_mib)
+    return Record(*key, values, *took, judge(pixels), dict(cost.machine), judge.bands(pixels))
 
 
 def line_of(record: Record) -> str:
@@ -137,4 +140,5 @@ def line_of(record: Record) -> str:
     took = ""
     if record.seconds is not None and record.peak_mib is not None:
         took = f"  {record.seconds:.1f} s  {record.peak_mib:.0f} MiB"
-    return f"{record.pair}  {record.method}:  {words}{took}"
+    energy = "" if record.bands is None else f"  energy {words_of(record.bands.energy)}"
+    return f"{record.pair}  {record.method}:  {words}{energy}{took}"

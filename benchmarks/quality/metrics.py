@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.quality.bands import Bands, compare_bands
 from impasto.losses.statistics import as_matrix
 from impasto.network.encoder import Encoder
 
@@ -62,11 +63,13 @@ class Judge:
         encoder: what it sees with.
         content: (1, 3, H, W), sRGB 0..1.
         style: (1, 3, h, w), sRGB 0..1, of any size.
+        enlarged: how many times the painting's own size that is.
     """
 
     encoder: Encoder
     content: Tensor
     style: Tensor
+    enlarged: float = 1.0
 
     @torch.inference_mode()
     def __call__(self, picture: Tensor) -> Distances:
@@ -94,6 +97,10 @@ class Judge:
             grain=grain_excess(picture, self.content, self.style),
             clipped=clipped_excess(picture, self.content, self.style),
         )
+
+    def bands(self, picture: Tensor) -> Bands:
+        """The detail of a picture (1, 3, H, W), sRGB 0..1, beside that of the style."""
+        return compare_bands(picture, self.style, self.enlarged)
 
     @cached_property
     def _style_maps(self) -> dict[str, Tensor]:

@@ -9,7 +9,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality.metrics import Distances
+from torch import Tensor
+
+from benchmarks.quality.bands import Bands
+from benchmarks.quality.metrics import Distances, Judge
 from impasto.errors import OutputError
 
 Key = tuple[str, str, int, float]
@@ -32,6 +35,7 @@ class Record:
         peak_mib: most main memory of the painting process in MiB; None for the references.
         distances: what the judge says.
         machine: what the seconds depend on.
+        bands: its detail beside the style's; None if it was judged before these were known.
     """
 
     pair: str
@@ -43,15 +47,16 @@ class Record:
     peak_mib: float | None
     distances: Distances
     machine: dict[str, Any]
+    bands: Bands | None = None
 
     @property
     def key(self) -> Key:
         """A later record with the same key replaces this one."""
         return self.pair, self.method, self.size, self.iterations_share
 
-    def judged(self, distances: Distances) -> Record:
-        """The same picture, judged anew."""
-        return replace(self, distances=distances)
+    def judged(self, judge: Judge, picture: Tensor) -> Record:
+        """The same picture, (1, 3, H, W), sRGB 0..1, judged anew."""
+        return replace(self, distances=judge(picture), bands=judge.bands(picture))
 
 
 class Records:
@@ -95,7 +100,8 @@ class Records:
                 values = json.loads(line)
                 # A distance that the judge did not know then is NaN until it judges anew.
                 known = {x: values["distances"].get(x, math.nan) for x in _DISTANCES}
-                record = Record(**{**values, "distances": Distances(**known)})
+                bands = values.get("bands") and Bands(*map(tuple, values["bands"].values()))
+                record = Record(**{**values, "distances": Distances(**known), "bands": bands})
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue
             records[record.key] = record

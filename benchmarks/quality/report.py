@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.plots import check_plot
+from benchmarks.quality.bands import Bands, medians, words_of
 from benchmarks.quality.frontier import write_frontier
 from benchmarks.quality.methods import REFERENCES
 from benchmarks.quality.records import Record, Records
@@ -30,6 +31,7 @@ class Row:
         values: median of every figure by name, None where there is none.
         ratios: median of the ratio to the baseline on the same pair, by distance.
         nearer: by distance, on how many pairs it is below the baseline.
+        bands: medians of its detail beside the style's.
     """
 
     method: str
@@ -37,6 +39,7 @@ class Row:
     values: dict[str, float | None]
     ratios: dict[str, float]
     nearer: dict[str, int]
+    bands: Bands
 
 
 def rows_of(records: Sequence[Record], baseline: str) -> list[Row]:
@@ -68,6 +71,7 @@ def _row(method: str, own: Sequence[Record], base: dict[str, Record]) -> Row:
         {name: _median(values) for name, values in {**figures, **took}.items()},
         {name: median(values) for name, values in ratios.items()},
         {name: sum(value < 1 for value in values) for name, values in ratios.items()},
+        medians([x.bands for x in own if x.bands is not None]),
     )
 
 
@@ -86,7 +90,17 @@ def _median(values: Sequence[Any]) -> float | None:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as Markdown: value, in brackets ratio to the baseline and on how many pairs less."""
-    head = ["method", "pairs", *DISTANCES, "grain", "clipped", "seconds", "MiB"]
+    head = [
+        "method",
+        "pairs",
+        *DISTANCES,
+        "grain",
+        "clipped",
+        "energy",
+        "kurtosis",
+        "seconds",
+        "MiB",
+    ]
     lines = [f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
     for row in rows:
         cells = [row.method, str(row.pairs)]
@@ -95,6 +109,7 @@ def table(rows: Sequence[Row]) -> str:
             for name in DISTANCES
         ]
         cells += [f"{100 * (row.values[name] or 0):.2f} %" for name in ("grain", "clipped")]
+        cells += [words_of(row.bands.energy), words_of(row.bands.kurtosis)]
         seconds, mib = row.values["seconds"], row.values["peak_mib"]
         cells += ["" if seconds is None else f"{seconds:.1f}", "" if mib is None else f"{mib:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")

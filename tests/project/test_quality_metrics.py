@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.quality import metrics
+from benchmarks.quality.bands import compare_bands
 from benchmarks.quality.metrics import Judge
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
@@ -110,3 +111,22 @@ def test_clipping_counts_what_the_sources_do_not_have() -> None:
     burnt[:, 0, :2] = 1
     assert metrics.clipped_excess(burnt, grey, grey) == pytest.approx(1 / 3)
     assert metrics.clipped_excess(burnt, grey, burnt) == 0
+
+
+def test_bands_of_a_painting_beside_itself_are_those_of_itself(painting: Image) -> None:
+    own = compare_bands(painting.pixels, painting.pixels)
+    assert own.energy[0] == own.kurtosis[0] == 1
+    blurred = compare_bands(
+        metrics._blur(painting.pixels.transpose(0, 1), 1.0).transpose(0, 1), painting.pixels
+    )
+    assert blurred.energy[0] is not None
+    assert blurred.energy[0] < 0.5
+    assert blurred.energy[2] is not None
+    assert blurred.energy[2] > 0.8
+
+
+def test_bands_that_an_enlarged_painting_does_not_show_are_left_out(painting: Image) -> None:
+    large = resize(painting.pixels, (288, 384))
+    found = compare_bands(large, large, enlarged=4.0)
+    assert found.energy[:2] == (None, None)
+    assert found.energy[2] == 1

@@ -23,11 +23,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from impasto.layers import block_of
 from impasto.losses.features import FeatureLoss
 from impasto.losses.statistics import FEWEST_POSITIONS, Statistics
 from impasto.losses.style import STYLE_LOSSES, StyleLossFunction, WeightedStyleLosses
 from impasto.objective.describer import Describer, Sums
 from impasto.settings.model import Settings
+
+FINE_BLOCKS = (1, 2, 3)
+"""Blocks whose layers see the grain of paint and the edges of strokes. Where a painting is enlarged
+they look at its own pixels, or they would ask for a blur (docs/decisions/0026-own-pixels.md)."""
 
 Slopes = Mapping[str, tuple[Tensor, Tensor]]
 """By style layer: the derivative of the loss by the picture's sum (C,) and product (C, C)."""
@@ -54,11 +59,14 @@ class StyleViews:
         known: statistics that were computed before, in this run or another; None where they depend
             on more than the style and the size at which it is looked at.
         key: what of the views the known statistics depend on.
+        unenlarged: the same pictures at their own size, where the level enlarges them: for the
+            layers of `FINE_BLOCKS`, which would see a blur. None where all are looked at alike.
     """
 
     make: Callable[[], Iterable[StyleView]]
     known: MutableMapping[Hashable, Sums] | None = None
     key: Hashable = None
+    unenlarged: StyleViews | None = None
 
     @classmethod
     def of(cls, *views: StyleView) -> StyleViews:
@@ -71,10 +79,24 @@ class StyleViews:
     def made(self) -> StyleViews:
         """The same views, kept from now on."""
         views = tuple(self)
-        return replace(self, make=lambda: views)
+        fine = None if self.unenlarged is None else self.unenlarged.made()
+        return replace(self, make=lambda: views, unenlarged=fine)
+
+    def for_layer(self, layer: str) -> StyleViews:
+        """The views that a layer looks at."""
+        return self.unenlarged or self if block_of(layer) in FINE_BLOCKS else self
 
     def sums(self, describer: Describer, layers: Iterable[str]) -> Sums:
-        """The statistics of all views together, from memory if they are known."""
+        """The statistics of all views together, each layer's of what it looks at."""
+        if self.unenlarged is None:
+            return self._remembered(describer, layers)
+        fine = [layer for layer in layers if block_of(layer) in FINE_BLOCKS]
+        coarse = [layer for layer in layers if block_of(layer) not in FINE_BLOCKS]
+        described = self.unenlarged.sums(describer, fine) if fine else {}
+        return {**described, **(self._remembered(describer, coarse) if coarse else {})}
+
+    def _remembered(self, describer: Describer, layers: Iterable[str]) -> Sums:
+        """The statistics of all views at their scale, from memory if they are known."""
         if self.known is None:
             return self._sums(describer, layers)
         way = describer.encoder.key, frozenset(layers), describer.side

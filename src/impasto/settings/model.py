@@ -38,6 +38,7 @@ ContentLossName = Literal["features", "self-similarity"]
 Optimizer = Literal["lbfgs", "adam"]
 Pooling = Literal["max", "avg"]
 Padding = Literal["replicate", "zeros"]
+EnlargedStyle = Literal["detailed", "smooth"]
 Noise = Literal["normal", "uniform", "unit", "faint"]
 ColorMode = Literal["style", "content", "match", "histogram"]
 
@@ -166,6 +167,11 @@ class Settings(BaseModel):
     style_scale: Annotated[Scales, STYLE] = (1.0,)
     """Size of each style's strokes. 2 shows the style twice as large. The last number serves all
     further styles, those of regions last."""
+
+    enlarged_style: Annotated[EnlargedStyle, STYLE.rarely] = "detailed"
+    """What a style shows that is looked at larger than it is: the grain of its paint and the edges
+    of its strokes as they are in its own pixels (detailed), or as the enlarging blurs them
+    (smooth)."""
 
     style_crop: Annotated[Crop | None, STYLE] = None
     """Part of the style to use: left, top, right, bottom, each 0 to 1.

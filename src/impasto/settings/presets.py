@@ -48,6 +48,7 @@ _AS_THEN = {
     "style_loss": "gram",
     "content_loss": {"features": 1.0},
     "style_margin": 0.0,
+    "enlarged_style": "smooth",
 }
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(

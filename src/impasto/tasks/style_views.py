@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -167,17 +167,30 @@ class LevelViews:
             part: (1, 1, h, w), of any size: what of its picture counts beside its alpha; None for
                 all of it.
         """
+        viewer, pictures = self.viewer, self.viewer.styles[number].pictures
+        used = tuple(viewer.used_size(picture, number, self.size) for picture in pictures)
+        unenlarged = tuple(
+            min(viewer.own_size(picture), size, key=max)
+            for picture, size in zip(pictures, used, strict=True)
+        )
+        views = self._at(number, part, used)
+        if viewer.settings.enlarged_style == "smooth" or unenlarged == used:
+            return views
+        return replace(views, unenlarged=self._at(number, part, unenlarged))
+
+    def _at(self, number: int, part: Tensor | None, sizes: tuple[Size, ...]) -> StyleViews:
+        """The views of a style's pictures at these sizes."""
         viewer, style = self.viewer, self.viewer.styles[number]
-        make = functools.partial(self._views, number, part)
+        make = functools.partial(self._views, number, part, sizes)
         if part is not None or viewer.recolors:
             return StyleViews(make)
-        used = tuple(viewer.used_size(picture, number, self.size) for picture in style.pictures)
-        key = used, viewer.settings.style_crop, viewer.settings.style_margin
+        key = sizes, viewer.settings.style_crop, viewer.settings.style_margin
         return StyleViews(make, style.known, key)
 
-    def _views(self, number: int, part: Tensor | None) -> Iterator[StyleView]:
-        for picture in self.viewer.styles[number].pictures:
-            used = self.viewer.used_size(picture, number, self.size)
+    def _views(
+        self, number: int, part: Tensor | None, sizes: tuple[Size, ...]
+    ) -> Iterator[StyleView]:
+        for picture, used in zip(self.viewer.styles[number].pictures, sizes, strict=True):
             pixels = self._made.get((picture, used))
             if pixels is None:
                 pixels = self.viewer.pixels(picture, used).to(self.device)
