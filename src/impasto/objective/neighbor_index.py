@@ -9,8 +9,10 @@ from torch.nn import functional
 _FEW_PAIRS = 1 << 24
 """So many cosines are computed one and all: it takes no longer than making an index."""
 
+DIRECTIONS = 256
+"""Onto so many directions all is projected before it is searched."""
+
 _CHUNK = 4096
-_DIRECTIONS = 256
 _CLUSTERS_ASKED = 16
 _CANDIDATES = 4
 _LEARNED_FROM = 8192  # rows, which say as well where the clusters are
@@ -29,12 +31,12 @@ class NeighborIndex:
     a product takes oneDNN a moment, which clusters have by the hundred.
 
     Args:
-        known: (R, D).
+        known: (R, D), which is changed: its rows become of length 1.
         wanted: for how many rows neighbours will be sought.
     """
 
     def __init__(self, known: Tensor, wanted: int) -> None:
-        self._known = functional.normalize(known, dim=1)
+        self._known = functional.normalize(known, dim=1, out=known)
         self._coarse = _CoarseIndex(self._known) if wanted * len(known) > _FEW_PAIRS else None
 
     def nearest(self, wanted: Tensor) -> Tensor:
@@ -95,11 +97,11 @@ def _largest_directions(rows: Tensor) -> Tensor | None:
     By orthogonal iteration, which takes a tenth of the time of all eigenvectors. None where there
     are few directions anyway.
     """
-    if rows.shape[1] <= _DIRECTIONS:
+    if rows.shape[1] <= DIRECTIONS:
         return None
     products = rows.t() @ rows
     generator = torch.Generator().manual_seed(0)
-    basis = torch.randn(len(products), _DIRECTIONS, generator=generator, dtype=torch.float64)
+    basis = torch.randn(len(products), DIRECTIONS, generator=generator, dtype=torch.float64)
     basis = basis.to(rows)
     for _ in range(_ROUNDS):
         basis = torch.linalg.qr(products @ basis)[0]

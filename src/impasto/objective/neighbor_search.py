@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -175,7 +175,9 @@ class NeighborSearch:
             self._squares[layer] = (total(first.square()) / positions).clamp_min(TINY)
             self._rows[layer] = torch.cat([rows.pop(layer) for rows in styles.turns])
         wanted = self._matches.numel() if self._where is None else int(self._where.sum())
-        self._index = NeighborIndex(torch.cat(columns), wanted)
+        known = torch.cat(columns)
+        columns.clear()  # before the index takes memory
+        self._index = NeighborIndex(known, wanted)
 
     def look(self, tile: Tile, columns: Mapping[str, Tensor]) -> None:
         """Finds the neighbours of what a tile owns; the arguments as in `measure`."""
@@ -194,7 +196,7 @@ class NeighborSearch:
 
     def targets(self) -> dict[str, NeighborTarget]:
         """What the region must reach, by layer. Of the styles only what was found is kept."""
-        used, matches = self._matches.unique(return_inverse=True)
+        used, matches = torch.unique(self._matches, return_inverse=True)
         matches = matches.to(torch.int32)
         return {
             layer: NeighborTarget(
@@ -228,7 +230,7 @@ class _Measure:
     """Sums of rows (N, C), in float64: of weights, of features, and of their squares."""
 
     weight: float = 0.0
-    sums: list[Tensor] = field(default_factory=list)
+    sums: Tensor | float = 0.0
     squares: float = 0.0
 
     def add(self, rows: Tensor, counts: Tensor | None = None) -> _Measure:
@@ -238,14 +240,14 @@ class _Measure:
             counts = counts.to(rows)
             rows, squares = rows * counts[:, None], squares * counts
         self.weight += float(len(rows) if counts is None else total(in_float64(counts)))
-        self.sums = [sum((in_float64(rows.sum(0)), *self.sums))]
+        self.sums = self.sums + in_float64(rows.sum(0))
         self.squares += float(total(in_float64(squares)))
         return self
 
     def mean_and_size(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (C,), and root of the mean square less it, a scalar."""
         weight = max(self.weight, TINY)
-        mean = self.sums[0] / weight
+        mean = torch.as_tensor(self.sums) / weight
         size = (self.squares / weight - mean.square().sum()).clamp_min(TINY).sqrt()
         return mean.to(like), size.to(like)
 

@@ -36,8 +36,11 @@ _PART, _MOST_PARTS = 256, 4
 
 _LEAST = 1e-12  # of what the positions of a style count together
 
-MOST_ROWS = MOST_POSITIONS + _MOST_TURNED * (len(_TURNS) - 1)
-"""Positions that are drawn for one region, at the most."""
+
+def most_rows(pixels: int) -> int:
+    """Positions that are drawn for one region, at the most, of styles of so many pixels."""
+    positions = pixels // GRID**2 + 1
+    return min(MOST_POSITIONS, positions) + (len(_TURNS) - 1) * min(_MOST_TURNED, positions)
 
 
 @dataclass
@@ -137,8 +140,7 @@ def _drawn(styles: Blend, number: int, halo: int, seed: int) -> list[tuple[_Part
     chances: list[Tensor] = []
     for share, views in styles:
         if number:
-            own = [part for view in views for part in _parts_of(view, halo)]
-            own = _some_of(own, number - 1)
+            own = _some_of([part for view in views for part in _parts_of(view, halo)], number - 1)
         else:
             own = [_Part(view, _whole(view)) for view in views]
         own_counts = [part.counts(turn) for part in own]
@@ -222,7 +224,7 @@ def _spans(length: int, halo: int) -> list[tuple[tuple[int, int], tuple[int, int
     ]
 
 
-def _some_of(parts: Sequence[_Part], number: int) -> Sequence[_Part]:
+def _some_of(parts: list[_Part], number: int) -> list[_Part]:
     """A seventh of the parts, or one, and of very many as many as the eye needs, far apart."""
     some = parts[number :: len(_TURNS) - 1] or [parts[number % len(parts)]] if parts else []
     whole = [part for part in some if part.tile.whole]  # pictures of a folder
