@@ -247,10 +247,10 @@ def test_large_styles_are_turned_in_parts_and_the_rows_are_bounded(tiny: Weights
 
 def test_rows_of_a_style_are_the_same_however_it_is_cut(tiny: Weights) -> None:
     """In memory's tiles: the parts that turns show are of the picture."""
-    style = painted(300, 420, seed=3).double()
+    style = painted(140, 400, seed=3).double()
     encoder = Encoder(tiny, dtype=torch.float64)
     whole, cut = (
-        style_rows(Describer(encoder, side), [region(style)], seed=0)[0] for side in (WHOLE, 64)
+        style_rows(Describer(encoder, side), [region(style)], seed=0)[0] for side in (WHOLE, 128)
     )
     for one, other in zip(whole.turns, cut.turns, strict=True):
         for layer, rows in one.items():
