@@ -119,44 +119,42 @@ def test_sliced_is_refused_by_name_where_it_would_need_tiles(
     impasto.iterate(photograph, painting, style_loss="neighbors", **given)
 
 
-STRIP = Settings(preset="neighbors", size=448, levels=1, iterations=3, style_margin=0, history=1)
+STRIP: dict[str, Any] = {"size": 448, "levels": 1, "iterations": 3, "style_margin": 0, "history": 1}
 
 
-def strip_steps(vgg: Weights, painting: Image, memory: int | str) -> Generator[Step, None, None]:
-    """A long picture with two regions, whole or in tiles."""
+@pytest.mark.parametrize("network", ["tiny", pytest.param("vgg", marks=pytest.mark.slow)])
+def test_neighbours_in_tiles_give_the_same_picture_also_after_a_pause(
+    request: pytest.FixtureRequest, painting: Image, tmp_path: Path, network: str
+) -> None:
+    """A long picture with two regions."""
+    weights = request.getfixturevalue(network)
+    settings = Settings(preset="neighbors", **STRIP, **(LAYERS if network == "tiny" else {}))
     mask = torch.zeros(1, 3, 64, 448)
     mask[..., :200] = 1
-    return impasto.iterate(
-        Image(painted(64, 448, seed=8)),
-        painting,
-        STRIP,
-        regions=[(mask, Image(painted(64, 64, seed=9)))],
-        weights=vgg,
-        compute=impasto.Compute("cpu", "float32", memory=memory),
-    )
+    pictures = Image(painted(64, 448, seed=8)), painting
+    regions = [(mask, Image(painted(64, 64, seed=9)))]
 
+    def steps_in(memory: int | str) -> Generator[Step, None, None]:
+        compute = impasto.Compute("cpu", "float32", memory=memory)
+        return impasto.iterate(
+            *pictures, settings, regions=regions, weights=weights, compute=compute
+        )
 
-def test_neighbours_in_tiles_give_the_same_picture_also_after_a_pause(
-    vgg: Weights, painting: Image, tmp_path: Path
-) -> None:
-    whole = list(strip_steps(vgg, painting, "8GB"))
-    (plan,) = whole[-1].run.plans
+    whole = list(steps_in("8GB"))[-1]
+    (plan,) = whole.run.plans
     assert not plan.tiled
-    steps = strip_steps(vgg, painting, plan.peak - 1)
+    steps = steps_in(plan.peak - 1)
     next(steps)
     impasto.save_checkpoint(tmp_path / "run.safetensors", next(steps))
     last = next(steps)
     assert last.run.plans[0].tiled
-    difference = 255 * (whole[-1].image.pixels - last.image.pixels).abs()
+    difference = 255 * (whole.image.pixels - last.image.pixels).abs()
     assert difference.max() <= 2
     assert difference.mean() < 0.05
-    mask = torch.zeros(1, 3, 64, 448)
-    mask[..., :200] = 1
     resumed = impasto.stylize(
-        Image(painted(64, 448, seed=8)),
-        painting,
-        regions=[(mask, Image(painted(64, 64, seed=9)))],
-        weights=vgg,
+        *pictures,
+        regions=regions,
+        weights=weights,
         compute=impasto.Compute("cpu", "float32", memory=plan.peak - 1),
         resume=tmp_path / "run.safetensors",
     )
