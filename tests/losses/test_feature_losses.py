@@ -75,7 +75,7 @@ def test_sliced_of_a_large_map_sees_every_position_in_some_directions() -> None:
 
 def test_neighbors_by_hand() -> None:
     target = torch.tensor([[[[1.0, 2.0]], [[0.0, 2.0]]]])
-    loss = NeighborLoss(target, torch.tensor(4.5))
+    loss = NeighborLoss(target, torch.tensor(4.5), torch.tensor(2))
     value, gradient = loss(torch.tensor([[[[1.0, 0.0]], [[3.0, 2.0]]]]), 2.0)
     assert float(value) == pytest.approx(2 * (3**2 + 2**2) / 2 / 4.5)
     torch.testing.assert_close(gradient, torch.tensor([[[[0.0, -2.0]], [[3.0, 0.0]]]]) * 2 / 4.5)
@@ -88,7 +88,7 @@ def test_feature_losses_do_not_depend_on_the_scale_of_the_features(name: StyleLo
     def made(style: Tensor) -> FeatureLoss:
         if name == "sliced":
             return SlicedLoss.of(rows_of(style), seed=0)
-        return NeighborLoss(style, rows_of(style).square().sum(1).mean())
+        return NeighborLoss(style, rows_of(style).square().sum(1).mean(), torch.tensor(48))
 
     torch.testing.assert_close(made(a)(b)[0], made(1000 * a)(1000 * b)[0])
 

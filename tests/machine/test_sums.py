@@ -39,7 +39,7 @@ def test_a_total_is_the_sum_with_any_number_of_threads(shape: tuple[int, ...]) -
 
 def test_a_soft_region_counts_the_same_with_any_number_of_threads() -> None:
     features, counts = random(1, 2, 300, 301), random(1, 1, 300, 301)
-    loss = NeighborLoss(torch.zeros_like(features), torch.ones(()))
+    loss = NeighborLoss(torch.zeros_like(features), torch.ones(()), torch.tensor(90_300))
     found = []
     for threads in (1, 2, 3, 4):
         torch.set_num_threads(threads)

@@ -189,6 +189,18 @@ def test_tiled_is_whole_for_one_loss_alone(tiny: Weights, side: int) -> None:
         assert_same(tiled, whole, gradient=1e-12, terms=1e-12)
 
 
+@pytest.mark.parametrize("side", [8, 24, 41])
+@pytest.mark.parametrize("masked", [False, True])
+def test_tiled_is_whole_where_neighbours_are_sought(tiny: Weights, side: int, masked: bool) -> None:
+    double = torch.float64
+    encoder = Encoder(tiny, dtype=double)
+    for losses in ({"neighbors": 1.0}, {"neighbors": 0.5, "covariance": 1.0}):
+        settings = Settings(style_loss=losses, **TINY_LAYERS)
+        whole = evaluate(encoder, settings, (61, 50), masked=masked, dtype=double)
+        tiled = evaluate(encoder, settings, (61, 50), side=side, masked=masked, dtype=double)
+        assert_same(tiled, whole, gradient=1e-12, terms=1e-12)
+
+
 def check_vgg(
     vgg: Weights,
     pooling: Pooling,

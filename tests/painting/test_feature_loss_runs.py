@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import impasto
 from impasto.errors import CheckpointError, SettingsError
@@ -17,6 +19,7 @@ from impasto.losses.features import (
     FEATURE_LOSSES,
 )
 from impasto.network.weights import Weights
+from impasto.painting.run import Step
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings, StyleLoss
@@ -102,16 +105,80 @@ def test_regions_blends_and_tiles_that_repeat(
     assert 2 * seams[0] < seams[1]
 
 
-@pytest.mark.parametrize("name", FEATURE_LOSSES)
-def test_what_would_need_tiles_is_refused_before_the_start(
-    photograph: Image, painting: Image, name: StyleLoss
+def test_sliced_is_refused_by_name_where_it_would_need_tiles(
+    photograph: Image, painting: Image
 ) -> None:
-    compute = impasto.Compute(memory="2GB")
-    with pytest.raises(SettingsError) as caught:
-        impasto.iterate(photograph, painting, size=2048, style_loss=name, compute=compute)
-    for word in (f"style_loss {name}", "tiles", "GB", "--size", "--style-loss", "--memory"):
-        assert word in str(caught.value)
-    impasto.iterate(photograph, painting, size=2048, compute=compute)
+    compute = impasto.Compute(memory="3GB")
+    given: dict[str, Any] = {"size": 2048, "compute": compute}
+    for losses in ("sliced", "neighbors,sliced"):
+        with pytest.raises(SettingsError) as caught:
+            impasto.iterate(photograph, painting, style_loss=losses, **given)
+        for word in ("style_loss sliced", "tiles", "GB", "--size", "--style-loss", "--memory"):
+            assert word in str(caught.value)
+    impasto.iterate(photograph, painting, **given)
+    impasto.iterate(photograph, painting, style_loss="neighbors", **given)
+
+
+STRIP: dict[str, Any] = {"size": 448, "levels": 1, "iterations": 3, "style_margin": 0, "history": 1}
+
+
+@pytest.mark.parametrize("network", ["tiny", pytest.param("vgg", marks=pytest.mark.slow)])
+def test_neighbours_in_tiles_give_the_same_picture_also_after_a_pause(
+    request: pytest.FixtureRequest, painting: Image, tmp_path: Path, network: str
+) -> None:
+    """A long picture with two regions."""
+    weights = request.getfixturevalue(network)
+    settings = Settings(preset="neighbors", **STRIP, **(LAYERS if network == "tiny" else {}))
+    mask = torch.zeros(1, 3, 64, 448)
+    mask[..., :200] = 1
+    pictures = Image(painted(64, 448, seed=8)), painting
+    regions = [(mask, Image(painted(64, 64, seed=9)))]
+
+    def steps_in(memory: int | str) -> Generator[Step, None, None]:
+        compute = impasto.Compute("cpu", "float32", memory=memory)
+        return impasto.iterate(
+            *pictures, settings, regions=regions, weights=weights, compute=compute
+        )
+
+    whole = list(steps_in("8GB"))[-1]
+    (plan,) = whole.run.plans
+    assert not plan.tiled
+    steps = steps_in(plan.peak - 1)
+    next(steps)
+    impasto.save_checkpoint(tmp_path / "run.safetensors", next(steps))
+    last = next(steps)
+    assert last.run.plans[0].tiled
+    difference = 255 * (whole.image.pixels - last.image.pixels).abs()
+    assert difference.max() <= 2
+    assert difference.mean() < 0.05
+    resumed = impasto.stylize(
+        *pictures,
+        regions=regions,
+        weights=weights,
+        compute=impasto.Compute("cpu", "float32", memory=plan.peak - 1),
+        resume=tmp_path / "run.safetensors",
+    )
+    assert torch.equal(resumed.pixels, last.image.pixels)
+
+
+def test_the_plan_knows_what_neighbours_take(
+    tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    """Of each region, of several styles, and no more for a larger picture."""
+    mask = torch.zeros(1, 3, 72, 96)
+    mask[..., :48] = 1
+
+    def peak(size: int, style_loss: str, *regions: tuple[Tensor, Image]) -> int:
+        settings = Settings(size=size, style_loss=style_loss, **LAYERS)
+        steps = impasto.iterate(photograph, painting, settings, regions=regions, weights=tiny)
+        return next(steps).run.plans[-1].peak
+
+    beside = {size: peak(size, "neighbors") - peak(size, "covariance") for size in (64, 512, 1024)}
+    rows = (16_384 + 7 * 2048) * (8 + 8 + 12) * 16  # of three layers in bfloat16 at the least
+    assert 0 < beside[64] < rows < beside[512]
+    assert beside[1024] < beside[512] + 2e7  # its style
+    several = [peak(512, name, (mask, painting)) for name in ("neighbors", "covariance")]
+    assert several[0] - several[1] > 1.5 * beside[512]
 
 
 def test_the_style_as_content_comes_back(vgg: Weights, painting: Image) -> None:

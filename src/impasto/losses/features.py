@@ -1,7 +1,8 @@
 """Style losses that look at the features themselves, not only at their sums; formulas and sources.
 
-They do not add up over tiles, so a level must fit into memory. F is a layer's feature map with N
-positions, Y the style's, |y|^2 the mean over the style's positions of a feature's sum of squares.
+``neighbors`` adds up over tiles, once the neighbours are found. ``sliced`` does not, so a level
+with it must fit into memory whole. F is a layer's feature map with N positions, Y the style's,
+|y|^2 the mean over the style's positions of a feature's sum of squares.
 
 =========  ===================================================================================
 name       loss per layer, scale-free
@@ -44,7 +45,7 @@ class FeatureLoss(Protocol):
         """Value (a scalar, at least float32) and gradient (1, C, h, w) at ``features``.
 
         Args:
-            features: (1, C, h, w), of the whole picture.
+            features: (1, C, h, w), of the whole picture, or of the part of it that the loss is for.
             weight: factor of both.
             counts: (1, 1, h, w), 0..1: how much each position counts; None for 1 everywhere.
         """
@@ -147,17 +148,19 @@ class NeighborLoss:
 
     mean_i |F_i - T_i|^2 / |y|^2: 1 for a picture whose features are all zero. Source: Kolkin,
     Kucera, Paris, Sykora, Shechtman, Shakhnarovich, Neural Neighbor Style Transfer, 2022,
-    section 3; `objective.neighbor_search` makes T. Where this leaves the paper: it compares
+    section 3; `objective.neighbor_search` finds T. Where this leaves the paper: it compares
     directions (cosine distance) and corrects the colours afterwards; squared differences tell
     colours and contrast, too, and so the style's come by themselves.
 
     Attributes:
-        target: T, (1, C, h, w).
+        target: T, (1, C, h, w), of the picture or of a part of it.
         size: |y|^2.
+        positions: how many positions the whole picture has, or what they count together.
     """
 
     target: Tensor
     size: Tensor
+    positions: Tensor
 
     def __call__(
         self, features: Tensor, weight: float = 1.0, counts: Tensor | None = None
@@ -165,11 +168,8 @@ class NeighborLoss:
         """See `FeatureLoss`."""
         wide = torch.promote_types(features.dtype, torch.float32)
         difference = features.to(wide) - self.target.to(wide)
-        if counts is None:
-            moved = difference / (features.shape[2] * features.shape[3])
-        else:
-            moved = difference * (counts / total(counts).clamp_min(TINY)).to(wide)
-        factor = weight / self.size
+        factor = weight / (self.size * self.positions)
+        moved = difference if counts is None else difference * counts.to(wide)
         value = factor * total((moved * difference).sum(1))
         return value, (moved * (2 * factor)).to(features.dtype)
 
@@ -177,6 +177,9 @@ class NeighborLoss:
 FEATURE_LOSSES: tuple[StyleLoss, ...] = ("sliced", "neighbors")
 """Those that `Settings.style_loss` allows and `losses.style.STYLE_LOSSES` has not;
 `objective.feature_targets` makes them."""
+
+UNDIVIDED: tuple[StyleLoss, ...] = ("sliced",)
+"""Those of them that cannot be worked on in tiles."""
 
 
 def feature_losses_in(names: Mapping[StyleLoss, float]) -> list[StyleLoss]:

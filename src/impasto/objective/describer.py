@@ -49,12 +49,12 @@ class Describer:
             return self
         return replace(self, encoder=self.encoder.padded(padding))
 
-    def tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:
-        """How a picture (1, C, H, W) is cut for layers."""
+    def tiles(self, picture: Tensor, layers: Iterable[str], grid: int = 1) -> tuple[Tile, ...]:
+        """How a picture (1, C, H, W) is cut for layers: owned parts begin on a grid of pixels."""
         return tiles_of(
             (picture.shape[2], picture.shape[3]),
             self.side,
-            stride=min_size(layers),
+            stride=max(grid, min_size(layers)),
             halo=self.encoder.halo(layers),
             periodic=self.encoder.periodic,
         )

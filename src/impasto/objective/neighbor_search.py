@@ -1,25 +1,121 @@
-"""The search for the style's nearest neighbours, on a grid that lies over all layers' maps."""
+"""The search for the style's nearest neighbours of each place of a picture, whole or in tiles.
+
+What is kept is one number for each position of the grid: which row of the style's features is its
+neighbour. A tile's target is made of these rows when the tile is worked on.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from impasto.layers import stride
 from impasto.losses.features import NeighborLoss
 from impasto.losses.normalization import TINY
-from impasto.losses.statistics import as_matrix
+from impasto.losses.statistics import in_float64
 from impasto.machine.sums import total
-from impasto.pictures.resizing import Size
+from impasto.objective.describer import Describer
+from impasto.objective.feature_regions import FeatureRegion
+from impasto.objective.neighbor_grid import (
+    GRID,
+    grid_size,
+    map_of,
+    means_of,
+    means_on_grid,
+    pooled,
+    ratios,
+    touched,
+    wide,
+)
+from impasto.objective.neighbor_index import NeighborIndex
+from impasto.objective.neighbor_styles import StyleRows, style_rows
+from impasto.objective.tiles import Tile
+from impasto.settings.model import Settings
 
-GRID = 4
-"""Neighbours are sought for every so many pixels (Kolkin et al. 2022: a quarter of the side)."""
+_CHUNK = 8192
 
-_CHUNK = 1024
+
+@dataclass(frozen=True)
+class NeighborTarget:
+    """What one layer of a region must reach: the features of its neighbours.
+
+    Attributes:
+        layer: whose features.
+        rows: (R, D), see `objective.neighbor_grid`.
+        matches: (h, w), int32: the row of each position of the grid.
+        square: |y|^2 of the style.
+        positions: how many of the layer's positions belong to the region.
+    """
+
+    layer: str
+    rows: Tensor
+    matches: Tensor
+    square: Tensor
+    positions: Tensor
+
+    def at(self, tile: Tile) -> NeighborLoss:
+        """The loss of the part of the layer's map that a tile owns."""
+        pixels = stride(self.layer)
+        square = max(GRID, pixels)  # what a position of both maps stands for
+        down, across = (
+            slice(first // square * square, -(-last // square) * square)
+            for first, last in (tile.own_rows, tile.own_columns)
+        )
+        matches = self.matches[_over(down, GRID), _over(across, GRID)]
+        rows = self.rows.index_select(0, matches.flatten()).view(*matches.shape, -1)
+        target = map_of(rows, self.layer)
+        own_down, own_across = tile.cells(pixels)
+        target = target[
+            ...,
+            own_down.start - down.start // pixels : own_down.stop - down.start // pixels,
+            own_across.start - across.start // pixels : own_across.stop - across.start // pixels,
+        ]
+        return NeighborLoss(target, self.square, self.positions)
+
+
+def neighbor_targets(
+    describer: Describer, regions: Sequence[FeatureRegion], settings: Settings, seen: Tensor
+) -> list[dict[str, NeighborTarget]]:
+    """The neighbours of each region of a picture, by layer.
+
+    In tiles the picture goes through the network twice: means and sizes of the features are needed
+    before the first neighbour is sought.
+
+    Args:
+        describer: describes the picture; styles, too, but as pictures that end at their edges.
+        regions: see `FeatureRegion`.
+        settings: weights of layers, padding and seed.
+        seen: (1, 3, H, W), sRGB 0..1: the picture whose neighbours are sought.
+    """
+    found = style_rows(describer.for_styles(settings.padding), regions, settings.seed)
+    searches = [
+        NeighborSearch({layer: settings.style_layers[layer] for layer in rows.layers}, seen, mask)
+        for rows, mask in zip(found, (region.mask for region in regions), strict=True)
+        if rows.turns
+    ]
+    layers = {layer for search in searches for layer in search.balance}
+    tiles = describer.tiles(seen, layers, GRID) if layers else ()
+    columns: Mapping[str, Tensor] = {}
+    for tile in tiles:
+        columns = _columns(describer, seen, tile, layers)
+        for search in searches:
+            search.measure(tile, columns)
+    shown = [rows for rows in found if rows.turns]
+    for search, rows in zip(searches, shown, strict=True):
+        search.show(rows)
+    for tile in tiles:
+        if len(tiles) > 1:
+            del columns  # before the next tile's
+            columns = _columns(describer, seen, tile, layers)
+        for search in searches:
+            search.look(tile, columns)
+    describer.release_windows()
+    made = iter(searches)
+    return [next(made).targets() if rows.turns else {} for rows in found]
 
 
 class NeighborSearch:
@@ -31,151 +127,140 @@ class NeighborSearch:
     with the largest cosine. From there come the features of all layers, of finer maps all positions
     below. Where several neighbours meet in one position of a coarser map, it is their mean.
 
+    First `measure` every tile, then `show` the styles, then `look` at every tile again.
+
     Args:
-        maps: the feature maps (1, C, h, w) of ``seen``, by layer.
         balance: how much each layer counts; no others are looked at.
         seen: (1, 3, H, W): the picture whose neighbours are sought.
         mask: (1, 1, H, W), 0..1: what of it belongs to the region; None for all of it.
     """
 
     def __init__(
-        self,
-        maps: Mapping[str, Tensor],
-        balance: Mapping[str, float],
-        seen: Tensor,
-        mask: Tensor | None = None,
+        self, balance: Mapping[str, float], seen: Tensor, mask: Tensor | None = None
     ) -> None:
-        self._maps, self._balance, self._size = maps, balance, grid_size(seen)
-        counts = None if mask is None else pooled(mask, GRID)
+        self.balance = balance
+        self._mask = mask
+        size = grid_size(seen)
         # Positions of no weight would be found neighbours for in vain.
         coarsest = max([GRID, *map(stride, balance)])
-        self._where = None if mask is None else _touched(mask, coarsest, self._size)
-        columns = []
-        for layer in balance:
-            own = _column(on_grid(maps[layer], layer, self._size), layer)
-            columns.append(self._balanced(own, layer, _mean_and_size(own, counts)))
-        wanted = torch.cat(columns, 1) if columns else seen.new_zeros(0, 1)
-        self._wanted = wanted if self._where is None else wanted[self._where]
-        self._best = torch.full_like(self._wanted[:, 0], -torch.inf)
-        self._found: dict[str, Tensor] = {}
+        self._where = None if mask is None else touched(mask, coarsest, size)
+        self._measures = {layer: _Measure() for layer in balance}
+        self._matches = torch.zeros(size, dtype=torch.int32, device=seen.device)
+        self._pixels = (seen.shape[2], seen.shape[3])
+        self._rows: dict[str, Tensor] = {}
         self._squares: dict[str, Tensor] = {}
+        self._index: NeighborIndex | None = None
 
-    def look(self, known: Mapping[str, Tensor]) -> None:
-        """Takes the neighbours among ``known`` that are nearer than those so far.
+    def measure(self, tile: Tile, columns: Mapping[str, Tensor]) -> None:
+        """Adds to means and sizes what a tile owns of the picture.
 
         Args:
-            known: by layer rows (R, D) of `on_grid`. Those of the first call give |y|^2.
+            tile: its owned part begins on the grid.
+            columns: by layer (N, C) of `means_on_grid` of that part.
         """
+        counts = tile.counts(self._mask, GRID)
+        for layer, measure in self._measures.items():
+            measure.add(columns[layer], None if counts is None else counts.flatten())
+
+    def show(self, styles: StyleRows) -> None:
+        """Shows it the styles' features, of which each turn is centred by its own mean."""
         columns = []
-        for layer, rows in known.items():
-            own = _column(rows, layer)
-            if layer not in self._found:
-                squares = _column(rows.square(), layer)
-                self._squares[layer] = (total(squares) / len(squares)).clamp_min(TINY)
-                self._found[layer] = rows.new_zeros(len(self._wanted), rows.shape[1])
-            columns.append(self._balanced(own, layer, _mean_and_size(own)))
-        cosines, matches = nearest(self._wanted, torch.cat(columns, 1))
-        nearer = cosines > self._best
-        self._best = torch.where(nearer, cosines, self._best)
-        for layer, rows in known.items():
-            self._found[layer][nearer] = rows[matches[nearer]]
+        for rows in styles.turns:
+            parts = {layer: means_of(own, layer) for layer, own in rows.items()}
+            scales = {layer: _Measure().add(part) for layer, part in parts.items()}
+            columns.append(self._balanced(parts, scales))
+        for layer in self.balance:
+            first = wide(styles.turns[0][layer])
+            positions = len(first) * ratios(layer)[0] ** 2
+            self._squares[layer] = (total(first.square()) / positions).clamp_min(TINY)
+            self._rows[layer] = torch.cat([rows.pop(layer) for rows in styles.turns])
+        wanted = self._matches.numel() if self._where is None else int(self._where.sum())
+        known = torch.cat(columns)
+        columns.clear()  # before the index takes memory
+        self._index = NeighborIndex(known, wanted)
 
-    def losses(self) -> dict[str, NeighborLoss]:
-        """The losses towards the features of the neighbours, by layer."""
-        made = {}
-        for layer, found in self._found.items():
-            rows = found
-            if self._where is not None:
-                rows = found.new_zeros(self._size[0] * self._size[1], found.shape[1])
-                rows[self._where] = found
-            target = off_grid(rows, layer, self._size, self._maps[layer])
-            made[layer] = NeighborLoss(target, self._squares[layer])
-        return made
+    def look(self, tile: Tile, columns: Mapping[str, Tensor]) -> None:
+        """Finds the neighbours of what a tile owns; the arguments as in `measure`."""
+        assert self._index is not None  # the styles were shown
+        cells = tile.cells(GRID)
+        matches = self._matches[cells]
+        inside = torch.ones_like(matches, dtype=torch.bool)
+        inside = (inside if self._where is None else self._where[cells]).flatten()
+        found = []
+        for places in torch.split(inside.nonzero()[:, 0], _CHUNK):
+            some = {layer: columns[layer][places] for layer in self.balance}
+            found.append(self._index.nearest(self._balanced(some, self._measures)))
+        flat = matches.flatten()
+        flat[inside] = torch.cat(found).to(flat) if found else flat[inside]
+        self._matches[cells] = flat.view_as(matches)
 
-    def _balanced(self, column: Tensor, layer: str, scale: tuple[Tensor, Tensor]) -> Tensor:
-        mean, size = scale
-        return math.sqrt(self._balance[layer]) * (column - mean) / size
+    def targets(self) -> dict[str, NeighborTarget]:
+        """What the region must reach, by layer. Of the styles only what was found is kept."""
+        used, matches = torch.unique(self._matches, return_inverse=True)
+        matches = matches.to(torch.int32)
+        return {
+            layer: NeighborTarget(
+                layer,
+                self._rows[layer][used.long()],
+                matches,
+                self._squares[layer],
+                self._positions(layer),
+            )
+            for layer in self.balance
+        }
 
+    def _positions(self, layer: str) -> Tensor:
+        pixels = stride(layer)
+        if self._mask is not None:
+            return total(pooled(self._mask, pixels)).clamp_min(TINY)
+        height, width = self._pixels
+        return self._squares[layer].new_tensor(-(-height // pixels) * -(-width // pixels))
 
-def nearest(wanted: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """For each row of ``wanted`` (N, D) the row of ``known`` with the largest cosine.
-
-    Returns:
-        Its cosine times the length of the wanted row, (N,), and its index, (N,): the first of
-        several; where either is zero, or not finite, any.
-    """
-    known = functional.normalize(known, dim=1)
-    found = [(part @ known.t()).max(1) for part in torch.split(wanted, _CHUNK)]
-    return torch.cat([best.values for best in found]), torch.cat([best.indices for best in found])
-
-
-def grid_size(picture: Tensor) -> Size:
-    """Rows and columns of the grid that lies over a picture (1, 3, H, W)."""
-    return -(-picture.shape[2] // GRID), -(-picture.shape[3] // GRID)
-
-
-def on_grid(features: Tensor, layer: str, size: Size) -> Tensor:
-    """A map (1, C, h, w) as rows, one for each position of the grid: (N, D).
-
-    Of a finer map, D = C k k: the k x k positions below; of a coarser one, D = C: the one above.
-    """
-    finer, coarser = _ratios(layer)
-    height, width = features.shape[2:]
-    if finer > 1:
-        features = functional.pad(features, (0, -width % finer, 0, -height % finer), "replicate")
-        features = functional.pixel_unshuffle(features, finer)
-    elif coarser > 1:
-        features = features.repeat_interleave(coarser, 2).repeat_interleave(coarser, 3)
-    return as_matrix(features[..., : size[0], : size[1]])
+    def _balanced(self, columns: Mapping[str, Tensor], measures: Mapping[str, _Measure]) -> Tensor:
+        """The hypercolumns (N, sum of C) of features (N, C) by layer."""
+        parts = []
+        for layer, share in self.balance.items():
+            mean, size = measures[layer].mean_and_size(columns[layer])
+            parts.append(math.sqrt(share) * (columns[layer] - mean) / size)
+        return torch.cat(parts, 1)
 
 
-def off_grid(rows: Tensor, layer: str, size: Size, like: Tensor) -> Tensor:
-    """The map (1, C, h, w), as large as ``like``, of which `on_grid` made these rows (N, D).
+@dataclass
+class _Measure:
+    """Sums of rows (N, C), in float64: of weights, of features, and of their squares."""
 
-    Of a coarser map the mean of all rows that lie below a position.
-    """
-    finer, coarser = _ratios(layer)
-    features = rows.view(1, *size, -1).permute(0, 3, 1, 2)
-    if finer > 1:
-        features = functional.pixel_shuffle(features, finer)
-    elif coarser > 1:
-        features = functional.avg_pool2d(features, coarser, ceil_mode=True)
-    features = features[..., : like.shape[2], : like.shape[3]]
-    return features.contiguous(memory_format=torch.channels_last)
+    weight: float = 0.0
+    sums: Tensor | float = 0.0
+    squares: float = 0.0
 
+    def add(self, rows: Tensor, counts: Tensor | None = None) -> _Measure:
+        """Adds rows, weighed by ``counts`` (N,)."""
+        squares = rows.square().sum(1)
+        if counts is not None:
+            counts = counts.to(rows)
+            rows, squares = rows * counts[:, None], squares * counts
+        self.weight += float(len(rows) if counts is None else total(in_float64(counts)))
+        self.sums = self.sums + in_float64(rows.sum(0))
+        self.squares += float(total(in_float64(squares)))
+        return self
 
-def _ratios(layer: str) -> tuple[int, int]:
-    """Positions of a layer along one side of the grid's, and the other way round."""
-    return max(1, GRID // stride(layer)), max(1, stride(layer) // GRID)
-
-
-def _column(rows: Tensor, layer: str) -> Tensor:
-    """Rows of `on_grid` with the positions of finer maps averaged: (N, C), at least float32."""
-    finer, _ = _ratios(layer)
-    return wide(rows).view(len(rows), -1, finer * finer).mean(2)
-
-
-def _mean_and_size(rows: Tensor, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Mean (C,) of rows (N, C), and root of the mean square less it, weighed by ``counts`` (N,)."""
-    shares = None if counts is None else (counts / total(counts).clamp_min(TINY)).to(rows)
-    mean = rows.mean(0) if shares is None else shares @ rows
-    squares = (rows - mean).square().sum(1)
-    size = total(squares) / len(squares) if shares is None else total(shares * squares)
-    return mean, size.clamp_min(TINY).sqrt()
+    def mean_and_size(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (C,), and root of the mean square less it, a scalar."""
+        weight = max(self.weight, TINY)
+        mean = torch.as_tensor(self.sums) / weight
+        size = (self.squares / weight - mean.square().sum()).clamp_min(TINY).sqrt()
+        return mean.to(like), size.to(like)
 
 
-def _touched(mask: Tensor, pixels: int, size: Size) -> Tensor:
-    """Which positions of the grid lie in squares of ``pixels`` a side that a mask touches: (N,)."""
-    squares = functional.max_pool2d(mask, pixels, ceil_mode=True) > 0
-    fine = squares.repeat_interleave(pixels // GRID, 2).repeat_interleave(pixels // GRID, 3)
-    return fine[..., : size[0], : size[1]].flatten()
+def _columns(
+    describer: Describer, picture: Tensor, tile: Tile, layers: set[str]
+) -> dict[str, Tensor]:
+    """What a tile owns of the picture, by layer as `means_on_grid`."""
+    down, across = tile.cells(GRID)
+    size = (down.stop - down.start, across.stop - across.start)
+    maps = describer.owned(picture, tile, layers)
+    return {layer: means_on_grid(maps[layer], layer, size) for layer in layers}
 
 
-def pooled(mask: Tensor, pixels: int) -> Tensor:
-    """A mask (1, 1, H, W) as means of squares of ``pixels`` a side: (N,)."""
-    return functional.avg_pool2d(mask, pixels, ceil_mode=True).flatten()
-
-
-def wide(rows: Tensor) -> Tensor:
-    """``rows`` in float32 or better."""
-    return rows.to(torch.promote_types(rows.dtype, torch.float32))
+def _over(span: slice, pixels: int) -> slice:
+    return slice(span.start // pixels, span.stop // pixels)

@@ -103,7 +103,7 @@ class Objective:
 
     @property
     def _layers_of_features(self) -> dict[str, None]:
-        return dict.fromkeys(layer for target in self.styles for layer in target.feature_losses)
+        return dict.fromkeys(layer for target in self.styles for layer in target.features)
 
     def _features(self, picture: Tensor, tile: Tile) -> Features:
         return self.describer.encoder.forward(tile.window(picture), self.layers)

@@ -18,7 +18,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, field, replace
 from operator import add
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from impasto.losses.features import FeatureLoss
 from impasto.losses.statistics import FEWEST_POSITIONS, Statistics
 from impasto.losses.style import STYLE_LOSSES, StyleLossFunction, WeightedStyleLosses
 from impasto.objective.describer import Describer, Sums
+from impasto.objective.tiles import Tile
 from impasto.settings.model import Settings
 
 FINE_BLOCKS = (1, 2, 3)
@@ -135,18 +136,25 @@ class LevelRegion:
         return replace(self, styles=[(weight, views.made()) for weight, views in self.styles])
 
 
+class FeatureTarget(Protocol):
+    """What a layer must reach where the style loss looks at the features themselves."""
+
+    def at(self, tile: Tile) -> FeatureLoss:
+        """The loss of the part of the layer's map that a tile owns."""
+
+
 @dataclass(frozen=True)
 class StyleTarget:
     """What a region of a level must reach of its styles.
 
     Attributes:
         losses: style loss and weight by layer, of those that see sums.
-        feature_losses: style losses and weights by layer, of those that see features.
+        features: weights and targets by layer, of losses that see features.
         mask: see `LevelRegion`.
     """
 
     losses: Mapping[str, tuple[float, StyleLossFunction]]
-    feature_losses: Mapping[str, Sequence[tuple[float, FeatureLoss]]] = field(default_factory=dict)
+    features: Mapping[str, Sequence[tuple[float, FeatureTarget]]] = field(default_factory=dict)
     mask: Tensor | None = None
 
     def differentiate(self, sums: Sums) -> tuple[dict[str, Tensor], Slopes]:

@@ -13,7 +13,8 @@ from impasto.machine.sums import total
 from impasto.network.encoder import Encoder
 from impasto.objective.content_targets import ContentTarget, weighted
 from impasto.objective.describer import Describer, Sums
-from impasto.objective.feature_targets import FeatureLosses, FeatureRegion, feature_losses, mixed
+from impasto.objective.feature_regions import FeatureRegion
+from impasto.objective.feature_targets import FeatureTargets, feature_targets, mixed
 from impasto.objective.objective import Objective
 from impasto.objective.style_targets import LevelRegion, StyleTarget, losses_of_sums
 from impasto.settings.limits import LARGEST_SIDE
@@ -90,12 +91,12 @@ def _style_targets(
 ) -> tuple[StyleTarget, ...]:
     """The target of each region, whose style losses are multiplied by its share."""
     layers = [weighted(settings.style_layers, settings.weights.style * share) for share in shares]
-    features: Sequence[FeatureLosses] = [{} for _ in regions]
+    features: Sequence[FeatureTargets] = [{} for _ in regions]
     if feature_losses_in(settings.style_loss):
         regions = [region.made() for region in regions]  # views are looked at twice
         pairs = zip(regions, layers, strict=True)
         looked_at = [FeatureRegion.of(region, own) for region, own in pairs]
-        features = feature_losses(describer.encoder, looked_at, settings, seen)
+        features = feature_targets(describer, looked_at, settings, seen)
     of_styles = describer.for_styles(settings.padding)
     return tuple(
         StyleTarget(

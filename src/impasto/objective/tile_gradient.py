@@ -60,7 +60,7 @@ class TileGradient:
         ``encoder`` is the one that made the features.
         """
         by_sums = (layer for slopes in self.slopes for layer in slopes)
-        by_features = (layer for target in self.styles for layer in target.feature_losses)
+        by_features = (layer for target in self.styles for layer in target.features)
         layers = {*self.content.layers, *by_sums, *by_features}
         return encoder.pullback(
             self.features, {layer: functools.partial(self._add, layer) for layer in layers}
@@ -72,10 +72,12 @@ class TileGradient:
         total = self._add_by_sums(layer, seen, from_above)
         own = self.tile.owned(seen, pixels)
         for target in self.styles:
-            for weight, loss in target.feature_losses.get(layer, ()):
-                value, gradient = loss(own, weight, self.tile.counts(target.mask, pixels))
+            for weight, reached in target.features.get(layer, ()):
+                loss, counts = reached.at(self.tile), self.tile.counts(target.mask, pixels)
+                value, gradient = loss(own, weight, counts)
                 self.terms.add("style", {layer: value})
-                total = gradient if total is None else gradient.add_(total)
+                total = torch.zeros_like(seen) if total is None else total
+                self.tile.owned(total, pixels).add_(gradient)
         if layer in self.content.layers:
             total = torch.zeros_like(seen) if total is None else total
             onto = self.tile.owned(total, pixels)

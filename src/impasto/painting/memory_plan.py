@@ -1,8 +1,8 @@
 """How much memory a level of the pyramid takes, and how to work so that it fits.
 
 The model is linear: a fixed part, pictures (float32, 12 bytes a pixel), the content's feature maps,
-and the feature maps of one window at a time. `benchmarks/speed/memory.py` measures what
-it predicts.
+what is kept of the styles' features, and the feature maps of one window at a time.
+`benchmarks/speed/memory.py` measures what it predicts.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from impasto.errors import SettingsError
-from impasto.layers import min_size
+from impasto.layers import min_size, stride
 from impasto.machine.compute import Machine
 from impasto.network.encoder import Encoder
+from impasto.objective.neighbor_grid import GRID
+from impasto.objective.neighbor_index import DIRECTIONS
+from impasto.objective.neighbor_styles import most_rows
 from impasto.objective.tiles import tiles_of
 from impasto.pictures.resizing import Size
 from impasto.settings.limits import LARGEST_SIDE
@@ -24,8 +27,9 @@ _PICTURE = 12  # bytes per pixel of a float32 picture
 _PICTURES = 8  # content, picture, the one before, their gradients, direction, and space to work
 _SPACE = 3  # bytes taken per byte of feature maps kept: gradients and what convolutions need
 _INDICES = 240  # bytes per pixel for the winners of max pooling
-_TARGETS = 600  # bytes per pixel of feature maps that style losses make and keep
-_ROWS = 700 * 1000**2  # and of the style's features that they look at, sorted or compared
+_TARGETS = 600  # bytes per pixel of feature maps that `sliced` makes and keeps
+_ROWS = 700 * 1000**2  # and of the style's features that it looks at, sorted
+_VIEW = 16  # bytes per pixel of a style's picture and mask, where they are kept for a level
 _SIDES = range(2048, 192, -64)
 _PASSES = {True: 3, False: 4}  # through the network in tiles: forward, again, back; the content
 _FEW = 3  # pairs of pictures that L-BFGS should remember at the least
@@ -53,6 +57,39 @@ class MemoryPlan:
         return self.side < LARGEST_SIDE
 
 
+@dataclass(frozen=True)
+class FeatureNeeds:
+    """What style losses that look at the features themselves need beside the picture.
+
+    Attributes:
+        undivided: names of those that cannot be worked on in tiles.
+        searches: in how many regions neighbours are sought.
+        layers: the style's.
+        style_pixels: of all its pictures.
+    """
+
+    undivided: Sequence[str] = ()
+    searches: int = 0
+    layers: frozenset[str] = frozenset()
+    style_pixels: int = 0
+
+    def bytes(self, size: Size, encoder: Encoder, itemsize: int) -> int:
+        """Bytes that they take, whole or in tiles."""
+        needed = 0
+        if self.undivided:
+            needed += size[0] * size[1] * _TARGETS + _ROWS
+        if self.undivided or self.searches:
+            needed += self.style_pixels * _VIEW
+        if self.searches:
+            channels = {x: round(encoder.values_in([x]) * stride(x) ** 2) for x in self.layers}
+            kept = sum(n * max(1, GRID // stride(x)) ** 2 for x, n in channels.items())
+            # All rows, those of a layer once more while turns are joined; for the search their
+            # means twice, and what of them the index has.
+            row = 1.5 * kept * itemsize + 4 * (2 * sum(channels.values()) + 2 * DIRECTIONS)
+            needed += round(self.searches * most_rows(self.style_pixels) * row)
+        return needed
+
+
 def plan_memory(
     size: Size,
     encoder: Encoder,
@@ -62,7 +99,7 @@ def plan_memory(
     content_layers: Iterable[str],
     history: int,
     style_size: Size | None = None,
-    undivided: Sequence[str] = (),
+    features: FeatureNeeds | None = None,
 ) -> MemoryPlan:
     """Finds the fastest way to work on a picture that fits into memory.
 
@@ -74,13 +111,15 @@ def plan_memory(
         content_layers: those of the content.
         history: past steps that L-BFGS could use.
         style_size: height and width at which the style is looked at; None where there is none.
-        undivided: names of style losses that cannot be worked on in tiles.
+        features: what style losses that look at features need.
 
     Raises:
         SettingsError: the picture does not fit, however it is cut, or must not be cut.
     """
+    features = features or FeatureNeeds()
+    undivided = features.undivided
     needs = _Needs(
-        encoder, machine, frozenset(layers), frozenset(content_layers), style_size, bool(undivided)
+        encoder, machine, frozenset(layers), frozenset(content_layers), style_size, features
     )
     sides = [] if undivided else [side for side in _SIDES if side < max(size)]
     tiled = [(side, keep) for side in sides for keep in (True, False)]
@@ -111,7 +150,7 @@ class _Needs:
     layers: frozenset[str]
     content_layers: frozenset[str]
     style_size: Size | None
-    undivided: bool
+    features: FeatureNeeds
 
     def first_fitting(
         self, size: Size, shapes: Iterable[tuple[int, bool]], history: int, allowed: int
@@ -141,7 +180,7 @@ class _Needs:
             style = self.style_size[0] * self.style_size[1] * _PICTURE
             # The style is only looked at, before there are a picture's gradient and past steps.
             window = max(window, style + self._windows(self.style_size, side, False)[0] * per_pixel)
-        features = size[0] * size[1] * _TARGETS + _ROWS if self.undivided else 0
+        features = self.features.bytes(size, self.encoder, itemsize)
         return int(_FIXED + pictures + window + features)
 
     def work(self, size: Size, side: int, keep: bool) -> int:

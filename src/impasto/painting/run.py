@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Protocol
 from torch import Tensor
 
 from impasto.errors import CheckpointError
-from impasto.losses.features import feature_losses_in, seeks_neighbors
+from impasto.losses.features import UNDIVIDED, feature_losses_in, seeks_neighbors
 from impasto.losses.temporal import Tie
 from impasto.machine.compute import Machine
 from impasto.machine.memory import release_memory
@@ -22,12 +23,12 @@ from impasto.objective.targets import make_objective
 from impasto.optimizers.base import PixelOptimizer
 from impasto.optimizers.by_settings import make_optimizer
 from impasto.optimizers.lbfgs import SMOOTHING
-from impasto.painting.memory_plan import MemoryPlan, plan_memory
+from impasto.painting.memory_plan import FeatureNeeds, MemoryPlan, plan_memory
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size, resize
 from impasto.tasks.levels import level_iterations
 from impasto.tasks.result import make_image, show
-from impasto.tasks.task import Task
+from impasto.tasks.task import Task, with_weight
 from impasto.torch_state import with_torch_defaults
 
 
@@ -242,7 +243,7 @@ class Run:
                 content_layers=task.content_layers,
                 history=min(settings.history, max(1, count - 1)),
                 style_size=task.style_size(size),
-                undivided=feature_losses_in(settings.style_loss) if styled else (),
+                features=_feature_needs(task, size) if styled else None,
             )
             for size, count in zip(reversed(sizes), reversed(counts), strict=True)
         ]  # the largest first: an error names the size that was asked for
@@ -384,3 +385,16 @@ class Run:
             _optimizer=None if state.level_done else optimizer,
             _moves=self.moved.times,
         )
+
+
+def _feature_needs(task: Task, size: Size) -> FeatureNeeds | None:
+    """What the style losses that look at features need at a level of this size."""
+    losses = feature_losses_in(task.settings.style_loss)
+    if not losses:
+        return None
+    return FeatureNeeds(
+        undivided=[name for name in losses if name in UNDIVIDED],
+        searches=sum(1 for x in task.painted_regions if x.styles) if "neighbors" in losses else 0,
+        layers=frozenset(with_weight(task.settings.style_layers)),
+        style_pixels=sum(math.prod(used) for _, _, used in task.viewer.sizes(size)),
+    )
