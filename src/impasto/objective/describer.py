@@ -13,6 +13,7 @@ from impasto.losses.style import takes_means, takes_roots
 from impasto.machine.memory import release_memory
 from impasto.network.encoder import Encoder, Features
 from impasto.objective.tiles import Tile, tiles_of
+from impasto.pictures.resizing import Size
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Padding, Settings
 
@@ -51,8 +52,12 @@ class Describer:
 
     def tiles(self, picture: Tensor, layers: Iterable[str]) -> tuple[Tile, ...]:
         """How a picture (1, C, H, W) is cut for layers."""
+        return self.tiles_of((picture.shape[2], picture.shape[3]), layers)
+
+    def tiles_of(self, size: Size, layers: Iterable[str]) -> tuple[Tile, ...]:
+        """How a picture of some height and width is cut for layers."""
         return tiles_of(
-            (picture.shape[2], picture.shape[3]),
+            size,
             self.side,
             stride=min_size(layers),
             halo=self.encoder.halo(layers),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,8 +10,10 @@ from typing import Protocol
 
 from torch import Tensor
 
+from impasto.cluster.crew import Crew
+from impasto.cluster.ray_passes import LevelWorkers
 from impasto.errors import CheckpointError
-from impasto.losses.features import feature_losses_in, seeks_neighbors
+from impasto.losses.features import seeks_neighbors
 from impasto.losses.temporal import Tie
 from impasto.machine.compute import Machine
 from impasto.machine.memory import release_memory
@@ -19,10 +22,12 @@ from impasto.network.weights import Weights
 from impasto.objective.cuda_graph import capture_graph
 from impasto.objective.objective import Evaluation
 from impasto.objective.targets import make_objective
+from impasto.objective.tile_passes import TileWorkers
 from impasto.optimizers.base import PixelOptimizer
 from impasto.optimizers.by_settings import make_optimizer
 from impasto.optimizers.lbfgs import SMOOTHING
-from impasto.painting.memory_plan import MemoryPlan, plan_memory
+from impasto.painting.level_plan import plan_level
+from impasto.painting.memory_plan import MemoryPlan
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size, resize
 from impasto.tasks.levels import level_iterations
@@ -214,13 +219,14 @@ class Run:
     moved: MoveCount = field(default_factory=MoveCount)
     follows: bool = False
     ties: Sequence[Tie] = ()
+    crew: Crew | None = None
 
     @classmethod
-    def of(cls, task: Task, network: Weights, machine: Machine) -> Run:
+    def of(cls, task: Task, network: Weights, machine: Machine, crew: Crew | None = None) -> Run:
         """Plans a run.
 
         Raises:
-            SettingsError: it does not fit into memory.
+            SettingsError: it does not fit into memory, or a cluster cannot help with its losses.
         """
         settings = task.settings
         encoder = Encoder(
@@ -232,21 +238,11 @@ class Run:
         )
         sizes = task.level_sizes
         counts = level_iterations(len(sizes), settings)
-        styled = task.first_style_picture is not None and settings.weights.style
-        plans = [
-            plan_memory(
-                size,
-                encoder,
-                machine,
-                layers=task.layers,
-                content_layers=task.content_layers,
-                history=min(settings.history, max(1, count - 1)),
-                style_size=task.style_size(size),
-                undivided=feature_losses_in(settings.style_loss) if styled else (),
-            )
-            for size, count in zip(reversed(sizes), reversed(counts), strict=True)
-        ]  # the largest first: an error names the size that was asked for
-        return cls(task, machine, encoder, sizes, counts, plans[::-1])
+        plan = functools.partial(plan_level, task, encoder, machine, crew)
+        levels = zip(reversed(sizes), reversed(counts), strict=True)
+        plans = [plan(size, min(settings.history, max(1, count - 1))) for size, count in levels]
+        # The largest was the first: an error names the size that was asked for.
+        return cls(task, machine, encoder, sizes, counts, plans[::-1], crew=crew)
 
     def climb(self, state: RunState) -> Generator[Step, None, None]:
         """Level by level, from ``state`` on; the result of one level starts the next.
@@ -320,9 +316,18 @@ class Run:
             side=plan.side,
             keep_content=plan.keep_content,
             guide=state.guide,
+            workers=self._workers(state.level),
         )
         objective = replace(objective, ties=self.ties)
         return objective if plan.tiled else capture_graph(objective, state.pixels)
+
+    def _workers(self, level: int) -> TileWorkers | None:
+        """Who works on the tiles of a level; None for this process."""
+        plan = self.plans[level]
+        if self.crew is None or plan.sharing is None:
+            return None
+        kept = plan.sharing.keeps_features
+        return LevelWorkers(self.crew, self.sizes[level], plan.keep_content, kept)
 
     def _iterate(
         self,
