@@ -10,7 +10,7 @@ import logging
 import socket
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -19,7 +19,9 @@ from impasto.errors import ClusterError
 from impasto.machine.compute import Compute, Machine
 from impasto.machine.memory import parse_memory
 from impasto.machine.ray_cluster import enter_cluster, first_line, import_ray, is_on_gpus
+from impasto.messages import counted
 from impasto.network.weights import Weights
+from impasto.pictures.resizing import Size
 from impasto.settings.model import Settings
 
 log = logging.getLogger("impasto.cluster")
@@ -184,6 +186,21 @@ class Crew:
                 self.ray.kill(actor)
             if self._entered:
                 self.ray.shutdown()
+
+    def tell(self, shared: Sequence[Size], alone: int) -> None:
+        """Says in the log which levels are shared out.
+
+        Args:
+            shared: their sizes.
+            alone: how many levels are not.
+        """
+        who = counted(len(self.workers), "worker")
+        if not shared:
+            log.info("no level is large enough to be shared out among %s: painted here", who)
+            return
+        others = f"; {counted(alone, 'smaller level')} painted here" if alone else ""
+        least = f"{shared[0][1]}x{shared[0][0]}"
+        log.info("%s share out the tiles of levels from %s on%s", who, least, others)
 
     def left_after(self, steps: Iterator[S]) -> Generator[S, None, None]:
         """Passes steps on; leaves the cluster after the last, or where they are broken off."""

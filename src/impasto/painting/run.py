@@ -321,6 +321,13 @@ class Run:
         objective = replace(objective, ties=self.ties)
         return objective if plan.tiled else capture_graph(objective, state.pixels)
 
+    def tell_crew(self) -> None:
+        """Has the crew say which levels it works on."""
+        levels = zip(self.sizes, self.plans, strict=True)
+        shared = [size for size, plan in levels if plan.sharing is not None]
+        if self.crew is not None:
+            self.crew.tell(shared, len(self.sizes) - len(shared))
+
     def _workers(self, level: int) -> TileWorkers | None:
         """Who works on the tiles of a level; None for this process."""
         plan = self.plans[level]

@@ -342,6 +342,7 @@ class PreparedRun:
         """The generator that does the work."""
         steps = self.run.climb(self.state)
         if self.run.crew is not None:
+            self.run.tell_crew()
             steps = self.run.crew.left_after(steps)
         return steps if self.writer is None else self.writer.watch(steps)
 
