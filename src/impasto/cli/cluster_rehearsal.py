@@ -1,4 +1,4 @@
-"""What ``impasto stylize --engine ray --dry-run`` says: who would do what, and what it would take."""
+"""What ``impasto stylize --engine ray --dry-run`` says: who would do what, what it would take."""
 
 from __future__ import annotations
 

@@ -27,10 +27,10 @@ from impasto.settings.model import Settings
 log = logging.getLogger("impasto.cluster")
 """Says which workers were lost, and which have come."""
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds to wait for a first worker, and for one where all are lost."""
 
-_START = 20.0  # seconds to wait for the others, once there is one
+_START = 30.0  # seconds to wait for the others, once there is one
 _SHARE = 0.8  # of a machine's free memory, for all workers on it
 _MOST_FAILURES = 6  # workers that end before they are ready, in a row
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from impasto.cluster.crew import Crew
+from impasto.cluster.ray_passes import LevelWorkers
 from impasto.errors import SettingsError
 from impasto.layers import stride
 from impasto.painting.memory_plan import (
@@ -78,7 +79,8 @@ def share_out(
     if not fitting or not pairs:
         if own is not None:
             return None
-        raise _too_large(size, needs, here, min(cut.peak(keep=False) for cut in found), allowed)
+        each = min(cut.peak(keep=False) for cut in found)
+        raise _too_large(size, needs, hands, here, each)
     best = min(fitting, key=lambda cut: cut.work)
     plan = best.plan(size, pairs, allowed)
     if own is not None:
@@ -87,6 +89,20 @@ def share_out(
         if best.time(plan) / hands.threads >= GAIN * alone / needs.machine.threads:
             return None
     return plan
+
+
+def workers_of(crew: Crew | None, size: Size, plan: MemoryPlan) -> LevelWorkers | None:
+    """Who works on the tiles of a level; None for this process."""
+    if crew is None or plan.sharing is None:
+        return None
+    return LevelWorkers(crew, size, plan.keep_content, plan.sharing.keeps_features)
+
+
+def tell_of_shares(crew: Crew, sizes: Sequence[Size], plans: Sequence[MemoryPlan]) -> None:
+    """Has a crew say which levels it works on."""
+    levels = zip(sizes, plans, strict=True)
+    shared = [size for size, plan in levels if plan.sharing is not None]
+    crew.tell(shared, len(sizes) - len(shared))
 
 
 @dataclass(frozen=True)
@@ -174,10 +190,10 @@ def _pairs(size: Size, needs: Needs, history: int, sides: Sequence[int]) -> int:
     return max(0, fitting)
 
 
-def _too_large(size: Size, needs: Needs, here: int, each: int, allowed: int) -> SettingsError:
-    machine = needs.machine
+def _too_large(size: Size, needs: Needs, hands: Hands, here: int, each: int) -> SettingsError:
+    most = needs.machine.most_memory
     return SettingsError(
-        f"{size[1]}x{size[0]} pixels on a cluster need {here / 1e9:.0f} GB here, where "
-        f"{machine.most_memory / 1e9:.0f} GB may be used, and {each / 1e9:.1f} GB for each worker, "
-        f"which may use {max(0, allowed) / 1e9:.1f} GB; use a smaller --size, or more memory"
+        f"{size[1]}x{size[0]} pixels on a cluster need {here / 1e9:.1f} GB of this process, where "
+        f"{most / 1e9:.1f} GB may be used, and {each / 1e9:.1f} GB of each of {hands.workers} "
+        "workers; use a smaller --size, more workers, or machines with more memory"
     )

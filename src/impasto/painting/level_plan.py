@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from impasto.cluster.crew import Crew
 from impasto.errors import SettingsError
 from impasto.losses.features import feature_losses_in
@@ -27,17 +29,9 @@ def plan_level(
         history: past steps that L-BFGS could use.
 
     Raises:
-        SettingsError: it does not fit into memory, or the crew cannot help with its losses.
+        SettingsError: it does not fit into memory.
     """
-    settings = task.settings
-    styled = task.first_style_picture is not None and settings.weights.style
-    by_features = feature_losses_in(settings.style_loss) if styled else ()
-    if crew is not None and by_features:
-        raise SettingsError(
-            f"engine ray shares out sums, and style_loss {by_features[0]} looks at the features of "
-            "the whole picture; take another style_loss, or leave the engine out"
-        )
-    layers, of_content = task.layers, task.content_layers
+    by_features, layers, of_content = _undivided(task), task.layers, task.content_layers
     own: MemoryPlan | None = None
     try:
         own = plan_memory(
@@ -58,8 +52,23 @@ def plan_level(
         return own
     style_size = task.style_size(size)
     needs = Needs(encoder, machine, frozenset(layers), frozenset(of_content), style_size)
-    regions = max(1, len(task.painted_regions)) if styled else 0
+    regions = len(task.painted_regions) if task.all_styles else 0
     shared = share_out(size, needs, Hands.of(crew), own, history, regions)
     plan = shared or own
     assert plan is not None  # or it would have been refused
     return plan
+
+
+def check_shareable(task: Task) -> None:
+    """Raises `SettingsError` for losses that a cluster cannot share out."""
+    for name in _undivided(task):
+        raise SettingsError(
+            f"engine ray shares out sums, and style_loss {name} looks at the features of the whole "
+            "picture; take another style_loss, or leave the engine out"
+        )
+
+
+def _undivided(task: Task) -> Sequence[str]:
+    """The task's style losses that look at features."""
+    styled = task.first_style_picture is not None and task.settings.weights.style
+    return list(feature_losses_in(task.settings.style_loss)) if styled else []

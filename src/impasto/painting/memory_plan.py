@@ -179,8 +179,12 @@ class Needs:
         return int(_FIXED + pictures + window + features)
 
     def without_tiles(self, size: Size, side: int) -> int:
-        """Bytes without any remembered step, where others work on the tiles."""
-        return int(_FIXED + size[0] * size[1] * _PICTURES * PICTURE + self._style(side))
+        """Bytes without any remembered step, where others work on the tiles.
+
+        The style is looked at here, when there are but the content, the picture and a resized one.
+        """
+        pixels = size[0] * size[1] * PICTURE
+        return int(_FIXED + max(_PICTURES * pixels, 3 * pixels + self._style(side)))
 
     def of_worker(self, window: int, tiles: int, *, keep: bool, masks: int) -> int:
         """Bytes of a process that works on so many tiles, each with so many pixels.

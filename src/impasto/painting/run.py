@@ -11,7 +11,6 @@ from typing import Protocol
 from torch import Tensor
 
 from impasto.cluster.crew import Crew
-from impasto.cluster.ray_passes import LevelWorkers
 from impasto.errors import CheckpointError
 from impasto.losses.features import seeks_neighbors
 from impasto.losses.temporal import Tie
@@ -22,10 +21,10 @@ from impasto.network.weights import Weights
 from impasto.objective.cuda_graph import capture_graph
 from impasto.objective.objective import Evaluation
 from impasto.objective.targets import make_objective
-from impasto.objective.tile_passes import TileWorkers
 from impasto.optimizers.base import PixelOptimizer
 from impasto.optimizers.by_settings import make_optimizer
 from impasto.optimizers.lbfgs import SMOOTHING
+from impasto.painting.cluster_plan import workers_of
 from impasto.painting.level_plan import plan_level
 from impasto.painting.memory_plan import MemoryPlan
 from impasto.pictures.image import Image
@@ -316,25 +315,10 @@ class Run:
             side=plan.side,
             keep_content=plan.keep_content,
             guide=state.guide,
-            workers=self._workers(state.level),
+            workers=workers_of(self.crew, size, plan),
         )
         objective = replace(objective, ties=self.ties)
         return objective if plan.tiled else capture_graph(objective, state.pixels)
-
-    def tell_crew(self) -> None:
-        """Has the crew say which levels it works on."""
-        levels = zip(self.sizes, self.plans, strict=True)
-        shared = [size for size, plan in levels if plan.sharing is not None]
-        if self.crew is not None:
-            self.crew.tell(shared, len(self.sizes) - len(shared))
-
-    def _workers(self, level: int) -> TileWorkers | None:
-        """Who works on the tiles of a level; None for this process."""
-        plan = self.plans[level]
-        if self.crew is None or plan.sharing is None:
-            return None
-        kept = plan.sharing.keeps_features
-        return LevelWorkers(self.crew, self.sizes[level], plan.keep_content, kept)
 
     def _iterate(
         self,

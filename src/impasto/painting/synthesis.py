@@ -23,7 +23,9 @@ from impasto.network.weights import Weights, load_weights
 from impasto.painting.at_once import BaseSource, refuse_base, refuse_state, start_at_once
 from impasto.painting.checkpoint import Checkpoint, CheckpointSource, load_checkpoint
 from impasto.painting.checkpoint_writer import CheckpointTarget, CheckpointWriter
+from impasto.painting.cluster_plan import tell_of_shares
 from impasto.painting.finished import finished
+from impasto.painting.level_plan import check_shareable
 from impasto.painting.named_pictures import named_styles, picture_opener, with_models
 from impasto.painting.run import Run, RunState, Step
 from impasto.pictures.image import Image, ImageSource
@@ -342,7 +344,7 @@ class PreparedRun:
         """The generator that does the work."""
         steps = self.run.climb(self.state)
         if self.run.crew is not None:
-            self.run.tell_crew()
+            tell_of_shares(self.run.crew, self.run.sizes, self.run.plans)
             steps = self.run.crew.left_after(steps)
         return steps if self.writer is None else self.writer.watch(steps)
 
@@ -364,6 +366,7 @@ def prepare_run(
         checkpoint.check(task, resumed=saved is not None)
     crew = None
     if compute.engine == "ray":
+        check_shareable(task)
         crew = Crew(compute, machine, network, task.settings)
     try:
         run = Run.of(task, network, machine, crew)
