@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ FLAGS = ["--size", "64", "--iterations", "6", "--threads", "1"]
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def cluster() -> Iterator[tuple[str, Any]]:
     """Its address, and the second of its nodes."""
     with two_nodes() as found:
         yield found
@@ -32,7 +33,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_cluster_paints_the_same_pixels_and_outlives_a_node(
-    cluster: tuple[str, subprocess.Popen[bytes]], tmp_path: Path
+    cluster: tuple[str, Any], tmp_path: Path
 ) -> None:
     address, second = cluster
     for name, count in (("photos", 4), ("styles", 2)):

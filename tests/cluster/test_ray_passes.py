@@ -54,12 +54,10 @@ def address() -> Iterator[str]:
     """Of a cluster of two nodes, to which this process is connected."""
     import ray
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")  # or there would be a token in the home folder
-        with two_nodes() as (found, _):
-            ray.init(found, log_to_driver=False, logging_level=logging.ERROR)
-            yield found
-            ray.shutdown()
+    with two_nodes() as (found, _):
+        ray.init(found, log_to_driver=False, logging_level=logging.ERROR)
+        yield found
+        ray.shutdown()
 
 
 @contextmanager

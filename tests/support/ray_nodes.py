@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import shutil
 import signal
 import socket
-import subprocess
-import sys
-import sysconfig
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from support.command_line import ENVIRONMENT
 
-RAY = shutil.which("ray", path=sysconfig.get_path("scripts")) or "ray"
-QUIET = {**ENVIRONMENT, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
-"""Without a token, which Ray would leave in the home folder."""
+_OF_RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",  # or there would be a token in the home folder
+}
+QUIET = {**ENVIRONMENT, **_OF_RAY}
+_TRIES = 3  # a busy machine may not start a node within Ray's half minute
 
 
 def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
@@ -38,61 +40,44 @@ def family(process: int) -> list[int]:
     return found
 
 
-def kill_node(node: subprocess.Popen[bytes]) -> None:
+def kill_node(node: Any) -> None:
     """A node with all its processes, by their numbers, as a power cut would."""
-    for process in family(node.pid):
+    started = [one.process for kinds in node.all_processes.values() for one in kinds]
+    for process in [number for one in started for number in family(one.pid)]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    node.wait()
-
-
-def _node(*arguments: str) -> subprocess.Popen[bytes]:
-    shared = ["--num-cpus=1", "--object-store-memory=90000000", "--disable-usage-stats"]
-    return subprocess.Popen(
-        [RAY, "start", "--block", "--node-ip-address=127.0.0.1", *shared, *arguments],
-        env=QUIET,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _nodes_alive(address: str) -> int:
-    counting = (
-        "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR');"
-        "print(sum(node['Alive'] for node in ray.nodes()))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", counting, address],
-        env=QUIET,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    return int(done.stdout.split()[-1]) if done.returncode == 0 else 0
+    for one in started:
+        one.wait()
 
 
 @contextlib.contextmanager
-def two_nodes() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def two_nodes() -> Iterator[tuple[str, Any]]:
     """A cluster of two nodes with a processor each: its address, and the second node."""
-    port = free_port()
-    address = f"127.0.0.1:{port}"
-    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # sockets take no long names
-    head = _node(
-        "--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}"
-    )  # fmt: skip
-    nodes = [head]
-    try:
-        until = time.monotonic() + 300  # of busy machines
-        while _nodes_alive(address) < 1 and time.monotonic() < until:
-            time.sleep(0.2)
-        nodes.append(_node(f"--address={address}"))
-        while _nodes_alive(address) < 2 and time.monotonic() < until:
-            time.sleep(0.2)
-        yield address, nodes[1]
-    finally:
-        for node in reversed(nodes):
-            kill_node(node)
-        shutil.rmtree(folder, ignore_errors=True)
+    from ray.cluster_utils import Cluster
+
+    each: dict[str, Any] = {
+        "num_cpus": 1,
+        "include_dashboard": False,
+        "object_store_memory": 90_000_000,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _OF_RAY.items():
+            patch.setenv(name, value)
+        for attempt in range(_TRIES):
+            cluster: Any = Cluster()
+            try:
+                cluster.add_node(**each)
+                second = cluster.add_node(**each)
+                break
+            except Exception:
+                cluster.shutdown()
+                if attempt == _TRIES - 1:
+                    raise
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        try:
+            yield cluster.address, second
+        finally:
+            cluster.shutdown()
 
 
 def kill_workers(name: str, most: int = 1) -> int:
