@@ -81,8 +81,8 @@ def share_out(
             return None
         each = min(cut.peak(keep=False) for cut in found)
         raise _too_large(size, needs, hands, here, each)
-    best = min(fitting, key=lambda cut: cut.work)
-    plan = best.plan(size, pairs, allowed)
+    plans = [(cut, cut.plan(size, pairs, allowed)) for cut in fitting]
+    best, plan = min(plans, key=lambda one: (one[0].time(one[1]), one[0].tiles))
     if own is not None:
         passes = PASSES[own.keep_content] if own.tiled else 2
         alone = needs.windows(size, own.side, needs.encoder.periodic)[1] * passes
@@ -137,11 +137,6 @@ class _Cut:
     def pixels(self) -> int:
         """Of a window."""
         return self.window[0] * self.window[1]
-
-    @property
-    def work(self) -> tuple[int, int]:
-        """What the busiest worker has to do; of equals, fewer tiles are better."""
-        return self.each * self.pixels, self.tiles
 
     def peak(self, *, keep: bool) -> int:
         """Bytes of the busiest worker."""
