@@ -68,9 +68,9 @@ def share_out(
     Raises:
         SettingsError: nobody can work on it: it says how much memory would do.
     """
-    if own is not None and size[0] * size[1] < LEAST_PIXELS:
+    sides = [side for side in SIDES if side < max(size)] or [min(SIDES)]
+    if own is not None and (size[0] * size[1] < LEAST_PIXELS or max(size) <= min(sides)):
         return None
-    sides = [side for side in SIDES if side < max(size)]
     pairs = _pairs(size, needs, history, sides)
     here = needs.without_tiles(size, min(sides)) + needs.pair(size) * max(1, pairs)
     allowed = hands.memory_of_each(here)
