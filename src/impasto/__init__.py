@@ -16,8 +16,9 @@ from impasto.version import __version__
 _MODULES = {
     "batch.stylize_many": "stylize_many",
     "diagnostics.doctor": "examine",
-    "errors": "CheckpointError DivergenceError HostError ImpastoError MissingExtraError "
-    "OutputError PictureError PictureWarning RegionWarning SettingsError WeightsError",
+    "errors": "CheckpointError ClusterError DivergenceError HostError ImpastoError "
+    "MissingExtraError OutputError PictureError PictureWarning RegionWarning SettingsError "
+    "WeightsError",
     "exporting.export": "export",
     "feedforward.model": "Model",
     "feedforward.model_file": "load_model save_model",

@@ -5,6 +5,7 @@ from impasto.batch.stylize_many import stylize_many as stylize_many
 from impasto.diagnostics.doctor import examine as examine
 from impasto.errors import (
     CheckpointError as CheckpointError,
+    ClusterError as ClusterError,
     DivergenceError as DivergenceError,
     HostError as HostError,
     ImpastoError as ImpastoError,

@@ -8,6 +8,7 @@
     ├── OutputError        a result that cannot be written where it was asked for
     ├── WeightsError       a weights file that is damaged or not a VGG-19
     ├── CheckpointError    a checkpoint that is damaged, or of another run
+    ├── ClusterError       a cluster whose workers do not start, or are all lost
     ├── HostError          a host program that calls from where nothing can be computed
     ├── MissingExtraError  an optional part (``impasto[...]``) that is not installed
     └── DivergenceError    an optimisation that became NaN or infinite and could not be saved
@@ -49,6 +50,12 @@ class WeightsError(ImpastoError):
 
 class CheckpointError(ImpastoError):
     """A checkpoint that is damaged, or of another run."""
+
+
+class ClusterError(ImpastoError):
+    """A cluster whose workers do not start, fail, or are all lost."""
+
+    exit_code = 1
 
 
 class HostError(ImpastoError):

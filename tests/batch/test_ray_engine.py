@@ -2,105 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
-import signal
-import socket
 import subprocess
-import sys
-import sysconfig
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from impasto.batch.ledger import Ledger
-from support.command_line import COMMAND, ENVIRONMENT, picture, run
+from support.command_line import COMMAND, picture, run
+from support.ray_nodes import QUIET, free_port, kill_node, two_nodes
 
 pytest.importorskip("ray")
 if not Path("/proc/self/task").exists():
     pytest.skip("looks at processes by /proc", allow_module_level=True)
 
-RAY = shutil.which("ray", path=sysconfig.get_path("scripts")) or "ray"
-QUIET = {**ENVIRONMENT, "RAY_USAGE_STATS_ENABLED": "0"}
 FLAGS = ["--size", "64", "--iterations", "6", "--threads", "1"]
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def _family(process: int) -> list[int]:
-    """A process and all its descendants."""
-    found = [process]
-    for one in found:
-        with contextlib.suppress(OSError):
-            for task in Path(f"/proc/{one}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
-    return found
-
-
-def _kill(node: subprocess.Popen[bytes]) -> None:
-    """A node with all its processes, by their numbers, as a power cut would."""
-    for process in _family(node.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    node.wait()
-
-
-def _node(*arguments: str) -> subprocess.Popen[bytes]:
-    shared = ["--num-cpus=1", "--object-store-memory=90000000", "--disable-usage-stats"]
-    return subprocess.Popen(
-        [RAY, "start", "--block", "--node-ip-address=127.0.0.1", *shared, *arguments],
-        env=QUIET,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _nodes_alive(address: str) -> int:
-    counting = (
-        "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR');"
-        "print(sum(node['Alive'] for node in ray.nodes()))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", counting, address],
-        env=QUIET,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    return int(done.stdout.split()[-1]) if done.returncode == 0 else 0
-
-
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def cluster() -> Iterator[tuple[str, Any]]:
     """Its address, and the second of its nodes."""
-    port = _free_port()
-    address = f"127.0.0.1:{port}"
-    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # sockets take no long names
-    head = _node(
-        "--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}"
-    )  # fmt: skip
-    nodes = [head]
-    try:
-        until = time.monotonic() + 60
-        while _nodes_alive(address) < 1 and time.monotonic() < until:
-            time.sleep(0.2)
-        nodes.append(_node(f"--address={address}"))
-        while _nodes_alive(address) < 2 and time.monotonic() < until:
-            time.sleep(0.2)
-        yield address, nodes[1]
-    finally:
-        for node in reversed(nodes):
-            _kill(node)
-        shutil.rmtree(folder, ignore_errors=True)
+    with two_nodes() as found:
+        yield found
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -108,7 +33,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_cluster_paints_the_same_pixels_and_outlives_a_node(
-    cluster: tuple[str, subprocess.Popen[bytes]], tmp_path: Path
+    cluster: tuple[str, Any], tmp_path: Path
 ) -> None:
     address, second = cluster
     for name, count in (("photos", 4), ("styles", 2)):
@@ -133,7 +58,7 @@ def test_a_cluster_paints_the_same_pixels_and_outlives_a_node(
         lines.append(line)
         if sum(json.loads(one)["event"] == "done" for one in lines) == 3:
             break
-    _kill(second)
+    kill_node(second)
     rest, said = process.communicate(timeout=120)
     events = [json.loads(line) for line in [*lines, *rest.splitlines()]]
     assert process.returncode == 1, said
@@ -150,7 +75,7 @@ def test_without_a_cluster_there_is_one_clear_line(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png")
     result = run(
         "batch", "a.png", "--styles", "a.png", "-o", "out", *FLAGS, "--engine", "ray",
-        "--address", f"127.0.0.1:{_free_port()}", folder=tmp_path,
+        "--address", f"127.0.0.1:{free_port()}", folder=tmp_path,
     )  # fmt: skip
     assert result.returncode == 2
     last = result.stderr.decode().splitlines()[-1]

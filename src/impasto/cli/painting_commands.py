@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
+from impasto.cli.cluster_rehearsal import rehearse
 from impasto.cli.progress import RunProgress
 from impasto.cli.run_flags import (
+    ClusterFlags,
     MachineFlags,
     NetworkFlags,
     OutputFlags,
@@ -34,7 +36,7 @@ from impasto.files import (
     reporting_failure,
 )
 from impasto.settings.at_once import ANOTHER_WAY
-from impasto.settings.groups import LOSSES, PAINT, REGIONS, SIZE
+from impasto.settings.groups import LOSSES, MACHINE, PAINT, REGIONS, SIZE
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
 from impasto.settings.parsing import setting_text
@@ -52,6 +54,7 @@ class PaintingFlags:
 
     output: OutputFlags = field(default_factory=OutputFlags)
     machine: MachineFlags = field(default_factory=MachineFlags)
+    cluster: ClusterFlags = field(default_factory=ClusterFlags)
     traces: TraceFlags = field(default_factory=TraceFlags)
     checkpoints: CheckpointFlags = field(default_factory=CheckpointFlags)
 
@@ -102,7 +105,9 @@ class PaintingFlags:
     def prepare(self) -> dict[str, Any]:
         """Sets the process up. Returns keywords of `iterate` and its like."""
         checkpoints = self.checkpoints.prepare(overwrite=self.output.overwrite)
-        return {**self.machine.prepare(), **checkpoints}
+        found = self.machine.prepare()
+        compute = self.cluster.compute(found["compute"])
+        return {**found, "compute": compute, **checkpoints}
 
 
 @Parameter(name="*")
@@ -111,6 +116,20 @@ class StylizeFlags(PaintingFlags):
     """`PaintingFlags` of ``impasto stylize``."""
 
     machine: NetworkFlags = field(default_factory=NetworkFlags)
+
+    dry_run: Annotated[bool, Parameter(group=MACHINE.title, show=False)] = False
+    """With --engine ray: say what the run would take of this machine, of each worker and of the
+    network, and do nothing else."""
+
+    def prepare_dry_run(self) -> dict[str, Any]:
+        """As `prepare`, of a run that is only planned."""
+        self.cluster.check()
+        if self.cluster.engine != "ray":
+            raise SettingsError("--dry-run needs --engine ray; leave it out")
+        if self.checkpoints.resume is not None:
+            raise SettingsError("--dry-run and --resume exclude each other; leave one of them out")
+        found = self.machine.prepare()
+        return {**found, "compute": self.cluster.compute(found["compute"])}
 
 
 FORMATS = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC; - is standard input."
@@ -185,8 +204,11 @@ def stylize(
         settings.warn_of_dropped({"--map": maps, "--region": region})
         return iterate(content, **named.keywords(), **flags.prepare(), **given)
 
-    name = f"{stem(content)}-in-{named.stem()}.png"
     inputs = [content, *named.files()]
+    if flags.dry_run:
+        check_inputs(inputs)
+        return rehearse(content, named.keywords(), given, flags.prepare_dry_run(), flags.output)
+    name = f"{stem(content)}-in-{named.stem()}.png"
     return _paint(begin, inputs, chosen, name, flags)
 
 
@@ -276,6 +298,7 @@ def _paint(
 ) -> int:
     """Checks what can be checked without torch, then does the work."""
     flags.machine.check()
+    flags.cluster.check()
     # A run that goes on does not need the picture that it started from, nor its mask.
     resumed = flags.checkpoints.resume is not None
     needed = chosen.replace(start="noise", keep=None) if resumed else chosen

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -164,6 +164,38 @@ class MachineFlags(ComputeFlags):
         from impasto.pictures.image import open_image
 
         return open_image(source, max_pixels=self.max_pixels)
+
+
+@Parameter(name="*", group=MACHINE.title)
+@dataclass(frozen=True, kw_only=True)
+class ClusterFlags:
+    """Who works on the tiles of one large picture."""
+
+    engine: Annotated[Literal["local", "ray"], Parameter(metavar="NAME")] = "local"
+    """Who paints, local or ray: this process, or with it a cluster, which works on the tiles of
+    large levels; needs impasto[cluster]. --threads and --memory are then those of one worker."""
+
+    address: Annotated[str | None, Parameter(metavar="HOST:PORT", show=False)] = None
+    """The cluster of --engine ray. RAY_ADDRESS if not given, else one on this machine."""
+
+    workers: Annotated[int | None, Parameter(metavar="N", show=False)] = None
+    """Workers of --engine ray. As many as fit on the cluster if not given."""
+
+    def check(self) -> None:
+        """Checks what fits together.
+
+        Raises:
+            SettingsError: an address or workers without a cluster, or less than one worker.
+        """
+        for flag, value in (("--address", self.address), ("--workers", self.workers)):
+            if value is not None and self.engine != "ray":
+                raise SettingsError(f"{flag} needs --engine ray; leave it out")
+        if self.workers is not None and self.workers < 1:
+            raise SettingsError(f"workers = {self.workers}: must be 1 or more")
+
+    def compute(self, compute: Compute) -> Compute:
+        """``compute`` with these."""
+        return replace(compute, engine=self.engine, address=self.address, workers=self.workers)
 
 
 @Parameter(name="*", group=MACHINE.title)

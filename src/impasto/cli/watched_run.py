@@ -12,7 +12,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -22,7 +22,7 @@ from impasto.cli.finished_files import save_somewhere
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.progress import Display, RunProgress, choose_display, duration
 from impasto.cli.run_flags import OutputFlags, TraceFlags
-from impasto.errors import DivergenceError, OutputError, PictureWarning, RegionWarning
+from impasto.errors import ClusterError, DivergenceError, OutputError, PictureWarning, RegionWarning
 from impasto.files import STANDARD_STREAM, appeared, displaced_error
 from impasto.messages import counted, printable
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from impasto.pictures.image import Image
     from impasto.sheets.plan import SheetStep
 
+
+_Failure = ClusterError | DivergenceError | OutputError
+"""What may stop a run that has begun: the picture so far is written."""
 
 S = TypeVar("S", bound="Step | SheetStep")
 
@@ -81,7 +84,7 @@ class _Outcome(Generic[S]):
     warnings: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)  # why a film, a plot or a log is not there
     interrupted: bool = False
-    failure: DivergenceError | OutputError | None = None
+    failure: _Failure | None = None
 
 
 def paint_and_save(run: WatchedRun[S]) -> int:
@@ -103,7 +106,8 @@ def paint_and_save(run: WatchedRun[S]) -> int:
                 for trace in traces.values():
                     trace.add(progress.step)
 
-            _follow(run, outcome, display, see)
+            with _passing_on_words(display):
+                _follow(run, outcome, display, see)
         if outcome.last is None:
             raise outcome.failure or Interrupted(
                 "interrupted before the first step; nothing was written"
@@ -151,7 +155,7 @@ def _moved_words(run: WatchedRun[S], places: Mapping[str, Path]) -> list[str]:
     ]
 
 
-def _with_words(failure: DivergenceError | OutputError, words: list[str]) -> Exception:
+def _with_words(failure: _Failure, words: list[str]) -> Exception:
     """What stopped a run that had begun, with what became of the files."""
     error = type(failure)("; ".join([str(failure), *words]))
     error.exit_code = 1  # nothing impossible was asked for
@@ -180,8 +184,25 @@ def _follow(
                     raise Interrupted
     except KeyboardInterrupt:
         outcome.interrupted = True
-    except (DivergenceError, OutputError) as error:
+    except (ClusterError, DivergenceError, OutputError) as error:
         outcome.failure = error
+
+
+@contextlib.contextmanager
+def _passing_on_words(display: Display) -> Iterator[None]:
+    """Shows what a cluster's log says, of workers that are lost and of others that have come."""
+    log, handler = logging.getLogger("impasto.cluster"), logging.Handler()
+    handler.emit = lambda record: display.warn(record.getMessage())  # type: ignore[method-assign]
+    before = log.propagate, log.level
+    log.propagate = False
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.propagate = before[0]
+        log.setLevel(before[1])
 
 
 def _begin(run: WatchedRun[S], outcome: _Outcome[S]) -> Generator[S, None, object]:

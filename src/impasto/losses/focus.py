@@ -7,7 +7,6 @@ place. So each place counts by how much there is to see around it (docs/decision
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 

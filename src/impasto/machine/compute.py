@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -106,9 +106,16 @@ class Compute:
             on in tiles, with the same result. If None, a third of what is free; what cannot be
             done with that takes as little more as it needs, up to four fifths.
         max_pixels: width times height of the largest picture file to read, 1 or more.
+        engine: who works on the tiles of one large picture: ``local``, this process, or ``ray``,
+            the workers of a Ray cluster. Then ``threads`` and ``memory`` are those of one worker;
+            it has one thread if nothing is said.
+        address: of the cluster; RAY_ADDRESS if None, or else a cluster on this machine that ends
+            with the run.
+        workers: of the cluster, at the most; as many as fit on it if None.
 
     Raises:
-        SettingsError: ``max_pixels`` below 1; all else is refused by `machine`.
+        SettingsError: ``max_pixels`` or ``workers`` below 1, an unknown engine, or an address or
+            workers without a cluster; all else is refused by `machine`.
     """
 
     device: str = "auto"
@@ -116,11 +123,25 @@ class Compute:
     threads: int | None = None
     memory: int | str | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
+    engine: str = "local"
+    address: str | None = None
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         # Not left to `machine`: pictures are read before it is asked.
         if self.max_pixels < 1:
             raise SettingsError(f"max_pixels = {self.max_pixels}: must be 1 or more")
+        if self.engine not in ("local", "ray"):
+            raise SettingsError(f"engine = {self.engine!r}: must be local or ray")
+        if self.workers is not None and self.workers < 1:
+            raise SettingsError(f"workers = {self.workers}: must be 1 or more")
+        if self.engine == "local" and (self.address, self.workers) != (None, None):
+            given = "workers" if self.address is None else "address"
+            raise SettingsError(f"{given} needs engine ray; leave it out")
+
+    def alone(self) -> Compute:
+        """The same for a process that works without a cluster, or as one of its workers."""
+        return replace(self, engine="local", address=None, workers=None)
 
     @with_torch_defaults
     def machine(self) -> Machine:
@@ -139,6 +160,8 @@ class Compute:
             )
         free = free_memory(device)
         memory = parse_memory(self.memory)
+        if self.engine == "ray":
+            memory = None  # what was said is of each worker
         if memory is not None:
             most = memory
         elif free is not None:

@@ -14,17 +14,19 @@ import torch
 from torch import Tensor
 
 from impasto.layers import stride
-from impasto.losses.content import ContentLoss, squares
-from impasto.losses.self_similarity import SelfSimilarityLoss, positions, weight_on
-from impasto.machine.sums import total
+from impasto.losses.content import ContentLoss
+from impasto.losses.self_similarity import SelfSimilarityLoss, positions
 from impasto.network.encoder import Features
+from impasto.objective.content_measures import (
+    ContentMeasures,
+    ContentScale,
+    Places,
+    at_places,
+    size_on,
+)
 from impasto.objective.describer import Describer
 from impasto.objective.tiles import Tile
-from impasto.pictures.resizing import Size
 from impasto.settings.model import Settings
-
-Places = tuple[Tensor, Tensor]
-"""Rows and columns, (n,) each, in the part of a layer's map that a tile owns."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,18 @@ class ContentTarget:
             masks: (1, 1, H, W), 0..1, of each region; None for all of it.
             keep: whether to keep the feature maps.
         """
-        measures = _ContentMeasures(settings, masks, (picture.shape[2], picture.shape[3]))
-        places = _places(picture, tiles, measures.compared)
-        maps = []
+        scale = ContentScale(settings, (picture.shape[2], picture.shape[3]))
+        places = places_of(picture, tiles, scale.among_places)
+        maps: list[Mapping[str, Tensor]] = []
+        parts = []
         for tile, own_places in zip(tiles, places, strict=True):
-            owned = describer.owned(picture, tile, measures.layers)
-            measures.add(owned, tile, own_places)
-            if keep and measures.by_place:  # copies: what a tile owns is a view of a larger map
-                maps.append({k: part if tile.whole else part.clone() for k, part in owned.items()})
-        target = cls(measures.features(), measures.similarity(), places, picture, maps)
-        return target, measures.shares()
+            owned = describer.owned(picture, tile, scale.layers)
+            parts.append(ContentMeasures.of_tile(owned, tile, masks, own_places))
+            if keep and scale.by_place:
+                maps.append(kept_maps(owned, tile))
+        measures = ContentMeasures.added(parts)
+        target = cls(scale.features(measures), scale.similarity(measures), places, picture, maps)
+        return target, scale.shares(measures, len(masks))
 
     @property
     def layers(self) -> dict[str, None]:
@@ -88,7 +92,8 @@ class ContentTarget:
 
     def sampler(self) -> ContentSampler:
         """Collects a picture's features at the places that are compared."""
-        return ContentSampler(self.places, {layer: [] for layer in self.similarity})
+        layers = self.places[0] if self.places else ()
+        return ContentSampler(self.places, {layer: [] for layer in layers})
 
     def differentiate(
         self, sampler: ContentSampler
@@ -144,7 +149,7 @@ class ContentSampler:
         """Takes what tile ``number`` hands in of a picture's feature maps."""
         for layer, parts in self.samples.items():
             own = tile.owned(features[layer], stride(layer))
-            parts.append(_at(own, self.places[number][layer]))
+            parts.append(at_places(own, self.places[number][layer]))
 
 
 @dataclass(frozen=True)
@@ -188,93 +193,17 @@ class ContentAtTile:
         return values
 
 
-def weighted(layers: Mapping[str, float], weight: float) -> dict[str, float]:
-    """The layers that have a weight, all of them multiplied by ``weight``."""
-    return {layer: share * weight for layer, share in layers.items() if share}
+def kept_maps(owned: Mapping[str, Tensor], tile: Tile) -> dict[str, Tensor]:
+    """What a tile owns of feature maps, to be kept: copies of what are views of larger maps."""
+    return {layer: part if tile.whole else part.clone() for layer, part in owned.items()}
 
 
-class _ContentMeasures:
-    """Sums over the content's feature maps, of all of it and under each mask, and its samples."""
-
-    def __init__(self, settings: Settings, masks: Sequence[Tensor | None], size: Size) -> None:
-        self.layers = weighted(settings.content_layers, settings.weights.content)
-        self.by_place = settings.content_loss.get("features", 0.0)
-        among_places = settings.content_loss.get("self-similarity", 0.0)
-        self._among_places = {
-            layer: among_places * weight_on(_size_on(size, layer)) for layer in self.layers
-        }
-        self._normalization = settings.normalization
-        self._masks = [None, *masks]
-        self._norms = {layer: [0.0] * len(self._masks) for layer in self.layers}
-        self._sizes = {layer: [0.0] * len(self._masks) for layer in self.layers}
-        self._samples: Mapping[str, list[Tensor]] = {layer: [] for layer in self.compared}
-
-    @property
-    def compared(self) -> Iterable[str]:
-        """The layers that are compared with themselves."""
-        return weighted(self._among_places, 1.0)
-
-    def add(self, owned: Mapping[str, Tensor], tile: Tile, places: Mapping[str, Places]) -> None:
-        """Adds what a tile owns."""
-        for layer, part in owned.items():
-            for number, mask in enumerate(self._masks):
-                counts = tile.counts(mask, stride(layer))
-                self._norms[layer][number] += float(squares(part, weights=counts))
-                share = 1.0 if counts is None else float(total(counts)) / counts.numel()
-                self._sizes[layer][number] += share * part.numel()
-            if layer in places:
-                self._samples[layer].append(_at(part, places[layer]))
-
-    def features(self) -> dict[str, tuple[float, ContentLoss]]:
-        """Weight and loss by layer."""
-        if not self.by_place:
-            return {}
-        return {k: (weight * self.by_place, self._loss(k)) for k, weight in self.layers.items()}
-
-    def similarity(self) -> dict[str, tuple[float, SelfSimilarityLoss]]:
-        """Weight and loss by layer."""
-        return {
-            layer: (
-                self.layers[layer] * self._among_places[layer],
-                SelfSimilarityLoss.of(torch.cat(parts)),
-            )
-            for layer, parts in self._samples.items()
-        }
-
-    def shares(self) -> list[float]:
-        """By mask: its share of |P|^2, and of the positions, as much as either loss counts."""
-        whole = sum(
-            weight * (self.by_place + self._among_places[layer])
-            for layer, weight in self.layers.items()
-        )
-        return [
-            sum(weight * self._share(layer, number) for layer, weight in self.layers.items())
-            / whole
-            for number in range(1, len(self._masks))
-        ]
-
-    def _share(self, layer: str, number: int) -> float:
-        by_place = self.by_place * self._loss(layer).factor / self._loss(layer, number).factor
-        sizes = self._sizes[layer]
-        return by_place + self._among_places[layer] * sizes[number] / sizes[0]
-
-    def _loss(self, layer: str, number: int = 0) -> ContentLoss:
-        norm, size = self._norms[layer][number], self._sizes[layer][number]
-        return ContentLoss.of(norm, size, self._normalization)
-
-
-def _size_on(size: Size, layer: str) -> Size:
-    """Height and width of a layer's map of a picture of some size."""
-    pixels = stride(layer)
-    return -(-size[0] // pixels), -(-size[1] // pixels)
-
-
-def _places(
+def places_of(
     picture: Tensor, tiles: Sequence[Tile], layers: Iterable[str]
 ) -> list[Mapping[str, Places]]:
     """By tile and layer: which of the compared positions it owns."""
     size = (picture.shape[2], picture.shape[3])
-    by_layer = {layer: positions(_size_on(size, layer), picture.device) for layer in layers}
+    by_layer = {layer: positions(size_on(size, layer), picture.device) for layer in layers}
     found: list[Mapping[str, Places]] = []
     for tile in tiles:
         own = {}
@@ -285,10 +214,3 @@ def _places(
             own[layer] = rows[inside] - down.start, columns[inside] - across.start
         found.append(own)
     return found
-
-
-def _at(own: Tensor, places: Places) -> Tensor:
-    """(n, C): the features (1, C, h, w) at some places, at least float32."""
-    rows, columns = places
-    picked = own[0].permute(1, 2, 0)[rows, columns]
-    return picked.to(torch.promote_types(picked.dtype, torch.float32))

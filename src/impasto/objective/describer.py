@@ -13,6 +13,7 @@ from impasto.losses.style import takes_means, takes_roots
 from impasto.machine.memory import release_memory
 from impasto.network.encoder import Encoder, Features
 from impasto.objective.tiles import Tile, tiles_of
+from impasto.pictures.resizing import Size
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Padding, Settings
 
@@ -50,9 +51,13 @@ class Describer:
         return replace(self, encoder=self.encoder.padded(padding))
 
     def tiles(self, picture: Tensor, layers: Iterable[str], grid: int = 1) -> tuple[Tile, ...]:
-        """How a picture (1, C, H, W) is cut for layers: owned parts begin on a grid of pixels."""
+        """How a picture (1, C, H, W) is cut for layers; see `tiles_of`."""
+        return self.tiles_of((picture.shape[2], picture.shape[3]), layers, grid)
+
+    def tiles_of(self, size: Size, layers: Iterable[str], grid: int = 1) -> tuple[Tile, ...]:
+        """How a picture of some size is cut for layers: owned parts begin on a grid of pixels."""
         return tiles_of(
-            (picture.shape[2], picture.shape[3]),
+            size,
             self.side,
             stride=max(grid, min_size(layers)),
             halo=self.encoder.halo(layers),

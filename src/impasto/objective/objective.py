@@ -16,12 +16,11 @@ from torch import Tensor
 
 from impasto.losses.temporal import Tie, add_ties
 from impasto.losses.total_variation import add_total_variation
-from impasto.network.encoder import Features
 from impasto.objective.content_targets import ContentTarget
 from impasto.objective.describer import Describer
-from impasto.objective.style_targets import Slopes, StyleTarget
-from impasto.objective.tile_gradient import Terms, TileGradient
-from impasto.objective.tiles import Tile
+from impasto.objective.style_targets import StyleTarget
+from impasto.objective.tile_gradient import Terms
+from impasto.objective.tile_passes import FirstPass, OwnPasses, SecondPass, TilePasses
 from impasto.settings.model import Settings
 
 
@@ -55,6 +54,7 @@ class Objective:
         content: what the picture is to show.
         styles: what each region that has a style must reach.
         ties: earlier frames of a film, which the picture should stay like.
+        passes: who goes over the tiles; None for this process.
     """
 
     describer: Describer
@@ -62,30 +62,17 @@ class Objective:
     content: ContentTarget
     styles: Sequence[StyleTarget] = ()
     ties: Sequence[Tie] = ()
+    passes: TilePasses | None = None
 
     @torch.inference_mode(False)  # a caller's inference mode would forbid the gradients
     def __call__(self, picture: Tensor) -> Evaluation:
         """Value and gradient at ``picture``, (1, 3, H, W), sRGB 0..1."""
-        tiles = self.describer.tiles(picture, self.layers)
-        # A picture that is worked on whole goes through the network once, for both passes.
-        first = self._features(picture, tiles[0]) if len(tiles) == 1 else None
+        passes = self.passes or OwnPasses(self.describer, self.content, self.styles)
         terms = self._terms(picture)
-        slopes, by_samples = self._differentiate(picture, tiles, first, terms)
-        gradient = None
-        for number, tile in enumerate(tiles):
-            features = first or self._features(picture, tile)
-            first = None
-            content = self.content.at_tile(number, tile, self.describer, by_samples)
-            part = TileGradient(tile, features, self.styles, slopes, content, terms).pull_back(
-                self.describer.encoder
-            )
-            if tile.whole:
-                gradient = part
-            else:
-                gradient = torch.zeros_like(picture) if gradient is None else gradient
-                tile.add_window(gradient, part)
-            del features, content, part  # before the next tile's
-        assert gradient is not None
+        first = passes.first(picture, self._layers_of_sums)
+        found = self._differentiate(first, terms)
+        del first
+        gradient = passes.second(picture, found, terms)
         self._add_total_variation(picture, gradient, terms)
         if self.ties:
             terms.values["temporal"] = add_ties(gradient, picture, self.ties)
@@ -105,44 +92,22 @@ class Objective:
     def _layers_of_features(self) -> dict[str, None]:
         return dict.fromkeys(layer for target in self.styles for layer in target.features)
 
-    def _features(self, picture: Tensor, tile: Tile) -> Features:
-        return self.describer.encoder.forward(tile.window(picture), self.layers)
-
     def _terms(self, picture: Tensor) -> Terms:
         """The terms that tiles add to, all 0."""
         content = (f"content/{layer}" for layer in self.content.layers)
         styles = (f"style/{layer}" for layer in self._layers_of_features)
         return Terms({name: picture.new_zeros(()) for name in (*content, *styles)})
 
-    def _differentiate(
-        self, picture: Tensor, tiles: Sequence[Tile], first: Features | None, terms: Terms
-    ) -> tuple[list[Slopes], Mapping[str, Sequence[Tensor]]]:
-        """The first pass: adds the terms of all losses that see no single place, for all tiles.
-
-        Returns:
-            For each region the derivatives by its sums, and by layer and tile the gradients at the
-            places whose similarity is compared.
-        """
-        sampler = self.content.sampler()
-        masks = [target.mask for target in self.styles]
-        sums = self.describer.sums(
-            picture,
-            self._layers_of_sums,
-            tiles,
-            masks,
-            first=first,
-            others=sampler.samples,
-            take=sampler.take,
-        )
-        self.describer.release_windows()
+    def _differentiate(self, first: FirstPass, terms: Terms) -> SecondPass:
+        """Adds the terms of all losses that see no single place; returns what tiles take home."""
         slopes = []
-        for target, own in zip(self.styles, sums, strict=True):
+        for target, own in zip(self.styles, first.sums, strict=True):
             values, by_sums = target.differentiate(own)
             terms.add("style", values)
             slopes.append(by_sums)
-        values, by_samples = self.content.differentiate(sampler)
+        values, by_samples = self.content.differentiate(first.sampler)
         terms.add("content", values)
-        return slopes, by_samples
+        return SecondPass(slopes, by_samples)
 
     def _add_total_variation(self, picture: Tensor, gradient: Tensor, terms: Terms) -> None:
         weight = self.settings.weights.total_variation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -11,12 +11,15 @@ from impasto.losses.features import feature_losses_in
 from impasto.losses.style import balances
 from impasto.machine.sums import total
 from impasto.network.encoder import Encoder
-from impasto.objective.content_targets import ContentTarget, weighted
+from impasto.objective.content_measures import ContentMeasures, ContentScale, Places, weighted
+from impasto.objective.content_targets import ContentTarget, places_of
 from impasto.objective.describer import Describer, Sums
 from impasto.objective.feature_regions import FeatureRegion
 from impasto.objective.feature_targets import FeatureTargets, feature_targets, mixed
 from impasto.objective.objective import Objective
 from impasto.objective.style_targets import LevelRegion, StyleTarget, losses_of_sums
+from impasto.objective.tile_passes import DistantPasses, TiledLevel, TileWorkers
+from impasto.pictures.resizing import Size
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
 
@@ -31,6 +34,7 @@ def make_objective(
     side: int = LARGEST_SIDE,
     keep_content: bool = True,
     guide: Tensor | None = None,
+    workers: TileWorkers | None = None,
 ) -> Objective:
     """The objective whose targets are the features of pictures.
 
@@ -44,26 +48,53 @@ def make_objective(
         keep_content: whether to keep the content's feature maps.
         guide: the picture that the level begins with, as large as the content; what of it
             counts, `mixed` says.
+        workers: who works on the tiles; None for this process.
     """
     describer = Describer.of(encoder, settings, side)
     regions = list(regions) if settings.weights.style else []
-    target = ContentTarget()
+    masks = [region.mask for region in regions]
+    target, passes = ContentTarget(), None
     shares = [
         1.0 if region.mask is None else float(total(region.mask)) / region.mask.numel()
         for region in regions
     ]
-    if content is not None and settings.weights.content:
-        styled = weighted(settings.style_layers, 1.0) if regions else {}
-        tiles = describer.tiles(content, {*weighted(settings.content_layers, 1.0), *styled})
-        masks = [region.mask for region in regions]
+    shown = content if settings.weights.content else None
+    styled = weighted(settings.style_layers, 1.0) if regions else {}
+    if workers is not None:
+        level = _tiled_level(describer, settings, workers.size, shown, styled, masks)
+        passes = workers.take(level)
+        if shown is not None:
+            scale, measures = level.scale, ContentMeasures.added(passes.measure())
+            features, shares = scale.features(measures), scale.shares(measures, len(masks))
+            target = ContentTarget(features, scale.similarity(measures), level.places)
+            passes.aim(features)
+    elif shown is not None:
+        tiles = describer.tiles(shown, {*weighted(settings.content_layers, 1.0), *styled})
         target, shares = ContentTarget.of(
-            describer, settings, content, tiles, masks, keep=keep_content
+            describer, settings, shown, tiles, masks, keep=keep_content
         )
-    beside = _content_sums(describer, settings, content, regions)
+    beside = _content_sums(describer, settings, content, regions, passes)
     seen = mixed(content, guide)
     styles = _style_targets(describer, settings, regions, shares, beside, seen)
     describer.release_windows()
-    return Objective(describer, settings, target, styles)
+    return Objective(describer, settings, target, styles, passes=passes)
+
+
+def _tiled_level(
+    describer: Describer,
+    settings: Settings,
+    size: Size,
+    content: Tensor | None,
+    styled: Mapping[str, float],
+    masks: Sequence[Tensor | None],
+) -> TiledLevel:
+    """What workers have to know of a level before they look at its tiles."""
+    shown = weighted(settings.content_layers, 1.0) if content is not None else {}
+    tiles = describer.tiles_of(size, {*shown, *styled})
+    places: Sequence[Mapping[str, Places]] = [{} for _ in tiles]
+    if content is not None:
+        places = places_of(content, tiles, ContentScale(settings, size).among_places)
+    return TiledLevel(describer, settings, size, tiles, masks, content, places)
 
 
 def _content_sums(
@@ -71,12 +102,15 @@ def _content_sums(
     settings: Settings,
     content: Tensor | None,
     regions: Sequence[LevelRegion],
-) -> list[Sums]:
+    passes: DistantPasses | None,
+) -> Sequence[Sums]:
     """The content's statistics in each region, for losses that are balanced against them."""
     balanced = settings.normalization == "scale-free" and balances(settings.style_loss)
     if content is None or not regions or not balanced:
         return [{} for _ in regions]
     layers = weighted(settings.style_layers, 1.0)
+    if passes is not None:
+        return passes.first(content, layers).sums
     masks = [region.mask for region in regions]
     return describer.sums(content, layers, describer.tiles(content, layers), masks)
 

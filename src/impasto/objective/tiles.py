@@ -40,6 +40,14 @@ class Tile:
     own_columns: Span
     whole: bool
 
+    def alone(self) -> Tile:
+        """The same tile of a picture that is nothing but its window."""
+        top, left = self.rows[0], self.columns[0]
+        rows, columns = (0, self.rows[1] - top), (0, self.columns[1] - left)
+        own_rows = self.own_rows[0] - top, self.own_rows[1] - top
+        own_columns = self.own_columns[0] - left, self.own_columns[1] - left
+        return Tile(rows, columns, own_rows, own_columns, self.whole)
+
     def window(self, picture: Tensor) -> Tensor:
         """The window of ``picture`` (1, C, H, W); not a copy, unless it goes on at another edge."""
         for dimension, span in ((2, self.rows), (3, self.columns)):

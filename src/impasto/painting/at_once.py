@@ -252,6 +252,10 @@ def start_at_once(
     Raises:
         As `iterate`.
     """
+    if compute.engine == "ray":
+        raise SettingsError(
+            "engine ray: preset instant paints at once, and nothing is shared out; leave it out"
+        )
     check(task)
     if isinstance(weights, Weights) and weights.sha256 == EMBEDDED_SHA256:
         weights = None  # as sheets and batches hand it on

@@ -113,6 +113,8 @@ class Checkpoint:
     def restore_plans(self, run: Run) -> Run:
         """``run`` with the memory plans of the run that was saved, where memory still allows them.
 
+        Where a cluster worked or works on it, it is planned anew: the workers may be others.
+
         Raises:
             CheckpointError: the checkpoint does not fit the run's levels.
         """
@@ -120,6 +122,8 @@ class Checkpoint:
         if not (0 <= facts.level < len(run.sizes) == len(facts.plans)):
             raise self._levels_error()
         same = (facts.device, facts.precision) == (str(machine.device), machine.precision)
+        if any(plan.sharing is not None for plan in (*facts.plans, *run.plans)):
+            return run
         peak = max(plan.peak for plan in facts.plans[facts.level :])
         return replace(run, plans=facts.plans) if same and peak <= machine.most_memory else run
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from functools import partial
 
-from impasto.errors import CheckpointError, OutputError
+from impasto.errors import CheckpointError, ClusterError, OutputError
 from impasto.files import check_file, path_of, written_beside
 from impasto.painting.checkpoint import load_checkpoint, save_checkpoint
 from impasto.painting.run import Step
@@ -96,7 +96,7 @@ class CheckpointWriter:
                     unsaved, written = None, time.monotonic()
                     # A level's end, without its optimiser, tells nothing about the next level.
                     cost = 0.0 if step.level_done else written - began
-        except (GeneratorExit, KeyboardInterrupt):
+        except (GeneratorExit, KeyboardInterrupt, ClusterError):
             if unsaved is not None and unsaved.latest:
                 self._save(unsaved)
             raise

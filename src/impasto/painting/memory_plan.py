@@ -18,21 +18,42 @@ from impasto.network.encoder import Encoder
 from impasto.objective.neighbor_grid import GRID
 from impasto.objective.neighbor_index import DIRECTIONS
 from impasto.objective.neighbor_styles import most_rows
-from impasto.objective.tiles import tiles_of
+from impasto.objective.tiles import Tile, tiles_of
 from impasto.pictures.resizing import Size
 from impasto.settings.limits import LARGEST_SIDE
 
 _FIXED = 640 * 1000**2  # interpreter, libraries, network
-_PICTURE = 12  # bytes per pixel of a float32 picture
+PICTURE = 12  # bytes per pixel of a float32 picture
 _PICTURES = 8  # content, picture, the one before, their gradients, direction, and space to work
 _SPACE = 3  # bytes taken per byte of feature maps kept: gradients and what convolutions need
 _INDICES = 240  # bytes per pixel for the winners of max pooling
 _TARGETS = 600  # bytes per pixel of feature maps that `sliced` makes and keeps
 _ROWS = 700 * 1000**2  # and of the style's features that it looks at, sorted
 _VIEW = 16  # bytes per pixel of a style's picture and mask, where they are kept for a level
-_SIDES = range(2048, 192, -64)
-_PASSES = {True: 3, False: 4}  # through the network in tiles: forward, again, back; the content
-_FEW = 3  # pairs of pictures that L-BFGS should remember at the least
+SIDES = range(2048, 192, -64)
+PASSES = {True: 3, False: 4}  # through the network in tiles: forward, again, back; the content
+FEW = 3  # pairs of pictures that L-BFGS should remember at the least
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How a level's tiles are shared out among the workers of a cluster.
+
+    Attributes:
+        workers: how many there were when this was planned.
+        tiles: how many the picture is cut into.
+        window: height and width of each tile's window.
+        keeps_features: of how many tiles a worker keeps feature maps from pass to pass.
+        peak: bytes that a worker is expected to take, at the most.
+        traffic: bytes that go over the network for an evaluation.
+    """
+
+    workers: int
+    tiles: int
+    window: Size
+    keeps_features: int
+    peak: int
+    traffic: int
 
 
 @dataclass(frozen=True)
@@ -44,12 +65,14 @@ class MemoryPlan:
         keep_content: whether the content's feature maps are kept.
         history: how many past steps L-BFGS may remember.
         peak: bytes that this is expected to take, at the most.
+        sharing: how workers of a cluster work on its tiles; None for this process.
     """
 
     side: int
     keep_content: bool
     history: int
     peak: int
+    sharing: Sharing | None = None
 
     @property
     def tiled(self) -> bool:
@@ -118,10 +141,10 @@ def plan_memory(
     """
     features = features or FeatureNeeds()
     undivided = features.undivided
-    needs = _Needs(
+    needs = Needs(
         encoder, machine, frozenset(layers), frozenset(content_layers), style_size, features
     )
-    sides = [] if undivided else [side for side in _SIDES if side < max(size)]
+    sides = [] if undivided else [side for side in SIDES if side < max(size)]
     tiled = [(side, keep) for side in sides for keep in (True, False)]
     tiled.sort(key=lambda shape: needs.work(size, *shape))
     shapes = [(LARGEST_SIDE, True), *tiled]
@@ -142,21 +165,30 @@ def plan_memory(
 
 
 @dataclass(frozen=True)
-class _Needs:
-    """The model of memory, for one network and choice of layers."""
+class Needs:
+    """The model of memory, for one network and choice of layers.
+
+    Attributes:
+        encoder: the network.
+        machine: where it runs, and with how much memory.
+        layers: all layers in use.
+        content_layers: those of the content.
+        style_size: height and width at which the style is looked at; None where there is none.
+        undivided: whether a style loss looks at the features of the whole picture.
+    """
 
     encoder: Encoder
     machine: Machine
     layers: frozenset[str]
     content_layers: frozenset[str]
-    style_size: Size | None
-    features: FeatureNeeds
+    style_size: Size | None = None
+    features: FeatureNeeds = FeatureNeeds()
 
     def first_fitting(
         self, size: Size, shapes: Iterable[tuple[int, bool]], history: int, allowed: int
     ) -> MemoryPlan | None:
         """The first shape that fits with enough history, or else with any."""
-        for few in (min(history, _FEW), 1):
+        for few in (min(history, FEW), 1):
             for side, keep in shapes:
                 least = self.least(size, side, keep)
                 pairs = min(history, (allowed - least) // self.pair(size))
@@ -164,30 +196,69 @@ class _Needs:
                     return MemoryPlan(side, keep, pairs, least + pairs * self.pair(size))
         return None
 
+    def tiles(self, size: Size, side: int) -> tuple[Tile, ...]:
+        """How a picture is cut."""
+        halo, periodic = self.encoder.halo(self.layers), self.encoder.periodic
+        grid = min_size(self.layers)
+        return tiles_of(size, side, stride=grid, halo=halo, periodic=periodic)
+
     def pair(self, size: Size) -> int:
         """Bytes of one remembered step."""
-        return 2 * _PICTURE * size[0] * size[1]
+        return 2 * PICTURE * size[0] * size[1]
 
     def least(self, size: Size, side: int, keep: bool) -> int:
         """Bytes without any remembered step."""
         itemsize = self.machine.dtype.itemsize
         kept = self.encoder.values_in(self.content_layers) * itemsize * keep
-        pictures = size[0] * size[1] * (_PICTURES * _PICTURE + kept)
-        per_pixel = _SPACE * self.encoder.values_per_pixel(self.layers) * itemsize + _INDICES
-        periodic = self.encoder.periodic
-        window = self._windows(size, side, periodic)[0] * per_pixel
-        if self.style_size is not None:
-            style = self.style_size[0] * self.style_size[1] * _PICTURE
-            # The style is only looked at, before there are a picture's gradient and past steps.
-            window = max(window, style + self._windows(self.style_size, side, False)[0] * per_pixel)
+        pictures = size[0] * size[1] * (_PICTURES * PICTURE + kept)
+        window = self.windows(size, side, self.encoder.periodic)[0] * self.per_pixel
+        # The style is only looked at, before there are a picture's gradient and past steps.
+        window = max(window, self._style(side))
         features = self.features.bytes(size, self.encoder, itemsize)
         return int(_FIXED + pictures + window + features)
 
+    def without_tiles(self, size: Size, side: int) -> int:
+        """Bytes without any remembered step, where others work on the tiles.
+
+        The style is looked at here, when there are but the content, the picture and a resized one.
+        """
+        pixels = size[0] * size[1] * PICTURE
+        return int(_FIXED + max(_PICTURES * pixels, 3 * pixels + self._style(side)))
+
+    def of_worker(self, window: int, tiles: int, *, keep: bool, masks: int) -> int:
+        """Bytes of a process that works on so many tiles, each with so many pixels.
+
+        Feature maps that are kept from pass to pass come on top: `kept` for each tile.
+        """
+        itemsize = self.machine.dtype.itemsize
+        kept = self.encoder.values_in(self.content_layers) * itemsize * keep
+        own = 2 * PICTURE + masks * PICTURE / 3 + kept
+        return int(_FIXED + window * (self.per_pixel + tiles * own))
+
+    def kept(self, window: int) -> int:
+        """Bytes of the feature maps that a tile's way back needs."""
+        values = self.encoder.values_per_pixel(self.layers) * self.machine.dtype.itemsize
+        return int(window * (values + _INDICES))
+
+    @property
+    def per_pixel(self) -> float:
+        """Bytes for each pixel of the window that is worked on."""
+        itemsize = self.machine.dtype.itemsize
+        return _SPACE * self.encoder.values_per_pixel(self.layers) * itemsize + _INDICES
+
+    def _style(self, side: int) -> float:
+        """Bytes for a look at the style."""
+        if self.style_size is None:
+            return 0
+        style = self.style_size[0] * self.style_size[1] * PICTURE
+        return style + self.windows(self.style_size, side, False)[0] * self.per_pixel
+
     def work(self, size: Size, side: int, keep: bool) -> int:
         """What a step in tiles takes, in pixels that go once through the network."""
-        return self._windows(size, side, self.encoder.periodic)[1] * _PASSES[keep]
+        return self.windows(size, side, self.encoder.periodic)[1] * PASSES[keep]
 
-    def _windows(self, size: Size, side: int, periodic: bool) -> tuple[int, int]:
+    def windows(self, size: Size, side: int, periodic: bool) -> tuple[int, int]:
+        """Pixels of the largest window, and of all."""
         halo = self.encoder.halo(self.layers)
         return _windows(size, side, min_size(self.layers), halo, periodic)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,8 +10,9 @@ from typing import Protocol
 
 from torch import Tensor
 
+from impasto.cluster.crew import Crew
 from impasto.errors import CheckpointError
-from impasto.losses.features import UNDIVIDED, feature_losses_in, seeks_neighbors
+from impasto.losses.features import seeks_neighbors
 from impasto.losses.temporal import Tie
 from impasto.machine.compute import Machine
 from impasto.machine.memory import release_memory
@@ -23,12 +24,14 @@ from impasto.objective.targets import make_objective
 from impasto.optimizers.base import PixelOptimizer
 from impasto.optimizers.by_settings import make_optimizer
 from impasto.optimizers.lbfgs import SMOOTHING
-from impasto.painting.memory_plan import FeatureNeeds, MemoryPlan, plan_memory
+from impasto.painting.cluster_plan import workers_of
+from impasto.painting.level_plan import plan_level
+from impasto.painting.memory_plan import MemoryPlan
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size, resize
 from impasto.tasks.levels import level_iterations
 from impasto.tasks.result import make_image, show
-from impasto.tasks.task import Task, with_weight
+from impasto.tasks.task import Task
 from impasto.torch_state import with_torch_defaults
 
 
@@ -215,13 +218,14 @@ class Run:
     moved: MoveCount = field(default_factory=MoveCount)
     follows: bool = False
     ties: Sequence[Tie] = ()
+    crew: Crew | None = None
 
     @classmethod
-    def of(cls, task: Task, network: Weights, machine: Machine) -> Run:
+    def of(cls, task: Task, network: Weights, machine: Machine, crew: Crew | None = None) -> Run:
         """Plans a run.
 
         Raises:
-            SettingsError: it does not fit into memory.
+            SettingsError: it does not fit into memory, or a cluster cannot help with its losses.
         """
         settings = task.settings
         encoder = Encoder(
@@ -233,21 +237,11 @@ class Run:
         )
         sizes = task.level_sizes
         counts = level_iterations(len(sizes), settings)
-        styled = task.first_style_picture is not None and settings.weights.style
-        plans = [
-            plan_memory(
-                size,
-                encoder,
-                machine,
-                layers=task.layers,
-                content_layers=task.content_layers,
-                history=min(settings.history, max(1, count - 1)),
-                style_size=task.style_size(size),
-                features=_feature_needs(task, size) if styled else None,
-            )
-            for size, count in zip(reversed(sizes), reversed(counts), strict=True)
-        ]  # the largest first: an error names the size that was asked for
-        return cls(task, machine, encoder, sizes, counts, plans[::-1])
+        plan = functools.partial(plan_level, task, encoder, machine, crew)
+        levels = zip(reversed(sizes), reversed(counts), strict=True)
+        plans = [plan(size, min(settings.history, max(1, count - 1))) for size, count in levels]
+        # The largest was the first: an error names the size that was asked for.
+        return cls(task, machine, encoder, sizes, counts, plans[::-1], crew=crew)
 
     def climb(self, state: RunState) -> Generator[Step, None, None]:
         """Level by level, from ``state`` on; the result of one level starts the next.
@@ -321,6 +315,7 @@ class Run:
             side=plan.side,
             keep_content=plan.keep_content,
             guide=state.guide,
+            workers=workers_of(self.crew, size, plan),
         )
         objective = replace(objective, ties=self.ties)
         return objective if plan.tiled else capture_graph(objective, state.pixels)
@@ -385,16 +380,3 @@ class Run:
             _optimizer=None if state.level_done else optimizer,
             _moves=self.moved.times,
         )
-
-
-def _feature_needs(task: Task, size: Size) -> FeatureNeeds | None:
-    """What the style losses that look at features need at a level of this size."""
-    losses = feature_losses_in(task.settings.style_loss)
-    if not losses:
-        return None
-    return FeatureNeeds(
-        undivided=[name for name in losses if name in UNDIVIDED],
-        searches=sum(1 for x in task.painted_regions if x.styles) if "neighbors" in losses else 0,
-        layers=frozenset(with_weight(task.settings.style_layers)),
-        style_pixels=sum(math.prod(used) for _, _, used in task.viewer.sizes(size)),
-    )

@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
+from impasto.cluster.crew import Crew
 from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
 from impasto.network.encoder import check_layers
@@ -22,7 +23,9 @@ from impasto.network.weights import Weights, load_weights
 from impasto.painting.at_once import BaseSource, refuse_base, refuse_state, start_at_once
 from impasto.painting.checkpoint import Checkpoint, CheckpointSource, load_checkpoint
 from impasto.painting.checkpoint_writer import CheckpointTarget, CheckpointWriter
+from impasto.painting.cluster_plan import tell_of_shares
 from impasto.painting.finished import finished
+from impasto.painting.level_plan import check_shareable
 from impasto.painting.named_pictures import named_styles, picture_opener, with_models
 from impasto.painting.run import Run, RunState, Step
 from impasto.pictures.image import Image, ImageSource
@@ -97,6 +100,7 @@ def iterate(
         OutputError: a checkpoint that would replace another file, or (while iterating) cannot be
             written.
         DivergenceError: (while iterating) a loss that stays NaN or infinite.
+        ClusterError: no worker of a cluster starts; (while iterating) all are lost.
 
     Warns:
         RegionWarning: a region that is too small for some of the style's layers.
@@ -319,21 +323,63 @@ def start_run(
         refuse_state(checkpoint, saved)
         return start_at_once(task, weights, compute, base)
     refuse_base(base)
+    return prepare_run(task, weights, compute, checkpoint, saved).steps()
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that was checked and planned, and has not begun.
+
+    Attributes:
+        run: what its levels share.
+        state: where it stands.
+        writer: keeps its checkpoint; None for none.
+    """
+
+    run: Run
+    state: RunState
+    writer: CheckpointWriter | None
+
+    def steps(self) -> Steps:
+        """The generator that does the work."""
+        steps = self.run.climb(self.state)
+        if self.run.crew is not None:
+            tell_of_shares(self.run.crew, self.run.sizes, self.run.plans)
+            steps = self.run.crew.left_after(steps)
+        return steps if self.writer is None else self.writer.watch(steps)
+
+
+def prepare_run(
+    task: Task,
+    weights: WeightsSource = None,
+    compute: Compute | None = None,
+    checkpoint: CheckpointTarget = None,
+    saved: Checkpoint | None = None,
+) -> PreparedRun:
+    """Checks and plans the run of a task that is optimised. Arguments and errors as `start_run`."""
+    compute = compute or Compute()
     machine, network = compute.machine(), load_network(weights)
     task = _check(task, network, compute, saved)
     if isinstance(checkpoint, str | os.PathLike):
         checkpoint = CheckpointWriter(checkpoint)
     if checkpoint is not None:
         checkpoint.check(task, resumed=saved is not None)
-    run = Run.of(task, network, machine)
-    if saved is None:
-        state = RunState(
-            0, 0, 0, start_picture(task, network.convention.mean_color, compute.max_pixels)
-        )
-    else:
-        run, state = saved.restore_plans(run), saved.read_state(run)
-    steps = run.climb(state)
-    return steps if checkpoint is None else checkpoint.watch(steps)
+    crew = None
+    if compute.engine == "ray":
+        check_shareable(task)
+        crew = Crew(compute, machine, network, task.settings)
+    try:
+        run = Run.of(task, network, machine, crew)
+        if saved is None:
+            first = start_picture(task, network.convention.mean_color, compute.max_pixels)
+            state = RunState(0, 0, 0, first)
+        else:
+            run, state = saved.restore_plans(run), saved.read_state(run)
+    except BaseException:
+        if crew is not None:
+            crew.leave()
+        raise
+    return PreparedRun(run, state, checkpoint)
 
 
 def _check(task: Task, network: Weights, compute: Compute, saved: Checkpoint | None) -> Task:

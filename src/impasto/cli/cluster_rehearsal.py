@@ -1,0 +1,84 @@
+"""What ``impasto stylize --engine ray --dry-run`` says: who would do what, what it would take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from impasto.cli.progress import duration
+from impasto.cli.run_flags import OutputFlags
+from impasto.messages import counted
+
+if TYPE_CHECKING:
+    from impasto.painting.cluster_estimate import ClusterEstimate, LevelEstimate
+
+
+def rehearse(
+    content: str,
+    named: Mapping[str, Any],
+    given: Mapping[str, Any],
+    prepared: Mapping[str, Any],
+    output: OutputFlags,
+) -> int:
+    """Plans the run, says what it would take, and leaves the cluster. Returns the exit code.
+
+    Args:
+        content: the picture to repaint.
+        named: styles, regions and maps, as keywords.
+        given: settings.
+        prepared: weights and compute.
+        output: what the user wants to hear.
+    """
+    from impasto.painting.cluster_estimate import estimate_stylize
+
+    others = {name: value for name, value in prepared.items() if name in ("weights", "compute")}
+    found = estimate_stylize(content, **named, **others, **given)
+    if output.json:
+        print(json.dumps(_facts(found)))
+    else:
+        print("\n".join(_lines(found)))
+    return 0
+
+
+def _lines(found: ClusterEstimate) -> list[str]:
+    lines = [_line(level) for level in found.levels]
+    peak = f"this process takes up to {found.peak / 1e9:.1f} GB"
+    each = f", and each of {counted(found.workers, 'worker')} up to {found.worker_peak / 1e9:.1f}"
+    shared = f"{each} GB" if found.worker_peak else "; no level is large enough for the cluster"
+    return [*lines, f"about {duration(found.seconds)}; {peak}{shared}"]
+
+
+def _line(level: LevelEstimate) -> str:
+    height, width = level.size
+    what = f"{width}x{height}, {counted(level.iterations, 'iteration')}"
+    time = f"about {duration(level.seconds)}"
+    sharing = level.plan.sharing
+    if sharing is None:
+        return f"{what}: by this process, {time}"
+    window = f"{sharing.window[1]}x{sharing.window[0]}"
+    return (
+        f"{what}: {counted(sharing.tiles, 'tile')}, each {window} with what it sees around it, by "
+        f"{counted(sharing.workers, 'worker')}; {sharing.traffic / 1e6:.0f} MB over the network an "
+        f"iteration, {time}"
+    )
+
+
+def _facts(found: ClusterEstimate) -> dict[str, object]:
+    return {
+        "seconds": round(found.seconds, 1),
+        "peak": found.peak,
+        "workers": found.workers,
+        "worker_peak": found.worker_peak,
+        "levels": [
+            {
+                "width": level.size[1],
+                "height": level.size[0],
+                "iterations": level.iterations,
+                "seconds": round(level.seconds, 1),
+                "tiles": 0 if level.plan.sharing is None else level.plan.sharing.tiles,
+                "traffic": 0 if level.plan.sharing is None else level.plan.sharing.traffic,
+            }
+            for level in found.levels
+        ],
+    }

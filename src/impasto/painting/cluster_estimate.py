@@ -1,0 +1,133 @@
+"""What a run on a cluster would take: memory by the model, minutes from the time of one window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from impasto.machine.compute import Compute
+from impasto.network.weights import Weights
+from impasto.painting.memory_plan import PASSES, MemoryPlan
+from impasto.painting.named_pictures import picture_opener
+from impasto.painting.run import Run
+from impasto.painting.synthesis import prepare_run, settle
+from impasto.pictures.image import ImageSource
+from impasto.pictures.resizing import Size
+from impasto.settings.recipes import Inputs
+from impasto.tasks.color_maps import MapsSource, open_maps
+from impasto.tasks.regions import RegionSource, open_regions
+from impasto.tasks.styles import StyleSource, open_styles
+from impasto.tasks.task import Task
+
+_TRIAL = 512
+"""Long side in pixels of the window that is timed, if none is smaller."""
+
+
+@dataclass(frozen=True)
+class LevelEstimate:
+    """What one level would take.
+
+    Attributes:
+        size: height and width in pixels.
+        iterations: how many at most.
+        plan: how it is worked on.
+        seconds: for all of it.
+    """
+
+    size: Size
+    iterations: int
+    plan: MemoryPlan
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ClusterEstimate:
+    """What a run on a cluster would take.
+
+    Attributes:
+        workers: how many there are now.
+        levels: coarse to fine.
+    """
+
+    workers: int
+    levels: Sequence[LevelEstimate]
+
+    @property
+    def seconds(self) -> float:
+        """For the whole run."""
+        return sum(level.seconds for level in self.levels)
+
+    @property
+    def peak(self) -> int:
+        """Bytes that this process would take, at the most."""
+        return max(level.plan.peak for level in self.levels)
+
+    @property
+    def worker_peak(self) -> int:
+        """Bytes that a worker would take, at the most; 0 where nothing is shared out."""
+        shared = [level.plan.sharing for level in self.levels]
+        return max((sharing.peak for sharing in shared if sharing is not None), default=0)
+
+
+def estimate_stylize(
+    content: ImageSource,
+    style: StyleSource | None,
+    *,
+    regions: Sequence[RegionSource] = (),
+    maps: MapsSource | None = None,
+    weights: Weights | None = None,
+    compute: Compute,
+    **overrides: Any,
+) -> ClusterEstimate:
+    """What `stylize` would take with an engine ``ray``, which is entered and left again.
+
+    Arguments and errors as for `iterate`.
+    """
+    chosen, open_one = settle("stylize", None, overrides), picture_opener(compute)
+    styles = () if style is None else open_styles(style, open_one)
+    task = Task(
+        "stylize",
+        chosen,
+        open_one(content),
+        styles,
+        open_regions(regions, open_one),
+        maps=open_maps(maps, styles, open_one),
+        inputs=Inputs.of(content, style, regions, maps),
+    )
+    run = prepare_run(task, weights, compute).run
+    assert run.crew is not None  # the engine is ray
+    try:
+        return estimate_run(run)
+    finally:
+        run.crew.leave()
+
+
+def estimate_run(run: Run) -> ClusterEstimate:
+    """What a run with a crew would take; the crew's first worker is asked to time a window."""
+    crew = run.crew
+    assert crew is not None
+    largest = max(run.sizes)
+    scale = min(1.0, _TRIAL / max(largest))
+    trial = (max(32, round(largest[0] * scale)), max(32, round(largest[1] * scale)))
+    layers = sorted(run.task.layers)
+    took = crew.ray.get(crew.workers[0].actor.time_window.remote(trial, layers))
+    pace = took / (2 * math.prod(trial))  # for one pixel, once through the network
+    levels = []
+    for size, count, plan in zip(run.sizes, run.counts, run.plans, strict=True):
+        style = math.prod(run.task.style_size(size) or (0, 0)) * crew.threads / run.machine.threads
+        each = _pixels_through(run, size, plan, crew.threads)
+        levels.append(LevelEstimate(size, count, plan, pace * (each * (count + 0.5) + style)))
+    return ClusterEstimate(len(crew.workers), levels)
+
+
+def _pixels_through(run: Run, size: Size, plan: MemoryPlan, threads: int) -> float:
+    """Pixels that a worker could send once through the network during an evaluation."""
+    sharing = plan.sharing
+    if sharing is None:
+        passes = PASSES[plan.keep_content] if plan.tiled else 2
+        return math.prod(size) * passes * threads / run.machine.threads
+    each = -(-sharing.tiles // sharing.workers)
+    again = max(0, each - sharing.keeps_features) + each * (not plan.keep_content)
+    return math.prod(sharing.window) * (2 * each + again)
