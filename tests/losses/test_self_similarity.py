@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from impasto import Image, iterate
+from impasto.layers import stride
+from impasto.losses.focus import detail_weights
 from impasto.losses.self_similarity import MOST_POSITIONS, SelfSimilarityLoss, positions
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
@@ -159,12 +162,15 @@ def test_gradient_equals_autograd(
         reference_features(network, x, "max", "replicate", "conv2_1") for x in (leaf, content)
     )
     total = leaf.new_zeros(())
+    focus = detail_weights(content, settings.content_focus)
+    assert focus is not None  # by default plain areas count less
     for layer, weight in {"conv2_1": 1.0, "relu1_2": 0.5}.items():
         own, target = seen[layer], wanted[layer].detach()
         rows, columns = positions((own.shape[2], own.shape[3]), CPU)
         loss = SelfSimilarityLoss.of(target[0, :, rows, columns].t())
         similar = loss(own[0, :, rows, columns].t())
-        by_place = (own - target).square().sum() / target.square().sum()
+        counts = functional.avg_pool2d(focus, stride(layer), ceil_mode=True)
+        by_place = (counts * (own - target).square()).sum() / target.square().sum()
         total = total + weight * (
             settings.content_loss["self-similarity"] * similar
             + settings.content_loss.get("features", 0) * by_place

@@ -156,6 +156,7 @@ class RayPasses:
             None if level.content is None else _cut(tile, level.content),
             [None if mask is None else _cut(tile, mask) for mask in level.masks],
             {layer: (one.cpu(), two.cpu()) for layer, (one, two) in level.places[number].items()},
+            None if level.counts is None else _cut(tile, level.counts),
         )
         worker.tiles.add(number)
         return worker.actor.take.remote(order)

@@ -73,6 +73,7 @@ class TileOrder:
         content: the window of the content; None where there is none.
         masks: the windows of the regions' masks; None for all of the picture.
         places: which of the content's features are compared, by layer.
+        counts: the window of `ContentTarget.counts`.
     """
 
     number: int
@@ -80,6 +81,7 @@ class TileOrder:
     content: Pixels | None
     masks: Sequence[Pixels | None]
     places: Mapping[str, Places]
+    counts: Pixels | None
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,8 @@ class TileWorker:
                 measures = ContentMeasures.of_tile(owned, order.tile, masks, places)
                 keeps = self._level.keeps_content and scale.by_place
                 maps = [kept_maps(owned, order.tile)] if keeps else []
-                target = ContentTarget({}, {}, [places], content, maps)
+                counts = None if order.counts is None else self._tensor(order.counts)
+                target = ContentTarget({}, {}, [places], content, maps, counts)
                 del owned
         styles = [StyleTarget({}, mask=mask) for mask in masks]
         passes = OwnPasses(self._describer, target, styles, [order.tile], keeps=False)

@@ -31,7 +31,12 @@ class ContentLoss:
         return cls(content_factor(normalization, squares, size))
 
     def add_gradient(
-        self, onto: Tensor, features: Tensor, target: Tensor, weight: float = 1.0
+        self,
+        onto: Tensor,
+        features: Tensor,
+        target: Tensor,
+        weight: float = 1.0,
+        counts: Tensor | None = None,
     ) -> Tensor:
         """The weighted value, a float32 scalar; adds its gradient at the features in place.
 
@@ -40,11 +45,15 @@ class ContentLoss:
             features: F, or a part of it, (1, C, h, w).
             target: the same part of P.
             weight: factor of value and gradient.
+            counts: (1, 1, h, w): how much each position counts; None for 1 everywhere.
         """
         difference = features - target
         factor = weight * self.factor
+        value = factor * squares(difference, weights=counts)
+        if counts is not None:
+            difference.mul_(counts)
         onto.add_(difference, alpha=2 * factor)
-        return factor * squares(difference)
+        return value
 
 
 def squares(x: Tensor, along: int = 1, weights: Tensor | None = None) -> Tensor:

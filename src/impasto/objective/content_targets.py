@@ -15,6 +15,7 @@ from torch import Tensor
 
 from impasto.layers import stride
 from impasto.losses.content import ContentLoss
+from impasto.losses.focus import detail_weights
 from impasto.losses.self_similarity import SelfSimilarityLoss, positions
 from impasto.network.encoder import Features
 from impasto.objective.content_measures import (
@@ -40,6 +41,8 @@ class ContentTarget:
         content: (1, 3, H, W); None where there is none.
         maps: what each tile owns of the picture's feature maps, by layer; empty to compute them
             anew for every evaluation, which takes a quarter longer and less memory.
+        counts: (1, 1, H, W), 0..1: how much each place counts in ``features``; None for 1
+            everywhere.
     """
 
     features: Mapping[str, tuple[float, ContentLoss]] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class ContentTarget:
     places: Sequence[Mapping[str, Places]] = ()
     content: Tensor | None = None
     maps: Sequence[Mapping[str, Tensor]] = ()
+    counts: Tensor | None = None
 
     @classmethod
     def of(
@@ -82,7 +86,10 @@ class ContentTarget:
             if keep and scale.by_place:
                 maps.append(kept_maps(owned, tile))
         measures = ContentMeasures.added(parts)
-        target = cls(scale.features(measures), scale.similarity(measures), places, picture, maps)
+        counts = counts_of(picture, settings, describer)
+        target = cls(
+            scale.features(measures), scale.similarity(measures), places, picture, maps, counts
+        )
         return target, scale.shares(measures, len(masks))
 
     @property
@@ -130,7 +137,7 @@ class ContentTarget:
             maps = describer.owned(self.content, tile, self.features)
         places = self.places[number] if by_samples else {}
         own = {layer: (places[layer], parts[number]) for layer, parts in by_samples.items()}
-        return ContentAtTile(self.features, maps, own)
+        return ContentAtTile(self.features, maps, own, tile, self.counts)
 
 
 @dataclass(frozen=True)
@@ -160,11 +167,15 @@ class ContentAtTile:
         losses: weight and loss of ``features`` by layer.
         maps: what the tile owns of the content's feature maps, by layer.
         slopes: by layer the places that ``self-similarity`` compares, and the gradients there.
+        tile: the tile.
+        counts: see `ContentTarget`.
     """
 
     losses: Mapping[str, tuple[float, ContentLoss]]
     maps: Mapping[str, Tensor]
     slopes: Mapping[str, tuple[Places, Tensor]]
+    tile: Tile
+    counts: Tensor | None = None
 
     @property
     def layers(self) -> set[str]:
@@ -185,12 +196,19 @@ class ContentAtTile:
         values = {}
         if layer in self.maps:
             weight, loss = self.losses[layer]
-            values[layer] = loss.add_gradient(onto, own, self.maps[layer], weight)
+            counts = self.tile.counts(self.counts, stride(layer))
+            values[layer] = loss.add_gradient(onto, own, self.maps[layer], weight, counts)
         if layer in self.slopes:
             (rows, columns), gradient = self.slopes[layer]
             lines = onto[0].permute(1, 2, 0)  # a view: where the features lie side by side
             lines[rows, columns] += gradient.to(onto.dtype)
         return values
+
+
+def counts_of(content: Tensor, settings: Settings, describer: Describer) -> Tensor | None:
+    """`ContentTarget.counts` of a content (1, 3, H, W)."""
+    periodic = describer.encoder.periodic
+    return detail_weights(content, settings.content_focus, periodic=periodic)
 
 
 def kept_maps(owned: Mapping[str, Tensor], tile: Tile) -> dict[str, Tensor]:

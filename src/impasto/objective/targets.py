@@ -12,7 +12,7 @@ from impasto.losses.style import balances
 from impasto.machine.sums import total
 from impasto.network.encoder import Encoder
 from impasto.objective.content_measures import ContentMeasures, ContentScale, Places, weighted
-from impasto.objective.content_targets import ContentTarget, places_of
+from impasto.objective.content_targets import ContentTarget, counts_of, places_of
 from impasto.objective.describer import Describer, Sums
 from impasto.objective.feature_regions import FeatureRegion
 from impasto.objective.feature_targets import FeatureTargets, feature_targets, mixed
@@ -92,9 +92,11 @@ def _tiled_level(
     shown = weighted(settings.content_layers, 1.0) if content is not None else {}
     tiles = describer.tiles_of(size, {*shown, *styled})
     places: Sequence[Mapping[str, Places]] = [{} for _ in tiles]
+    counts = None
     if content is not None:
         places = places_of(content, tiles, ContentScale(settings, size).among_places)
-    return TiledLevel(describer, settings, size, tiles, masks, content, places)
+        counts = counts_of(content, settings, describer)
+    return TiledLevel(describer, settings, size, tiles, masks, content, places, counts)
 
 
 def _content_sums(

@@ -75,6 +75,7 @@ class TiledLevel:
         masks: (1, 1, H, W), 0..1, of each region; None for all of it.
         content: (1, 3, H, W), 0..1; None where there is none, or it has no weight.
         places: by tile which of the content's features are compared, by layer.
+        counts: see `ContentTarget`.
     """
 
     describer: Describer
@@ -84,6 +85,7 @@ class TiledLevel:
     masks: Sequence[Tensor | None]
     content: Tensor | None
     places: Sequence[Mapping[str, Places]]
+    counts: Tensor | None = None
 
     @property
     def scale(self) -> ContentScale:

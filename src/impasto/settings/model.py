@@ -131,7 +131,7 @@ class Settings(BaseModel):
     content_weight: Annotated[Weight, LOSSES] = 1.0
     """Weight of the content loss (alpha)."""
 
-    style_weight: Annotated[Weight, LOSSES] = 6.0
+    style_weight: Annotated[Weight, LOSSES] = 6.5
     """Weight of the style loss (beta)."""
 
     content_layers: Annotated[LayerWeights, LOSSES] = Field(
@@ -143,6 +143,10 @@ class Settings(BaseModel):
     style_layers: Annotated[LayerWeights, LOSSES] = Field(default=dict(STYLE_LAYERS), min_length=1)
     """Layers whose statistics describe the style, each with a weight."""
 
+    content_focus: Annotated[float, LOSSES] = Field(0.9, ge=0, le=1, allow_inf_nan=False)
+    """How far the photograph's plain areas are left to the style: with 0 a plain sky is held as
+    firmly as a face, with 1 not at all."""
+
     style_loss: Annotated[StyleLossWeights, STYLE] = Field(
         default={"covariance": 1.0}, min_length=1
     )
@@ -152,7 +156,7 @@ class Settings(BaseModel):
     covariance wasserstein=0.5."""
 
     content_loss: Annotated[ContentLossWeights, LOSSES] = Field(
-        default={"features": 0.8, "self-similarity": 0.5}, min_length=1
+        default={"features": 0.8, "self-similarity": 1.0}, min_length=1
     )
     """What of the content is matched: its feature maps, or their self-similarity, which of its
     places are alike; or a sum, each with a weight: features self-similarity=0.5. On maps of more

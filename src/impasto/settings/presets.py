@@ -18,7 +18,7 @@ FIVE_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 STYLE_LAYERS: Mapping[str, float] = MappingProxyType(
     {
-        **dict.fromkeys(("relu1_1", "relu2_1"), 0.3),
+        **dict.fromkeys(("relu1_1", "relu2_1"), 1.2),
         **dict.fromkeys(("relu3_1", "relu3_2", "relu3_3", "relu4_1", "relu4_2", "relu4_3"), 0.1),
     }
 )
@@ -49,6 +49,7 @@ _AS_THEN = {
     "content_loss": {"features": 1.0},
     "style_margin": 0.0,
     "enlarged_style": "smooth",
+    "content_focus": 0.0,
 }
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -71,7 +72,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "fine": Preset(
             summary="time no object: the default with two to three times the iterations",
             source="impasto's own, docs/decisions/0002-default-preset.md",
-            values={"iterations": (150, 80, 40, 20, 10), "history": 20, "style_weight": 6.5},
+            values={"iterations": (150, 80, 40, 20, 10), "history": 20, "style_weight": 7.0},
         ),
         "neighbors": Preset(
             summary="crisp strokes: every place takes after the most similar ones of the painting",
@@ -147,6 +148,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 """All presets by name."""
 
 _REBUILD = {
+    "content_focus": 0.0,
     "content_loss": {"features": 1.0},
     "start": "noise",
     "levels": 1,

@@ -21,6 +21,7 @@ LOOK = (
     "style_layers",
     "style_loss",
     "content_loss",
+    "content_focus",
     "total_variation_weight",
     "style_margin",
     "style_scale",
