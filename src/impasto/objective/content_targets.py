@@ -71,7 +71,7 @@ class ContentTarget:
             keep: whether to keep the feature maps.
         """
         measures = _ContentMeasures(settings, masks, (picture.shape[2], picture.shape[3]))
-        places = _places(picture, tiles, measures.compared)
+        places = places_of(picture, tiles, measures.compared)
         maps = []
         for tile, own_places in zip(tiles, places, strict=True):
             owned = describer.owned(picture, tile, measures.layers)
@@ -269,7 +269,7 @@ def _size_on(size: Size, layer: str) -> Size:
     return -(-size[0] // pixels), -(-size[1] // pixels)
 
 
-def _places(
+def places_of(
     picture: Tensor, tiles: Sequence[Tile], layers: Iterable[str]
 ) -> list[Mapping[str, Places]]:
     """By tile and layer: which of the compared positions it owns."""
