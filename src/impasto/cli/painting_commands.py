@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
+from impasto.cli.print_flags import PrintFlags
 from impasto.cli.progress import RunProgress
 from impasto.cli.run_flags import (
     MachineFlags,
@@ -39,6 +40,7 @@ from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
 from impasto.settings.parsing import setting_text
 from impasto.settings.presets import AT_ONCE, command_defaults
+from impasto.settings.print_size import PrintSize
 
 if TYPE_CHECKING:
     from impasto.painting.run import Step
@@ -169,25 +171,48 @@ def stylize(
     region: RegionNames = None,
     maps: MapNames = None,
     settings: StylizeSettings = StylizeSettings(),
+    prints: PrintFlags = PrintFlags(),
     flags: StylizeFlags = StylizeFlags(),
 ) -> int:
     """Behind ``impasto stylize``; see `COMMANDS`."""
     given = settings.given()
     named = StyleArguments.parse(styles, region or (), maps or ())
     given |= named.settings(settings.own())
+    name = f"{stem(content)}-in-{named.stem()}.png"
+    prints.check(given, settings.own(), flags.output.name(name))
     if given.get("preset") == AT_ONCE:
         flags.check_at_once()
     chosen = flags.checkpoints.settings("stylize", given)
+    notes: list[str] = []
 
     def begin() -> Steps:
         from impasto.painting.synthesis import iterate
 
         settings.warn_of_dropped({"--map": maps, "--region": region})
-        return iterate(content, **named.keywords(), **flags.prepare(), **given)
+        if prints.size is None:
+            return iterate(content, **named.keywords(), **flags.prepare(), **given)
+        return _begin_print(content, named.keywords(), given, prints.size, flags, notes)
 
-    name = f"{stem(content)}-in-{named.stem()}.png"
     inputs = [content, *named.files()]
-    return _paint(begin, inputs, chosen, name, flags)
+    return _paint(begin, inputs, chosen, name, flags, notes, prints.bits)
+
+
+def _begin_print(
+    content: str,
+    named: Mapping[str, Any],
+    given: Mapping[str, Any],
+    size: PrintSize,
+    flags: PaintingFlags,
+    notes: list[str],
+) -> Steps:
+    """Begins a print; adds to ``notes`` what there is to say of it."""
+    from impasto.cli.print_run import begin_print
+    from impasto.painting.opened_task import stylize_task
+
+    means = flags.prepare()
+    places = {"compute": means["compute"], "resume": means.pop("resume")}
+    task, saved = stylize_task(content, None, given, **named, **places, print_size=size)
+    return begin_print(task, saved, notes, **means)
 
 
 @setting_flags("texture", "content_* size feather strength keep")
@@ -207,13 +232,18 @@ def texture(
         ),
     ] = None,
     settings: TextureSettings = TextureSettings(),
+    prints: PrintFlags = PrintFlags(),
     flags: PaintingFlags = PaintingFlags(),
 ) -> int:
     """Behind ``impasto texture``; see `COMMANDS`."""
     given = settings.given()
     named = StyleArguments.parse(styles, command="texture")
     given |= named.settings(settings.own())
-    shape = settings.shape() if size is None else _texture_size(size)
+    name = f"{named.stem()}-texture.png"
+    prints.check(given, {} if size is None else {"size": size}, flags.output.name(name))
+    shape: str | tuple[int, int] | None = None if prints.size else settings.shape()
+    if size is not None:
+        shape = _texture_size(size)
     if isinstance(shape, str):
         given["size"] = shape
     chosen = flags.checkpoints.settings("texture", given)
@@ -224,10 +254,10 @@ def texture(
         others = {key: value for key, value in given.items() if key != "size"}
         side = chosen.size if "size" in given else None
         wanted = shape if isinstance(shape, tuple) else side
-        return iterate_texture(named.styles, wanted, **flags.prepare(), **others)
+        means = {**flags.prepare(), **prints.keywords()}
+        return iterate_texture(named.styles, wanted, **means, **others)
 
-    name = f"{named.stem()}-texture.png"
-    return _paint(begin, named.files(), chosen, name, flags)
+    return _paint(begin, named.files(), chosen, name, flags, bits=prints.bits)
 
 
 @setting_flags("reconstruct", "style_* content_layers feather strength color* keep seamless expand")
@@ -273,6 +303,8 @@ def _paint(
     chosen: Settings,
     default_name: str,
     flags: PaintingFlags,
+    notes: list[str] | None = None,
+    bits: int | None = None,
 ) -> int:
     """Checks what can be checked without torch, then does the work."""
     flags.machine.check()
@@ -291,6 +323,8 @@ def _paint(
         output=output,
         traces=flags.traces,
         checkpoints=flags.checkpoints,
+        notes=[] if notes is None else notes,
+        bits=bits,
     )
     return paint_and_save(run)
 

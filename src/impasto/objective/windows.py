@@ -33,10 +33,10 @@ MARGIN = 64
 """Pixels around what is to be seen that are painted with it: what happens at a window's edge does
 not come further in a few iterations (docs/decisions/0027-prints.md)."""
 
-SAMPLES = 12
+SAMPLES = 48
 """How many windows stand for the rest of the picture, at the most."""
 
-_SAMPLE_SIDE, _SAMPLE_MARGIN = 256, 32
+_SAMPLE_SIDE, _SAMPLE_MARGIN = 192, 32
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,19 @@ def plan_windows(
     for box in seen:
         _fill(weights, _aligned(box, 0, cell, size), 1.0)
         owned = _joined(owned, _aligned(box, MARGIN, grid, size))
-    samples = _samples(size, owned)
+    samples = _samples(size, owned, grid)
     rest = size[0] * size[1] - float(weights.sum())
     inner = [_aligned(box, -_SAMPLE_MARGIN, cell, size) for box in samples]
     area = sum(map(_area, inner))
     for box in inner:
         _fill(weights, box, rest / area)
-    parts = [part for box in [*owned, *samples] for part in _cut(box, side, grid)]
-    for part in parts:
+    parts = [part for box in owned for part in _cut(box, side, grid)]
+    for part in [*parts, *samples]:
         _fill(free, part, 1.0)
-    tiles = tuple(_tile(part, halo, grid, size) for part in parts)
-    return Windows(tiles, weights, free)
+    tiles = [_tile(part, halo, grid, size) for part in parts]
+    # A sample tells of changes alone: it may end as a picture does, if its margin does not count.
+    tiles += [_tile(box, 0, grid, size) for box in samples]
+    return Windows(tuple(tiles), weights, free)
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,8 @@ def _numbers_in(tile: Tile, layer: str, size: Size, device: torch.device) -> Ten
     down, across = tile.cells(pixels)
     inside = (rows >= down.start) & (rows < down.stop)
     inside &= (columns >= across.start) & (columns < across.stop)
-    return inside.nonzero()[:, 0]
+    numbers: Tensor = inside.nonzero()[:, 0]
+    return numbers
 
 
 def _moved(whole: Statistics, began: Statistics, now: Statistics) -> Statistics:
@@ -264,15 +267,23 @@ def _moved(whole: Statistics, began: Statistics, now: Statistics) -> Statistics:
     )
 
 
-def _samples(size: Size, taken: Sequence[Box]) -> list[Box]:
+def _samples(size: Size, taken: Sequence[Box], grid: int) -> list[Box]:
     """Boxes of what is not taken, one at random from each run of equally many."""
-    side = _SAMPLE_SIDE
-    starts = [range(0, length - side + 1, side) for length in size]
-    cells = [((y, y + side), (x, x + side)) for y in starts[0] for x in starts[1]]
-    cells = [cell for cell in cells if not any(_overlap(cell, box) for box in taken)]
-    count = min(SAMPLES, len(cells))
+    rows, columns = (_spread(length, grid) for length in size)
+    boxes = [(down, across) for down in rows for across in columns]
+    boxes = [box for box in boxes if not any(_overlap(box, other) for other in taken)]
+    count = min(SAMPLES, len(boxes))
     draws = torch.rand(count, generator=torch.Generator().manual_seed(0)).tolist()
-    return [cells[int((number + draw) * len(cells) / count)] for number, draw in enumerate(draws)]
+    return [boxes[int((number + draw) * len(boxes) / count)] for number, draw in enumerate(draws)]
+
+
+def _spread(length: int, grid: int) -> list[Span]:
+    """Spans of samples, from one end to the other, that begin on the grid."""
+    count = length // _SAMPLE_SIDE
+    last = (length - _SAMPLE_SIDE) // grid * grid
+    starts = [round(number * last / max(1, count - 1) / grid) * grid for number in range(count)]
+    ends = [start + _SAMPLE_SIDE for start in starts[:-1]] + [length]
+    return list(zip(starts, ends, strict=True)) if count else []
 
 
 def _joined(boxes: Sequence[Box], box: Box) -> list[Box]:

@@ -25,10 +25,10 @@ from impasto.tasks.task import Task
 
 def stylize_task(
     content: ImageSource,
-    style: StyleSource | None,
     settings: Settings | None,
     overrides: Mapping[str, Any],
     *,
+    style: StyleSource | None,
     regions: Sequence[RegionSource],
     maps: MapsSource | None,
     compute: Compute | None,

@@ -109,9 +109,9 @@ def iterate(
     """
     task, saved = stylize_task(
         content,
-        style,
         settings,
         overrides,
+        style=style,
         regions=regions,
         maps=maps,
         compute=compute,

@@ -140,12 +140,12 @@ def _encode_webp(samples: Samples, recipe: Mapping[str, Any] | None, dpi: float 
 
 
 def _encode_lossy(
-    samples: Samples, xmp: bytes, file_format: str, dpi: float | None, **options: Any
+    samples: Samples, xmp: bytes, file_format: str, per_inch: float | None, **options: Any
 ) -> bytes:
     """Encode 8 bits by Pillow, which calls the format so and takes these options of it."""
     stream = io.BytesIO()
-    if dpi is not None:
-        options["exif"] = _resolution_exif(dpi)
+    if per_inch is not None:
+        options["exif"] = _resolution_exif(per_inch)
     PIL.Image.fromarray(_to_8_bits(samples)).save(
         stream, file_format, quality=_QUALITY, icc_profile=srgb_profile(), xmp=xmp, **options
     )

@@ -208,19 +208,19 @@ def _read_sheet(sheet: object) -> tuple[str, tuple[float, ...]]:
     pair, single = _SHEET.fullmatch(text), _LENGTH.fullmatch(text)
     if pair is not None:
         unit = pair[3].lower()
-        name, found = f"{pair[1]}x{pair[2]}{unit}", (float(pair[1]), float(pair[2]))
+        name, found = f"{pair[1]}x{pair[2]}{unit}", [float(pair[1]), float(pair[2])]
     elif single is not None:
         unit = single[2].lower()
-        name, found = f"{single[1]}{unit}", (float(single[1]),)
+        name, found = f"{single[1]}{unit}", [float(single[1])]
     else:
         raise SettingsError(
             f"print = {shortened(sheet)}: should be {', '.join(PAPERS)}, two sides with a unit "
             "such as 60x40cm or 30x20in, or the long side alone, such as 60cm"
         )
-    sides = tuple(side * _UNITS[unit] for side in found)
-    if not all(_LEAST_SIDE <= side <= _MOST_SIDE for side in sides):
+    lengths = tuple(side * _UNITS[unit] for side in found)
+    if not all(_LEAST_SIDE <= side <= _MOST_SIDE for side in lengths):
         raise SettingsError(f"print = {name}: each side should be 1 cm to 10 m")
-    return name.replace('"', "in"), sides
+    return name.replace('"', "in"), lengths
 
 
 def _read_bleed(bleed: object) -> float:
