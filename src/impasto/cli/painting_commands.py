@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +23,7 @@ from impasto.cli.run_flags import (
 )
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.style_arguments import StyleArguments
-from impasto.cli.watched_run import WatchedRun, paint_and_save
+from impasto.cli.watched_run import S, WatchedRun, paint_and_save
 from impasto.errors import OutputError, PictureError, SettingsError
 from impasto.files import (
     PATH_ERRORS,
@@ -194,7 +194,7 @@ def stylize(
         return _begin_print(content, named.keywords(), given, prints.size, flags, notes)
 
     inputs = [content, *named.files()]
-    return _paint(begin, inputs, chosen, name, flags, notes, prints.bits)
+    return check_and_paint(begin, of_step, inputs, chosen, name, flags, prints, notes)
 
 
 def _begin_print(
@@ -257,7 +257,7 @@ def texture(
         means = {**flags.prepare(), **prints.keywords()}
         return iterate_texture(named.styles, wanted, **means, **others)
 
-    return _paint(begin, named.files(), chosen, name, flags, bits=prints.bits)
+    return check_and_paint(begin, of_step, named.files(), chosen, name, flags, prints)
 
 
 @setting_flags("reconstruct", "style_* content_layers feather strength color* keep seamless expand")
@@ -294,19 +294,20 @@ def reconstruct(
         return iterate_reconstruct(content, **flags.prepare(), **given)
 
     name = f"{stem(content)}-from-{'-'.join(chosen.content_layers)}.png"
-    return _paint(begin, [content], chosen, name, flags)
+    return check_and_paint(begin, of_step, [content], chosen, name, flags)
 
 
-def _paint(
-    begin: Callable[[], Steps],
+def check_and_paint(
+    begin: Callable[[], Generator[S, None, object]],
+    progress: Callable[[S], RunProgress],
     inputs: Sequence[str],
     chosen: Settings,
     default_name: str,
     flags: PaintingFlags,
+    prints: PrintFlags | None = None,
     notes: list[str] | None = None,
-    bits: int | None = None,
 ) -> int:
-    """Checks what can be checked without torch, then does the work."""
+    """Checks what can be checked without torch, then does the work. Returns the exit code."""
     flags.machine.check()
     # A run that goes on does not need the picture that it started from, nor its mask.
     resumed = flags.checkpoints.resume is not None
@@ -316,17 +317,22 @@ def _paint(
     output = flags.checkpoints.over_its_own(flags.output, default_name)
     target = output.target(default_name, sources)
     flags.check(target, [*sources, str(flags.machine.weights or STANDARD_STREAM)])
-    run: WatchedRun[Step] = WatchedRun(
+    run = WatchedRun(
         begin=begin,
-        progress=lambda step: RunProgress(step, step.progress),
+        progress=progress,
         target=target,
         output=output,
         traces=flags.traces,
         checkpoints=flags.checkpoints,
         notes=[] if notes is None else notes,
-        bits=bits,
+        bits=None if prints is None else prints.bits,
     )
     return paint_and_save(run)
+
+
+def of_step(step: Step) -> RunProgress:
+    """How far a run of one picture is."""
+    return RunProgress(step, step.progress)
 
 
 def _texture_size(size: str) -> str | tuple[int, int]:

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from impasto.painting.run import Step
     from impasto.pictures.image import Image
     from impasto.sheets.plan import SheetStep
+    from impasto.sheets.proof import ProofStep
 
 
-S = TypeVar("S", bound="Step | SheetStep")
+S = TypeVar("S", bound="Step | SheetStep | ProofStep")
 
 
 @dataclass(frozen=True)

@@ -15,88 +15,19 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from impasto.layers import min_size, stride
+from impasto.layers import stride
 from impasto.losses.self_similarity import SelfSimilarityLoss, positions
 from impasto.losses.statistics import Statistics
-from impasto.network.encoder import Encoder, Features
-from impasto.network.winograd import TILE
+from impasto.network.encoder import Features
 from impasto.objective.content_targets import ContentSampler, ContentTarget, places_of
 from impasto.objective.describer import Describer, Sums
 from impasto.objective.objective import Evaluation, Objective
-from impasto.objective.tiles import Span, Tile
+from impasto.objective.tiles import Tile
+from impasto.objective.window_plan import Windows
 from impasto.pictures.resizing import Size
 
-Box = tuple[Span, Span]
-"""Rows and columns in pixels: the first, and the one after the last."""
-
-MARGIN = 64
-"""Pixels around what is to be seen that are painted with it: what happens at a window's edge does
-not come further in a few iterations (docs/decisions/0027-prints.md)."""
-
-SAMPLES = 48
-"""How many windows stand for the rest of the picture, at the most."""
-
-_SAMPLE_SIDE, _SAMPLE_MARGIN = 192, 32
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Parts of a picture that stand for the whole.
-
-    Attributes:
-        tiles: what is worked on; their owned parts do not overlap.
-        weights: (1, 1, H, W): how many pixels of the picture each stands for; 1 in what is to be
-            seen, 0 in its margins and in all that is not worked on.
-        free: (1, 1, H, W): 1 where the picture is painted, 0 where it stays as the level began.
-        pixels: that go through the network for one evaluation.
-    """
-
-    tiles: tuple[Tile, ...]
-    weights: Tensor
-    free: Tensor
-
-    @property
-    def pixels(self) -> int:
-        """Those that go through the network for one evaluation, margins included."""
-        return sum(
-            (tile.rows[1] - tile.rows[0]) * (tile.columns[1] - tile.columns[0])
-            for tile in self.tiles
-        )
-
-
-def plan_windows(
-    size: Size, seen: Sequence[Box], encoder: Encoder, layers: Iterable[str], side: int
-) -> Windows:
-    """Windows around boxes, and samples of the rest.
-
-    Args:
-        size: height and width of the picture.
-        seen: what is to be painted as in the whole picture; may overlap.
-        encoder: the network.
-        layers: all layers in use.
-        side: the longest that an owned part of a window may be.
-    """
-    layers = tuple(layers)
-    cell, halo = min_size(layers), encoder.halo(layers)
-    grid = TILE * cell
-    weights, free = torch.zeros(1, 1, *size), torch.zeros(1, 1, *size)
-    owned: list[Box] = []
-    for box in seen:
-        _fill(weights, _aligned(box, 0, cell, size), 1.0)
-        owned = _joined(owned, _aligned(box, MARGIN, grid, size))
-    samples = _samples(size, owned, grid)
-    rest = size[0] * size[1] - float(weights.sum())
-    inner = [_aligned(box, -_SAMPLE_MARGIN, cell, size) for box in samples]
-    area = sum(map(_area, inner))
-    for box in inner:
-        _fill(weights, box, rest / area)
-    parts = [part for box in owned for part in _cut(box, side, grid)]
-    for part in [*parts, *samples]:
-        _fill(free, part, 1.0)
-    tiles = [_tile(part, halo, grid, size) for part in parts]
-    # A sample tells of changes alone: it may end as a picture does, if its margin does not count.
-    tiles += [_tile(box, 0, grid, size) for box in samples]
-    return Windows(tuple(tiles), weights, free)
+_RIDGE = 0.02  # how much the calibration of weights is damped
+_LEAST_FACTOR, _MOST_FACTOR = 0.25, 4.0  # of a weight, by calibration
 
 
 @dataclass(frozen=True)
@@ -210,11 +141,56 @@ def in_windows(
     of_windows = WindowDescriber(
         describer.encoder, describer.side, describer.exact, describer.means, windows, counted
     )
+    parts = [of_windows.sums(picture, layers, [tile]) for tile in windows.tiles]
+    factors = _calibrate(windows, parts, whole)
+    windows = windows.times(factors)
+    counted = [windows.weights if mask is None else mask * windows.weights for mask in masks]
+    of_windows = replace(of_windows, windows=windows, masks=counted)
     began = of_windows.sums(picture, layers, windows.tiles)
     of_windows = replace(of_windows, whole=whole, began=began)
     target = _content_in(content, describer, picture, tiles, windows, sampler, keep=keep_content)
     live = replace(objective, describer=of_windows, content=target)
     return WindowedObjective(live, windows, float(windows.free.mean()))
+
+
+def _calibrate(windows: Windows, parts: Sequence[Sequence[Sums]], whole: Sequence[Sums]) -> Tensor:
+    """Factors (n,) of the windows' weights, with which they resemble the whole as it begins.
+
+    Calibration (Deville and Saerndal 1992, the linear case), damped: it makes the windows' pixels
+    and the mean energy of each layer's features those of the whole picture.
+
+    Args:
+        windows: weighted by the areas that they stand for.
+        parts: by window and region the sums, weighted so.
+        whole: those of the whole picture, by region.
+    """
+    energies = torch.stack([_energies(part) for part in parts])  # (n, layers)
+    of_whole = _energies(whole).clamp_min(1e-12)
+    masses = torch.stack(
+        [
+            windows.weights[..., slice(*tile.own_rows), slice(*tile.own_columns)].sum()
+            for tile in windows.tiles
+        ]
+    ).to(energies)
+    total = float(windows.weights.numel())
+    seen = masses.clamp_min(1e-12)[:, None]
+    rows = torch.cat([torch.ones_like(seen), energies / seen * (total / of_whole) - 1], 1)
+    missing = torch.zeros_like(rows[0])
+    missing[0] = total
+    missing -= (masses[:, None] * rows).sum(0)
+    spread = rows.T @ (masses[:, None] * rows)
+    damping = _RIDGE * spread.diagonal().mean()
+    found = torch.linalg.solve(spread + damping * torch.eye(len(spread)).to(spread), missing)
+    factors = (1 + rows @ found).clamp(_LEAST_FACTOR, _MOST_FACTOR)
+    scaled: Tensor = factors * (total / (factors * masses).sum())
+    return scaled
+
+
+def _energies(sums: Sequence[Sums]) -> Tensor:
+    """(layers,): the sums of all squared features, over regions."""
+    layers = dict.fromkeys(layer for region in sums for layer in region)
+    by_layer = [sum(float(one[layer].product.trace()) for one in sums) for layer in layers]
+    return torch.tensor(by_layer, dtype=torch.float64)
 
 
 def _content_in(
@@ -265,92 +241,3 @@ def _moved(whole: Statistics, began: Statistics, now: Statistics) -> Statistics:
         whole.sum + (now.sum - began.sum),
         whole.product + (now.product - began.product),
     )
-
-
-def _samples(size: Size, taken: Sequence[Box], grid: int) -> list[Box]:
-    """Boxes of what is not taken, one at random from each run of equally many."""
-    rows, columns = (_spread(length, grid) for length in size)
-    boxes = [(down, across) for down in rows for across in columns]
-    boxes = [box for box in boxes if not any(_overlap(box, other) for other in taken)]
-    count = min(SAMPLES, len(boxes))
-    draws = torch.rand(count, generator=torch.Generator().manual_seed(0)).tolist()
-    return [boxes[int((number + draw) * len(boxes) / count)] for number, draw in enumerate(draws)]
-
-
-def _spread(length: int, grid: int) -> list[Span]:
-    """Spans of samples, from one end to the other, that begin on the grid."""
-    count = length // _SAMPLE_SIDE
-    last = (length - _SAMPLE_SIDE) // grid * grid
-    starts = [round(number * last / max(1, count - 1) / grid) * grid for number in range(count)]
-    ends = [start + _SAMPLE_SIDE for start in starts[:-1]] + [length]
-    return list(zip(starts, ends, strict=True)) if count else []
-
-
-def _joined(boxes: Sequence[Box], box: Box) -> list[Box]:
-    """Boxes that cover a further one too, and do not overlap."""
-    parts = [box]
-    for there in boxes:
-        parts = [rest for part in parts for rest in _without(part, there)]
-    return [*boxes, *parts]
-
-
-def _without(box: Box, other: Box) -> list[Box]:
-    """What of a box lies outside of another: up to four boxes."""
-    if not _overlap(box, other):
-        return [box]
-    (top, bottom), (left, right) = box
-    (upper, lower), (first, last) = (
-        (max(a[0], b[0]), min(a[1], b[1])) for a, b in zip(box, other, strict=True)
-    )
-    parts = [
-        ((top, upper), (left, right)),
-        ((lower, bottom), (left, right)),
-        ((upper, lower), (left, first)),
-        ((upper, lower), (last, right)),
-    ]
-    return [part for part in parts if _area(part)]
-
-
-def _cut(box: Box, side: int, grid: int) -> list[Box]:
-    """A box in parts that are at most about ``side`` long, and begin on the grid."""
-    spans: list[list[Span]] = []
-    for first, last in box:
-        count = -(-(last - first) // max(side, grid))
-        step = -(-(last - first) // (count * grid)) * grid
-        spans.append([(start, min(last, start + step)) for start in range(first, last, step)])
-    return [(rows, columns) for rows in spans[0] for columns in spans[1]]
-
-
-def _tile(owned: Box, halo: int, grid: int, size: Size) -> Tile:
-    rows, columns = _aligned(owned, halo, grid, size)
-    return Tile(rows, columns, *owned, whole=False)
-
-
-def _aligned(box: Box, margin: int, grid: int, size: Size) -> Box:
-    """A box with a margin around it, from grid line to grid line, within the picture.
-
-    With a negative margin it is what is left inside of it, but for the picture's edges.
-    """
-    spans = [
-        (
-            first if margin < 0 and not first else max(0, (first - margin) // grid * grid),
-            last
-            if margin < 0 and last == length
-            else min(length, -(-(last + margin) // grid) * grid),
-        )
-        for (first, last), length in zip(box, size, strict=True)
-    ]
-    return spans[0], spans[1]
-
-
-def _fill(pixels: Tensor, box: Box, value: float) -> None:
-    (top, bottom), (left, right) = box
-    pixels[..., top:bottom, left:right] = value
-
-
-def _overlap(box: Box, other: Box) -> bool:
-    return all(a[0] < b[1] and b[0] < a[1] for a, b in zip(box, other, strict=True))
-
-
-def _area(box: Box) -> int:
-    return (box[0][1] - box[0][0]) * (box[1][1] - box[1][0])
