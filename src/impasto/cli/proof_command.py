@@ -25,7 +25,7 @@ from impasto.settings.groups import PAINT
 from impasto.settings.presets import AT_ONCE
 
 if TYPE_CHECKING:
-    from impasto.sheets.proof import ProofSteps
+    from impasto.sheets.proof import ProofStep, ProofSteps
 
 _SHARE = re.compile(r"(\d*\.?\d+)\s*(%?)")
 
@@ -72,15 +72,11 @@ def proof(
         return iterate_proof(content, at=places, crop=crop, **keywords, **given)
 
     inputs = [content, *named.files()]
-    return check_and_paint(
-        begin,
-        lambda step: RunProgress(step.step, step.progress),
-        inputs,
-        chosen,
-        name,
-        flags,
-        prints,
-    )
+    return check_and_paint(begin, _of_step, inputs, chosen, name, flags, prints)
+
+
+def _of_step(step: ProofStep) -> RunProgress:
+    return RunProgress(step.step, step.progress)
 
 
 def read_place(text: str) -> tuple[float, float]:

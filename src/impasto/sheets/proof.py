@@ -1,4 +1,4 @@
-"""A proof: crops of a large picture at 100 %, as they will come out, before all of it is painted."""
+"""A proof: crops of a large picture at 100 %, before all of it is painted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
-from impasto.objective.windows import Box
+from impasto.objective.window_plan import Box
 from impasto.painting.at_once import BaseSource
 from impasto.painting.checkpoint import CheckpointSource
 from impasto.painting.checkpoint_writer import CheckpointTarget
