@@ -55,7 +55,7 @@ COMMANDS = {
             "proof",
             "impasto.cli.proof_command:proof",
             "CONTENT STYLE[:WEIGHT]... [-o SHEET] [--print SHEET] [--at X,Y]... [OPTIONS]",
-            "Look at crops of a large picture at 100 %, before painting all of it.",
+            "See crops of a large picture, as they will be, before the wait.",
             "Takes the options of stylize. With --checkpoint FILE, impasto stylize --resume FILE "
             "goes on from there to the whole picture. "
             f"Without -o the sheet is CONTENT-in-STYLE-proof.png {_FILES}.",

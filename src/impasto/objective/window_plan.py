@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -52,13 +52,6 @@ class Windows:
             for tile in self.tiles
         )
 
-    def times(self, factors: Tensor) -> Windows:
-        """The same windows, each weighted by its factor (n,) more."""
-        weights = self.weights.clone()
-        for tile, factor in zip(self.tiles, factors.tolist(), strict=True):
-            weights[..., slice(*tile.own_rows), slice(*tile.own_columns)] *= factor
-        return replace(self, weights=weights)
-
 
 def plan_windows(
     size: Size, seen: Sequence[Box], encoder: Encoder, layers: Iterable[str], side: int
@@ -103,7 +96,9 @@ def _samples(size: Size, taken: Sequence[Box], grid: int) -> list[Box]:
     count = max(_FEWEST_SAMPLES, round(SAMPLES * size[0] * size[1] / _SAMPLE_SIDE**2))
     count = min(count, len(boxes))
     draws = torch.rand(count, generator=torch.Generator().manual_seed(0)).tolist()
-    return [boxes[int((number + draw) * len(boxes) / count)] for number, draw in enumerate(draws)]
+    # Runs need not begin with a box of their own: two may draw the same.
+    drawn = {int((number + draw) * len(boxes) / count) for number, draw in enumerate(draws)}
+    return [boxes[number] for number in sorted(drawn)]
 
 
 def _spread(length: int, grid: int) -> list[Span]:

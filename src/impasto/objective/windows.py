@@ -26,9 +26,6 @@ from impasto.objective.tiles import Tile
 from impasto.objective.window_plan import Windows
 from impasto.pictures.resizing import Size
 
-_RIDGE = 0.02  # how much the calibration of weights is damped
-_LEAST_FACTOR, _MOST_FACTOR = 0.25, 4.0  # of a weight, by calibration
-
 
 @dataclass(frozen=True)
 class WindowDescriber(Describer):
@@ -141,56 +138,11 @@ def in_windows(
     of_windows = WindowDescriber(
         describer.encoder, describer.side, describer.exact, describer.means, windows, counted
     )
-    parts = [of_windows.sums(picture, layers, [tile]) for tile in windows.tiles]
-    factors = _calibrate(windows, parts, whole)
-    windows = windows.times(factors)
-    counted = [windows.weights if mask is None else mask * windows.weights for mask in masks]
-    of_windows = replace(of_windows, windows=windows, masks=counted)
     began = of_windows.sums(picture, layers, windows.tiles)
     of_windows = replace(of_windows, whole=whole, began=began)
     target = _content_in(content, describer, picture, tiles, windows, sampler, keep=keep_content)
     live = replace(objective, describer=of_windows, content=target)
     return WindowedObjective(live, windows, float(windows.free.mean()))
-
-
-def _calibrate(windows: Windows, parts: Sequence[Sequence[Sums]], whole: Sequence[Sums]) -> Tensor:
-    """Factors (n,) of the windows' weights, with which they resemble the whole as it begins.
-
-    Calibration (Deville and Saerndal 1992, the linear case), damped: it makes the windows' pixels
-    and the mean energy of each layer's features those of the whole picture.
-
-    Args:
-        windows: weighted by the areas that they stand for.
-        parts: by window and region the sums, weighted so.
-        whole: those of the whole picture, by region.
-    """
-    energies = torch.stack([_energies(part) for part in parts])  # (n, layers)
-    of_whole = _energies(whole).clamp_min(1e-12)
-    masses = torch.stack(
-        [
-            windows.weights[..., slice(*tile.own_rows), slice(*tile.own_columns)].sum()
-            for tile in windows.tiles
-        ]
-    ).to(energies)
-    total = float(windows.weights.numel())
-    seen = masses.clamp_min(1e-12)[:, None]
-    rows = torch.cat([torch.ones_like(seen), energies / seen * (total / of_whole) - 1], 1)
-    missing = torch.zeros_like(rows[0])
-    missing[0] = total
-    missing -= (masses[:, None] * rows).sum(0)
-    spread = rows.T @ (masses[:, None] * rows)
-    damping = _RIDGE * spread.diagonal().mean()
-    found = torch.linalg.solve(spread + damping * torch.eye(len(spread)).to(spread), missing)
-    factors = (1 + rows @ found).clamp(_LEAST_FACTOR, _MOST_FACTOR)
-    scaled: Tensor = factors * (total / (factors * masses).sum())
-    return scaled
-
-
-def _energies(sums: Sequence[Sums]) -> Tensor:
-    """(layers,): the sums of all squared features, over regions."""
-    layers = dict.fromkeys(layer for region in sums for layer in region)
-    by_layer = [sum(float(one[layer].product.trace()) for one in sums) for layer in layers]
-    return torch.tensor(by_layer, dtype=torch.float64)
 
 
 def _content_in(
