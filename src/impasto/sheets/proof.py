@@ -63,7 +63,7 @@ class ProofCrop:
     @property
     def caption(self) -> str:
         """Where it lies, and why it was chosen."""
-        across, down = (f"{100 * share:.0f} %" for share in self.place)
+        across, down = (f"{share:.0%}" for share in self.place)
         why = f"{self.words}: " if self.words else ""
         return f"{why}{across} across, {down} down"
 
