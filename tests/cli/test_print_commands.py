@@ -51,12 +51,12 @@ def test_a_proof_and_the_picture_that_goes_on_from_it(folder: Path) -> None:
 def test_what_cannot_be_printed_is_said_in_a_line(folder: Path) -> None:
     names = ["stylize", "house.png", "waves.png", "-o", "out.png"]
     cases: dict[str, list[object]] = {
-        "'B9': should be A0": [*names, "--print", "B9"],
-        "'60x40': should be A0": [*names, "--print", "60x40"],
-        "dpi = 5": [*names, "--print", "A3", "--dpi", 5],
+        "--print B9: should be A0": [*names, "--print", "B9"],
+        "--print 60x40: should be A0": [*names, "--print", "60x40"],
+        "--dpi 5": [*names, "--print", "A3", "--dpi", 5],
         "--size 64 and --print A3 exclude": [*names, "--print", "A3", "--size", 64],
         "--dpi: belongs to a print": [*names, "--dpi", 300],
-        "bleed = 80 mm": [*names, "--print", "A3", "--bleed", "80mm"],
+        "--bleed 80 mm": [*names, "--print", "A3", "--bleed", "80mm"],
         "seamless exclude": [*names, "--print", "A6", "--seamless"],
         "it would fit with --dpi": [*names, "--print", "A0", "--dpi", 1200, "--memory", "2GB"],
         ".jpg has 8 bits": [*names[:-1], "out.jpg", "--print", "A6", "--bits", 16],

@@ -32,19 +32,20 @@ class PrintFlags:
     """The sheet that a picture is painted for, in place of ``--size``."""
 
     sheet: Annotated[str | None, Parameter(name="--print", metavar="SHEET")] = None
-    """Paint for a print: A3, letter, 60x40cm, 30x20in, or 60cm for the long side alone.
-    The photograph fills the sheet, and what does not fit is cut off; the sheet lies as it does."""
+    """Paint for a sheet of paper: A3, letter, 60x40cm, 30x20in, 60cm.
+    A single length is the long side. The photograph fills the sheet, which lies as it does, and
+    what does not fit is cut off; see --bleed and --fit."""
 
     dpi: Annotated[float | None, Parameter(metavar="N", show_default=str(round(DPI)))] = None
     """Pixels per inch of the print."""
 
-    bleed: Annotated[str | None, Parameter(metavar="LENGTH")] = None
+    bleed: Annotated[str | None, Parameter(metavar="LENGTH", show=False)] = None
     """What is printed beyond every edge, to be cut off, such as 3mm."""
 
-    fit: bool = False
+    fit: Annotated[bool, Parameter(show=False)] = False
     """Leave a margin on the sheet, and all of the photograph in the print."""
 
-    bits: Annotated[int | None, Parameter(metavar="8|16", group=FILES.title)] = None
+    bits: Annotated[int | None, Parameter(metavar="8|16", group=FILES.title, show=False)] = None
     """Depth of the file, in PNG and TIFF. The photograph's own if not given."""
 
     @property
