@@ -40,8 +40,10 @@ from impasto.pictures.image import Image as Image, open_image as open_image
 from impasto.pictures.reading import read_recipe as read_recipe
 from impasto.settings.model import Settings as Settings
 from impasto.settings.presets import PRESETS as PRESETS
+from impasto.settings.print_size import PrintSize as PrintSize, print_size as print_size
 from impasto.sheets.explain import explain as explain, iterate_explain as iterate_explain
 from impasto.sheets.grid import iterate_sheet as iterate_sheet, sheet as sheet
+from impasto.sheets.proof import iterate_proof as iterate_proof, proof as proof
 from impasto.sheets.trials import iterate_trials as iterate_trials, try_out as try_out
 from impasto.training.training import iterate_train as iterate_train, train as train
 from impasto.training.training_run import TrainingStep as TrainingStep

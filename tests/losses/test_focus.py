@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses.focus import detail_weights
-from tests.support.pictures import painted
+from support.pictures import painted
 
 
 @pytest.fixture

@@ -52,6 +52,15 @@ COMMANDS = {
             "Ctrl-C keeps the picture so far.",
         ),
         Command(
+            "proof",
+            "impasto.cli.proof_command:proof",
+            "CONTENT STYLE[:WEIGHT]... [-o SHEET] [--print SHEET] [--at X,Y]... [OPTIONS]",
+            "See crops of a large picture, as they will be, before the wait.",
+            "Takes the options of stylize. With --checkpoint FILE, impasto stylize --resume FILE "
+            "goes on from there to the whole picture. "
+            f"Without -o the sheet is CONTENT-in-STYLE-proof.png {_FILES}.",
+        ),
+        Command(
             "texture",
             "impasto.cli.painting_commands:texture",
             "STYLE[:WEIGHT]... [-o OUT] [--size WxH] [OPTIONS]",

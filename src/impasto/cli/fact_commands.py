@@ -49,7 +49,8 @@ def show(
     recipe = check_recipe(given, name)
     size = f", {recipe.size[0]} x {recipe.size[1]}" if recipe.size else ""
     version = recipe.version or "of an unknown version"
-    print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}") + "\n")
+    sheet = "" if recipe.print_size is None else f", for {recipe.print_size}"
+    print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}{sheet}") + "\n")
     at_once = recipe.settings.get("preset") == AT_ONCE
     told = USED_AT_ONCE if at_once else recipe.settings
     print_table([(k, setting_text(v)) for k, v in recipe.settings.items() if k in told])

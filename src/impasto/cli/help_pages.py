@@ -27,7 +27,6 @@ _COLUMN = 30
 _EXAMPLES = """\
 impasto try photo.jpg painting.jpg                    # a sheet of small ones, to choose from
 impasto stylize photo.jpg painting.jpg -o out.png
-
 impasto COMMAND --help says what a command takes, impasto --version which version this is.
 Exit codes: 0 done, 1 failed, 2 impossible as asked, 129 hung up, 130 interrupted.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
 from impasto.cli.cluster_rehearsal import rehearse
+from impasto.cli.print_flags import PrintFlags
 from impasto.cli.progress import RunProgress
 from impasto.cli.run_flags import (
     ClusterFlags,
@@ -24,7 +25,7 @@ from impasto.cli.run_flags import (
 )
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.style_arguments import StyleArguments
-from impasto.cli.watched_run import WatchedRun, paint_and_save
+from impasto.cli.watched_run import S, WatchedRun, paint_and_save
 from impasto.errors import OutputError, PictureError, SettingsError
 from impasto.files import (
     PATH_ERRORS,
@@ -41,6 +42,7 @@ from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
 from impasto.settings.parsing import setting_text
 from impasto.settings.presets import AT_ONCE, command_defaults
+from impasto.settings.print_size import PrintSize
 
 if TYPE_CHECKING:
     from impasto.painting.run import Step
@@ -188,28 +190,51 @@ def stylize(
     region: RegionNames = None,
     maps: MapNames = None,
     settings: StylizeSettings = StylizeSettings(),
+    prints: PrintFlags = PrintFlags(),
     flags: StylizeFlags = StylizeFlags(),
 ) -> int:
     """Behind ``impasto stylize``; see `COMMANDS`."""
     given = settings.given()
     named = StyleArguments.parse(styles, region or (), maps or ())
     given |= named.settings(settings.own())
+    name = f"{stem(content)}-in-{named.stem()}.png"
+    prints.check(given, settings.own(), flags.output.name(name))
     if given.get("preset") == AT_ONCE:
         flags.check_at_once()
     chosen = flags.checkpoints.settings("stylize", given)
+    notes: list[str] = []
 
     def begin() -> Steps:
         from impasto.painting.synthesis import iterate
 
         settings.warn_of_dropped({"--map": maps, "--region": region})
-        return iterate(content, **named.keywords(), **flags.prepare(), **given)
+        if prints.size is None:
+            return iterate(content, **named.keywords(), **flags.prepare(), **given)
+        return _begin_print(content, named.keywords(), given, prints.size, flags, notes)
 
     inputs = [content, *named.files()]
     if flags.dry_run:
         check_inputs(inputs)
         return rehearse(content, named.keywords(), given, flags.prepare_dry_run(), flags.output)
-    name = f"{stem(content)}-in-{named.stem()}.png"
-    return _paint(begin, inputs, chosen, name, flags)
+    return check_and_paint(begin, of_step, inputs, chosen, name, flags, prints, notes)
+
+
+def _begin_print(
+    content: str,
+    named: Mapping[str, Any],
+    given: Mapping[str, Any],
+    size: PrintSize,
+    flags: PaintingFlags,
+    notes: list[str],
+) -> Steps:
+    """Begins a print; adds to ``notes`` what there is to say of it."""
+    from impasto.cli.print_run import begin_print
+    from impasto.painting.opened_task import stylize_task
+
+    means = flags.prepare()
+    places = {"compute": means["compute"], "resume": means.pop("resume")}
+    task, saved = stylize_task(content, None, given, **named, **places, print_size=size)
+    return begin_print(task, saved, notes, **means)
 
 
 @setting_flags("texture", "content_* size feather strength keep")
@@ -229,13 +254,18 @@ def texture(
         ),
     ] = None,
     settings: TextureSettings = TextureSettings(),
+    prints: PrintFlags = PrintFlags(),
     flags: PaintingFlags = PaintingFlags(),
 ) -> int:
     """Behind ``impasto texture``; see `COMMANDS`."""
     given = settings.given()
     named = StyleArguments.parse(styles, command="texture")
     given |= named.settings(settings.own())
-    shape = settings.shape() if size is None else _texture_size(size)
+    name = f"{named.stem()}-texture.png"
+    prints.check(given, {} if size is None else {"size": size}, flags.output.name(name))
+    shape: str | tuple[int, int] | None = None if prints.size else settings.shape()
+    if size is not None:
+        shape = _texture_size(size)
     if isinstance(shape, str):
         given["size"] = shape
     chosen = flags.checkpoints.settings("texture", given)
@@ -246,10 +276,10 @@ def texture(
         others = {key: value for key, value in given.items() if key != "size"}
         side = chosen.size if "size" in given else None
         wanted = shape if isinstance(shape, tuple) else side
-        return iterate_texture(named.styles, wanted, **flags.prepare(), **others)
+        means = {**flags.prepare(), **prints.keywords()}
+        return iterate_texture(named.styles, wanted, **means, **others)
 
-    name = f"{named.stem()}-texture.png"
-    return _paint(begin, named.files(), chosen, name, flags)
+    return check_and_paint(begin, of_step, named.files(), chosen, name, flags, prints)
 
 
 @setting_flags("reconstruct", "style_* content_layers feather strength color* keep seamless expand")
@@ -286,17 +316,20 @@ def reconstruct(
         return iterate_reconstruct(content, **flags.prepare(), **given)
 
     name = f"{stem(content)}-from-{'-'.join(chosen.content_layers)}.png"
-    return _paint(begin, [content], chosen, name, flags)
+    return check_and_paint(begin, of_step, [content], chosen, name, flags)
 
 
-def _paint(
-    begin: Callable[[], Steps],
+def check_and_paint(
+    begin: Callable[[], Generator[S, None, object]],
+    progress: Callable[[S], RunProgress],
     inputs: Sequence[str],
     chosen: Settings,
     default_name: str,
     flags: PaintingFlags,
+    prints: PrintFlags | None = None,
+    notes: list[str] | None = None,
 ) -> int:
-    """Checks what can be checked without torch, then does the work."""
+    """Checks what can be checked without torch, then does the work. Returns the exit code."""
     flags.machine.check()
     flags.cluster.check()
     # A run that goes on does not need the picture that it started from, nor its mask.
@@ -307,15 +340,22 @@ def _paint(
     output = flags.checkpoints.over_its_own(flags.output, default_name)
     target = output.target(default_name, sources)
     flags.check(target, [*sources, str(flags.machine.weights or STANDARD_STREAM)])
-    run: WatchedRun[Step] = WatchedRun(
+    run = WatchedRun(
         begin=begin,
-        progress=lambda step: RunProgress(step, step.progress),
+        progress=progress,
         target=target,
         output=output,
         traces=flags.traces,
         checkpoints=flags.checkpoints,
+        notes=[] if notes is None else notes,
+        bits=None if prints is None else prints.bits,
     )
     return paint_and_save(run)
+
+
+def of_step(step: Step) -> RunProgress:
+    """How far a run of one picture is."""
+    return RunProgress(step, step.progress)
 
 
 def _texture_size(size: str) -> str | tuple[int, int]:

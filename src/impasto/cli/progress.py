@@ -69,6 +69,9 @@ class Display:
     def warn(self, message: str) -> None:
         """Says what is doubtful about the run; nothing here."""
 
+    def say(self, message: str) -> None:
+        """Says what the run is going to be; nothing here."""
+
 
 class Lines(Display):
     """A line on standard error at the end of every level, and every ten seconds."""
@@ -91,6 +94,10 @@ class Lines(Display):
             file=sys.stderr,
             flush=True,
         )
+
+    def say(self, message: str) -> None:
+        """Prints a line."""
+        print(printable(message), file=sys.stderr, flush=True)
 
     def warn(self, message: str) -> None:
         """Prints a line."""
@@ -122,10 +129,14 @@ class Bar(Display):
             left=f"{self._clock.left(progress.share)} left",
         )
 
+    def say(self, message: str) -> None:
+        """Prints a line above the bar."""
+        line = printable(message)
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def warn(self, message: str) -> None:
         """Prints a line above the bar."""
-        line = f"impasto: {printable(message)}"
-        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.say(f"impasto: {message}")
 
 
 def _place(step: Step) -> str:

@@ -13,7 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from impasto.painting.run import Step
     from impasto.pictures.image import Image
     from impasto.sheets.plan import SheetStep
+    from impasto.sheets.proof import ProofStep
 
 
 _Failure = ClusterError | DivergenceError | OutputError
 """What may stop a run that has begun: the picture so far is written."""
 
-S = TypeVar("S", bound="Step | SheetStep")
+S = TypeVar("S", bound="Step | SheetStep | ProofStep")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class WatchedRun(Generic[S]):
         output: what the user wants to hear.
         traces: what else is kept of the run.
         checkpoints: what it goes on from, and where its state is kept.
+        notes: what is said before the first step; ``begin`` may add to it.
+        bits: depth of the file; None for the picture's own.
         displaced: what to say at a step of files that are elsewhere than it was asked.
     """
 
@@ -59,6 +62,8 @@ class WatchedRun(Generic[S]):
     output: OutputFlags
     traces: TraceFlags = field(default_factory=TraceFlags)
     checkpoints: CheckpointFlags = field(default_factory=CheckpointFlags)
+    notes: list[str] = field(default_factory=list)
+    bits: int | None = None
     displaced: Callable[[S], Sequence[str]] = lambda _: ()
 
     def files(self) -> dict[str, str]:
@@ -114,6 +119,8 @@ def paint_and_save(run: WatchedRun[S]) -> int:
             )
         # The picture first: should a film or plot fail, the picture is safe.
         picture = outcome.last.image
+        if run.bits is not None:
+            picture = replace(picture, bits=run.bits)
         place, remark = save_somewhere(picture, run.target, overwrite=run.output.overwrite)
         try:
             stack.close()
@@ -178,6 +185,8 @@ def _follow(
         with interruption.waiting(between_steps), contextlib.closing(_begin(run, outcome)) as steps:
             for warning in outcome.warnings:
                 display.warn(warning)
+            for note in run.notes:
+                display.say(note)
             for step in steps:
                 see(step)
                 if interruption.requested:

@@ -37,17 +37,24 @@ class LBFGS:
         step_size: factor of the quasi-Newton step, usually 1.
         history: how many past steps are remembered; each takes two pictures of memory.
         smoothing: exponent of `Smoothing`; 0 is plain L-BFGS.
+        weights: (1, 1, H, W): how many pixels of a larger picture each stands for in products of
+            pictures; None for 1 everywhere.
     """
 
     def __init__(
-        self, step_size: float = 1.0, history: int = 20, smoothing: float = SMOOTHING[0]
+        self,
+        step_size: float = 1.0,
+        history: int = 20,
+        smoothing: float = SMOOTHING[0],
+        weights: Tensor | None = None,
     ) -> None:
         self.smoothing = smoothing
         self._smooth = Smoothing(smoothing)
         self.accepted: Tensor | None = None
         self.converged = False
         self._step_size = step_size
-        self._history = LBFGSHistory(history)
+        self._weights = weights
+        self._history = LBFGSHistory(history, weights)
         self._best = math.inf
         self._slope: Slope | None = None
         self._direction: Tensor | None = None
@@ -96,7 +103,10 @@ class LBFGS:
         if len(self._history):
             return self._history.descent(slope)
         length = min(1.0, _LARGE / max(slope.smoothed.shape[2:])) / 255
-        size = (total(slope.smoothed.abs()) / slope.smoothed.numel()).clamp_min(1e-30)
+        sizes = slope.smoothed.abs()
+        if self._weights is not None:
+            sizes.mul_(self._weights)
+        size = (total(sizes) / sizes.numel()).clamp_min(1e-30)
         return slope.smoothed * (-length / size)
 
     def _retreat(self, *, finite: bool) -> Tensor:

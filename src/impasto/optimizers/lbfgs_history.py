@@ -40,10 +40,11 @@ class LBFGSHistory:
 
     Args:
         most: how many are remembered; each takes two pictures of memory.
+        weights: (1, 1, H, W), what each pixel counts in products; None for 1 everywhere.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, weights: Tensor | None = None) -> None:
+        self._most, self._weights = most, weights
         self.forget()
 
     def __len__(self) -> int:
@@ -94,8 +95,9 @@ class LBFGSHistory:
         changed = torch.sub(_rows(slope.smoothed), _rows(slope_before.smoothed), out=smoothed)
         if slope.smoothed is not slope.gradient:
             changed = _rows(slope.gradient) - _rows(slope_before.gradient)
-        own = _dots(self._pairs[place], changed)
-        if own[0] > 1e-10 * dot(changed, changed) > 0:
+        counted = self._counted(changed)
+        own = _dots(self._pairs[place], counted)
+        if own[0] > 1e-10 * dot(changed, counted) > 0:
             self._order.append(place)
             self._fresh = place, own
 
@@ -165,7 +167,14 @@ class LBFGSHistory:
     def _along(self, gradient: Tensor) -> NDArray[np.float64]:
         """(k, 2): every s_i . gradient and z_i . gradient."""
         assert self._pairs is not None
-        return _dots(self._pairs[: self._used].flatten(0, 1), _rows(gradient)).reshape(-1, 2)
+        counted = self._counted(_rows(gradient))
+        return _dots(self._pairs[: self._used].flatten(0, 1), counted).reshape(-1, 2)
+
+    def _counted(self, rows: Tensor) -> Tensor:
+        """A picture's rows (3 H, W), each pixel times its weight."""
+        if self._weights is None:
+            return rows
+        return (rows.view(3, *self._weights.shape[2:]) * self._weights[0]).view_as(rows)
 
     def _complete(self, seen: NDArray[np.float64]) -> None:
         """The products of a new step's y with the others: what they changed by since the last.

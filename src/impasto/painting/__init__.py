@@ -4,6 +4,9 @@ Read `synthesis` first, which is the main path: `iterate` and its siblings settl
 the pictures and make a `Task` of them; `start_run` checks it, plans its `Run` and returns its
 steps. Then read `run`, the loop over the levels and their steps.
 
+opened_task         from what a user names to a task: settings settled, pictures opened and cut
+planning            what a run will take: whether it fits, its memory and its time
+proof_run           a run whose last level is painted in windows alone
 finished            makes `stylize` of `iterate`, and every other call that returns a picture
 run                 `Run`, its loop, and the `Step` that it yields
 at_once             `NetworkRun`: what networks paint at once, a single step

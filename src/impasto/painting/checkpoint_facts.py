@@ -38,6 +38,7 @@ class CheckpointFacts(BaseModel):
         command: the name of the function.
         settings: all of them by name.
         shape: height and width of the result, where the caller chose them.
+        printed: what it is printed on, as `PrintSize.to_json` says it; None for no print.
         content: SHA-256 of the content's pixels, None where there is none.
         style: that of the style's, or of all styles, regions and maps.
         regions: that of their masks and styles; None where an older impasto does not tell them
@@ -68,6 +69,7 @@ class CheckpointFacts(BaseModel):
     style: str | None
     regions: str | None = None
     maps: str | None = None
+    printed: dict[str, Any] | None = None
     palette: str | None = None
     weights: str
     device: str
@@ -91,6 +93,7 @@ class CheckpointFacts(BaseModel):
             command=task.command,
             settings=task.settings.model_dump(mode="json"),
             shape=task.shape,
+            printed=None if task.printed is None else task.printed.size.to_json(),
             **_fingerprints(task),
             weights=task.weights,
             device=str(machine.device),

@@ -11,8 +11,9 @@ from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
 from impasto.painting.memory_plan import PASSES, MemoryPlan
 from impasto.painting.named_pictures import picture_opener
+from impasto.painting.opened_task import settle
 from impasto.painting.run import Run
-from impasto.painting.synthesis import prepare_run, settle
+from impasto.painting.synthesis import prepare_run
 from impasto.pictures.image import ImageSource
 from impasto.pictures.resizing import Size
 from impasto.settings.recipes import Inputs

@@ -19,7 +19,7 @@ from impasto.machine.memory import release_memory
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
 from impasto.objective.cuda_graph import capture_graph
-from impasto.objective.objective import Evaluation
+from impasto.objective.objective import Evaluation, Objective
 from impasto.objective.targets import make_objective
 from impasto.optimizers.base import PixelOptimizer
 from impasto.optimizers.by_settings import make_optimizer
@@ -260,8 +260,7 @@ class Run:
     def _paint_level(self, state: RunState) -> Generator[Step, None, RunState]:
         """Targets, then evaluate, step, yield. Returns what the next level starts from."""
         level = state.level
-        height = level + len(SMOOTHING) * self.follows
-        optimizer = make_optimizer(self.task.settings, self.plans[level].history, height)
+        optimizer = self._make_optimizer(level)
         if state.iteration:  # resumed
             optimizer.accepted = state.pixels  # all there is of a level that is done
             if state.optimizer:
@@ -303,7 +302,18 @@ class Run:
         share = DETAIL * settings.weights.content / settings.content_weight
         return larger.add_(detail.to(larger.device), alpha=share)
 
+    def _make_optimizer(self, level: int) -> PixelOptimizer:
+        height = level + len(SMOOTHING) * self.follows
+        return make_optimizer(self.task.settings, self.plans[level].history, height)
+
     def _make_objective(self, state: RunState) -> Callable[[Tensor], Evaluation]:
+        """What the level's pictures are judged by, made for quick evaluations."""
+        objective = self._objective_of(state)
+        return (
+            objective if self.plans[state.level].tiled else capture_graph(objective, state.pixels)
+        )
+
+    def _objective_of(self, state: RunState) -> Objective:
         """What the level's pictures are judged by; its targets are made anew for each level."""
         size, plan = self.sizes[state.level], self.plans[state.level]
         content = self.task.content_at(size)
@@ -317,8 +327,7 @@ class Run:
             guide=state.guide,
             workers=workers_of(self.crew, size, plan),
         )
-        objective = replace(objective, ties=self.ties)
-        return objective if plan.tiled else capture_graph(objective, state.pixels)
+        return replace(objective, ties=self.ties)
 
     def _iterate(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
@@ -21,25 +21,27 @@ from impasto.machine.compute import Compute
 from impasto.network.encoder import check_layers
 from impasto.network.weights import Weights, load_weights
 from impasto.painting.at_once import BaseSource, refuse_base, refuse_state, start_at_once
-from impasto.painting.checkpoint import Checkpoint, CheckpointSource, load_checkpoint
+from impasto.painting.checkpoint import Checkpoint, CheckpointSource
 from impasto.painting.checkpoint_writer import CheckpointTarget, CheckpointWriter
 from impasto.painting.cluster_plan import tell_of_shares
 from impasto.painting.finished import finished
 from impasto.painting.level_plan import check_shareable
-from impasto.painting.named_pictures import named_styles, picture_opener, with_models
+from impasto.painting.named_pictures import picture_opener
+from impasto.painting.opened_task import check_print, load_saved, print_of, settle, stylize_task
+from impasto.painting.planning import plan_run
 from impasto.painting.run import Run, RunState, Step
 from impasto.pictures.image import Image, ImageSource
 from impasto.pictures.resizing import Size
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import LayerWeights, Settings
-from impasto.settings.presets import command_defaults
+from impasto.settings.print_size import PrintSize
 from impasto.settings.recipes import Inputs
 from impasto.tasks.checks import check, check_left_to_paint
-from impasto.tasks.color_maps import MapsSource, open_maps
+from impasto.tasks.color_maps import MapsSource
 from impasto.tasks.kept_mask import open_kept_mask
-from impasto.tasks.regions import RegionSource, open_regions
+from impasto.tasks.regions import RegionSource
 from impasto.tasks.starts import start_picture
-from impasto.tasks.styles import StyleSource, is_model, open_styles
+from impasto.tasks.styles import StyleSource, open_styles
 from impasto.tasks.task import Task
 from impasto.torch_state import with_torch_defaults
 
@@ -63,6 +65,7 @@ def iterate(
     checkpoint: CheckpointTarget = None,
     resume: CheckpointSource = None,
     base: BaseSource = None,
+    print_size: PrintSize | None = None,
     **overrides: Any,
 ) -> Steps:
     """Repaints ``content`` in the style of ``style``; yields every step, coarse to fine.
@@ -89,6 +92,9 @@ def iterate(
         resume: a checkpoint to go on from, with the same pictures and weights. Settings are those
             of its run and need not be given. The first step is the one at which it was left.
         base: see `BaseSource`; for the preset ``instant``.
+        print_size: what `impasto.print_size` returns, in place of ``size``: the result has the
+            pixels of that print, and its resolution is in the file. The content, and with it
+            regions, maps and the mask of ``keep``, is cut to the sheet's shape in the middle.
         **overrides: single settings by name: ``size=512``, ``preset="gatys"``...
 
     Raises:
@@ -105,21 +111,16 @@ def iterate(
     Warns:
         RegionWarning: a region that is too small for some of the style's layers.
     """
-    saved = _load_saved(resume)
-    if saved is None and any(map(is_model, named_styles(style, regions))):
-        settings, overrides = with_models(settings, overrides)
-    chosen = settle("stylize", settings, overrides, saved)
-    open_one = picture_opener(compute)
-    picture = open_one(content)
-    styles = () if style is None else open_styles(style, open_one)
-    task = Task(
-        "stylize",
-        chosen,
-        picture,
-        styles,
-        open_regions(regions, open_one),
-        maps=open_maps(maps, styles, open_one),
-        inputs=Inputs.of(content, style, regions, maps),
+    task, saved = stylize_task(
+        content,
+        settings,
+        overrides,
+        style=style,
+        regions=regions,
+        maps=maps,
+        compute=compute,
+        resume=resume,
+        print_size=print_size,
     )
     return start_run(task, weights, compute, checkpoint, saved, base=base)
 
@@ -149,6 +150,7 @@ def iterate_texture(
     compute: Compute | None = None,
     checkpoint: CheckpointTarget = None,
     resume: CheckpointSource = None,
+    print_size: PrintSize | None = None,
     **overrides: Any,
 ) -> Steps:
     """Paints the style alone, from noise. Yields every step.
@@ -164,6 +166,7 @@ def iterate_texture(
         compute: where it runs.
         checkpoint: as for `iterate`.
         resume: as for `iterate`.
+        print_size: as for `iterate`, in place of ``size``. The sheet lies as the first style does.
         **overrides: single settings by name.
 
     Raises:
@@ -174,12 +177,19 @@ def iterate_texture(
         shape = _height_and_width(size)
     elif size is not None:
         overrides = {**overrides, "size": size}
-    saved = _load_saved(resume)
+    saved = load_saved(resume)
     if saved is not None and size is None:
         shape = saved.facts.shape
     chosen = settle("texture", settings, overrides, saved, content_weight=0.0)
+    given = overrides if size is None else {"size": size}
+    check_print(print_size, settings, given, chosen)
     styles = open_styles(style, picture_opener(compute))
-    task = Task("texture", chosen, None, styles, shape=shape, inputs=Inputs.of(None, style))
+    first = next((picture for one in styles for picture in one.pictures), None)
+    printed = None if first is None else print_of(first, print_size, saved)
+    if printed is not None:
+        shape, chosen = printed.shape, chosen.replace(size=max(printed.shape))
+    inputs = Inputs.of(None, style)
+    task = Task("texture", chosen, None, styles, shape=shape, inputs=inputs, printed=printed)
     return start_run(task, weights, compute, checkpoint, saved)
 
 
@@ -233,7 +243,7 @@ def iterate_reconstruct(
     """
     if layers is not None:
         overrides = {**overrides, "content_layers": layers}
-    saved = _load_saved(resume)
+    saved = load_saved(resume)
     chosen = settle("reconstruct", settings, overrides, saved, style_weight=0.0)
     picture = picture_opener(compute)(content)
     task = Task("reconstruct", chosen, picture, inputs=Inputs.of(content))
@@ -251,41 +261,6 @@ reconstruct = finished(
 def last_step(steps: Iterator[Step]) -> Step:
     """Takes all steps and returns the last one."""
     return deque(steps, maxlen=1)[0]
-
-
-def settle(
-    command: str,
-    settings: Settings | None,
-    overrides: Mapping[str, Any],
-    saved: Checkpoint | None = None,
-    **fixed: float,
-) -> Settings:
-    """The settings of a run, from all the places where some of them may be given.
-
-    Args:
-        command: the function, whose own defaults count where there is no ``settings``.
-        settings: an object, of which all count, or None.
-        overrides: single settings by name.
-        saved: the checkpoint to go on from, whose settings are the run's.
-        **fixed: those that the function sets itself.
-
-    Raises:
-        SettingsError: a setting out of range or unknown, or both an object and a preset; or one
-            that the run to resume does not have.
-        CheckpointError: the checkpoint is another function's.
-    """
-    if saved is not None:
-        return saved.settle(command, settings, overrides, **fixed)
-    if settings is None:
-        defaults = command_defaults(command, str(overrides.get("preset", "default")))
-        return Settings(**{**defaults, **overrides, **fixed})
-    if "preset" in overrides:
-        raise SettingsError(
-            f"preset {overrides['preset']!r} and a Settings object exclude each other; "
-            "use Settings(preset=...)"
-        )
-    command_defaults(command, settings.preset)  # refuses a preset that the command cannot follow
-    return settings.replace(**{**overrides, **fixed})
 
 
 def load_network(weights: WeightsSource) -> Weights:
@@ -317,11 +292,9 @@ def start_run(
         As `iterate`.
     """
     compute = compute or Compute()
-    if task.settings.color_from is not None:
-        task = replace(task, palette=picture_opener(compute)(task.settings.color_from))
     if task.at_once:
         refuse_state(checkpoint, saved)
-        return start_at_once(task, weights, compute, base)
+        return start_at_once(_with_palette(task, compute), weights, compute, base)
     refuse_base(base)
     return prepare_run(task, weights, compute, checkpoint, saved).steps()
 
@@ -358,6 +331,7 @@ def prepare_run(
 ) -> PreparedRun:
     """Checks and plans the run of a task that is optimised. Arguments and errors as `start_run`."""
     compute = compute or Compute()
+    task = _with_palette(task, compute)
     machine, network = compute.machine(), load_network(weights)
     task = _check(task, network, compute, saved)
     if isinstance(checkpoint, str | os.PathLike):
@@ -369,7 +343,7 @@ def prepare_run(
         check_shareable(task)
         crew = Crew(compute, machine, network, task.settings)
     try:
-        run = Run.of(task, network, machine, crew)
+        run = plan_run(task, network, machine, crew)
         if saved is None:
             first = start_picture(task, network.convention.mean_color, compute.max_pixels)
             state = RunState(0, 0, 0, first)
@@ -380,6 +354,13 @@ def prepare_run(
             crew.leave()
         raise
     return PreparedRun(run, state, checkpoint)
+
+
+def _with_palette(task: Task, compute: Compute) -> Task:
+    """A task with the picture of the setting ``color_from``."""
+    if task.settings.color_from is None:
+        return task
+    return replace(task, palette=picture_opener(compute)(task.settings.color_from))
 
 
 def _check(task: Task, network: Weights, compute: Compute, saved: Checkpoint | None) -> Task:
@@ -393,7 +374,3 @@ def _check(task: Task, network: Weights, compute: Compute, saved: Checkpoint | N
         return task
     saved.check(task)
     return replace(task, kept=saved.read_kept())
-
-
-def _load_saved(source: CheckpointSource) -> Checkpoint | None:
-    return load_checkpoint(source) if isinstance(source, str | os.PathLike) else source

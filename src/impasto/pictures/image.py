@@ -29,6 +29,7 @@ from impasto.pictures.reading import decode_object, read_picture, reporting_dama
 from impasto.pictures.sample_scales import check_range
 from impasto.pictures.writing import write_picture
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
+from impasto.settings.print_size import check_dpi
 from impasto.torch_state import with_torch_defaults
 
 
@@ -41,6 +42,8 @@ class Image:
         alpha: (1, 1, H, W), float32, 0 (transparent) to 1, or None where all is opaque.
         bits: 8 or 16: the depth it came with, and is saved with where the format can.
         recipe: what made the picture, as JSON can carry it; written into the file.
+        dpi: pixels per inch of a print, written into the file; None to say nothing. What a file
+            that is opened says of it is not read.
 
     Raises:
         PictureError: tensors of another shape or type, or another number of bits.
@@ -50,6 +53,7 @@ class Image:
     alpha: torch.Tensor | None = None
     bits: int = 8
     recipe: Mapping[str, Any] | None = None
+    dpi: float | None = None
 
     def __post_init__(self) -> None:
         """Check shapes, types and bits; values are checked where they are used and written."""
@@ -84,8 +88,15 @@ class Image:
         """Height in pixels."""
         return int(self.pixels.shape[2])
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
-        """Write the picture, its recipe and the sRGB profile, whole or not at all.
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = True,
+        bits: int | None = None,
+        dpi: float | None = None,
+    ) -> Path:
+        """Write the picture, its recipe, its resolution and the sRGB profile, whole or not at all.
 
         The extension chooses the format: PNG and TIFF keep ``bits`` and alpha; WebP (lossy,
         quality 95) has 8 bits and alpha; JPEG (quality 95, full chroma) has 8 bits, and shows the
@@ -94,14 +105,21 @@ class Image:
         Args:
             path: the file; ``-`` writes PNG to standard output.
             overwrite: whether an existing file may be replaced.
+            bits: 8 or 16; its own if not given.
+            dpi: pixels per inch of a print; its own if not given.
 
         Returns:
             The file: ``path``, a ``~`` or ``file://`` in it resolved.
 
         Raises:
             OutputError: the picture holds NaN, or cannot be written there.
+            PictureError: another number of bits.
+            SettingsError: a resolution that no print has.
         """
-        return write_picture(path, self.to_numpy(), recipe=self.recipe, overwrite=overwrite)
+        whole = self if bits is None else replace(self, bits=bits)
+        dpi = self.dpi if dpi is None else check_dpi(dpi)
+        samples = whole.to_numpy()
+        return write_picture(path, samples, recipe=self.recipe, overwrite=overwrite, dpi=dpi)
 
     def to_numpy(self) -> NDArray[Any]:
         """Copy into an array: (H, W, 3), or (H, W, 4) with alpha; uint8 or uint16, as ``bits``.

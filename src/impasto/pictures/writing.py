@@ -68,6 +68,7 @@ def write_picture(
     *,
     recipe: Mapping[str, Any] | None = None,
     overwrite: bool = True,
+    dpi: float | None = None,
 ) -> Path:
     """Write a picture, whole or not at all.
 
@@ -80,6 +81,7 @@ def write_picture(
             picture on white.
         recipe: what made the picture; written into it.
         overwrite: whether an existing file may be replaced.
+        dpi: pixels per inch of a print, written into it; None to say nothing.
 
     Returns:
         The file: ``path`` as `local_path` reads it.
@@ -89,7 +91,8 @@ def write_picture(
     """
     name = local_path(path)
     target = check_output(name, overwrite=overwrite)
-    data = encode_picture(name, samples, recipe, extension=".png" if target is None else None)
+    extension = ".png" if target is None else None
+    data = encode_picture(name, samples, recipe, extension=extension, dpi=dpi)
     with reporting_failure("standard output" if target is None else name):
         if target is None:
             _write_standard_output(data)

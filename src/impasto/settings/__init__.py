@@ -4,6 +4,7 @@
 - `presets`: named sets of settings, and the values that single commands have instead.
 - `at_once`: what the preset `instant` has no use for.
 - `groups`: under which heading a setting is shown.
+- `print_size`: sheets of paper and resolutions, and the pixels that follow; no setting.
 - `limits`: how large pictures may be.
 - `parsing`: what a user writes becomes a value, and a value what a user writes.
 - `wording`: what help pages say of settings.

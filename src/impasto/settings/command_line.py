@@ -11,6 +11,7 @@ from impasto.messages import nearest, shell_word
 from impasto.settings.model import Settings
 from impasto.settings.parsing import setting_text
 from impasto.settings.presets import command_defaults
+from impasto.settings.print_size import DPI, PrintSize
 from impasto.settings.recipes import Recipe
 
 _WITHOUT_NAMES = {
@@ -110,7 +111,19 @@ def _needed_flags(recipe: Recipe, known: Collection[str] | None) -> dict[str, li
         flags["--layer"] = setting_text(settings.content_layers).split(" ")
     if name == "texture" and recipe.size:
         flags["--size"] = ["x".join(map(str, recipe.size))]
+    if recipe.print_size is not None:
+        flags.pop("--size", None)
+        flags |= _print_flags(recipe.print_size)
     return flags
+
+
+def _print_flags(size: PrintSize) -> dict[str, list[str]]:
+    flags = {"--print": [size.sheet]}
+    if size.dpi != DPI:
+        flags["--dpi"] = [f"{size.dpi:g}"]
+    if size.bleed:
+        flags["--bleed"] = [f"{size.bleed:g}mm"]
+    return {**flags, "--fit": []} if size.fit else flags
 
 
 def _values(value: Any, text: str) -> list[str]:

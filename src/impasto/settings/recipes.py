@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from impasto.errors import PictureError
+from impasto.errors import PictureError, SettingsError
+from impasto.settings.print_size import PrintSize
 
 UNPAINTED = "none"
 """What stands in place of a region's style where the region stays as it is."""
@@ -110,6 +111,7 @@ class Recipe:
         version: the impasto that made it, if the recipe tells.
         inputs: what it was made of, if the recipe tells. Whoever reads it may be deceived: none of
             these files is to be opened because a recipe names it.
+        print_size: the sheet that it was painted for, if for one.
     """
 
     command: str
@@ -117,6 +119,7 @@ class Recipe:
     size: tuple[int, int] | None
     version: str | None
     inputs: Inputs | None = None
+    print_size: PrintSize | None = None
 
 
 def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
@@ -143,8 +146,14 @@ def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
     inputs = Inputs.from_json(recipe["inputs"]) if "inputs" in recipe else None
     if inputs is None and "inputs" in recipe:
         raise PictureError(f"{refusal}: 'inputs' should be names of files")
+    sheet = None
+    if "print" in recipe:
+        try:
+            sheet = PrintSize.from_json(recipe["print"])
+        except SettingsError as error:
+            raise PictureError(f"{refusal}: {error}") from error
     sides = None if size is None else (size[0], size[1])
-    return Recipe(command, settings, sides, version, inputs)
+    return Recipe(command, settings, sides, version, inputs, sheet)
 
 
 def _is_setting(value: Any) -> bool:

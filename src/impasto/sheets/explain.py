@@ -9,12 +9,12 @@ from typing import Any
 from impasto.machine.compute import Compute
 from impasto.painting.finished import finished
 from impasto.painting.named_pictures import picture_opener
+from impasto.painting.opened_task import settle
 from impasto.painting.synthesis import (
     WeightsSource,
     iterate_reconstruct,
     iterate_texture,
     load_network,
-    settle,
 )
 from impasto.pictures.image import ImageSource
 from impasto.settings.model import Settings

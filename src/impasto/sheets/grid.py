@@ -18,7 +18,8 @@ from impasto.machine.compute import Compute
 from impasto.painting.at_once import BaseSource
 from impasto.painting.finished import finished
 from impasto.painting.named_pictures import picture_opener, with_models
-from impasto.painting.synthesis import WeightsSource, iterate, load_network, settle
+from impasto.painting.opened_task import settle
+from impasto.painting.synthesis import WeightsSource, iterate, load_network
 from impasto.paths import local_path, model_name
 from impasto.pictures.image import ImageSource, open_image
 from impasto.settings.model import Settings

@@ -10,7 +10,7 @@ from typing import Any
 
 from impasto.errors import ImpastoError
 from impasto.feedforward.model import WORKING_SIDE
-from impasto.painting.synthesis import settle
+from impasto.painting.opened_task import settle
 from impasto.pictures.reading import read_recipe
 from impasto.settings.command_line import command_line_of
 from impasto.settings.presets import AT_ONCE, command_defaults

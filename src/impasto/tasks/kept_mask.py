@@ -31,7 +31,10 @@ def open_kept_mask(task: Task, max_pixels: int = DEFAULT_MAX_PIXELS) -> Tensor |
             f"keep = {name!r}: only stylize keeps parts of its content; leave it out"
         )
     mask = open_image(name, max_pixels=max_pixels)
-    share = resize(share_of(mask), task.final_size).clamp(0, 1)
+    share = share_of(mask)
+    if task.printed is not None:
+        share = task.printed.cut(share)
+    share = resize(share, task.final_size).clamp(0, 1)
     if is_blank(share):
         raise PictureError(
             f"{name}: this mask is black (or transparent) everywhere, so that nothing would be "

@@ -41,6 +41,7 @@ def make_image(task: Task, pixels: Tensor, progress: float = 1.0) -> Image:
     A picture taken from an unfinished run says so in its recipe: ``progress``, below 1.
     """
     size = (pixels.shape[2], pixels.shape[3])
+    printed = task.printed
     return Image(
         show(task, pixels),
         alpha=task.alpha_at(size),
@@ -54,5 +55,8 @@ def make_image(task: Task, pixels: Tensor, progress: float = 1.0) -> Image:
             "size": [size[1], size[0]],
             "weights": task.weights,
             **({"networks": dict(task.networks)} if task.networks else {}),
+            **({} if printed is None else {"print": printed.size.to_json()}),
         },
+        # A smaller one, of a level before, is as large on paper.
+        dpi=None if printed is None else printed.size.dpi * size[1] / printed.shape[1],
     )

@@ -20,6 +20,7 @@ from impasto.settings.presets import AT_ONCE
 from impasto.settings.recipes import Inputs
 from impasto.tasks.color_maps import ColorRegion
 from impasto.tasks.levels import COARSEST, level_sizes
+from impasto.tasks.prints import Print
 from impasto.tasks.regions import PaintedRegion, Region, divide
 from impasto.tasks.style_views import LevelViews, StyleViewer
 from impasto.tasks.styles import Style
@@ -44,6 +45,7 @@ class Task:
             None to keep nothing.
         maps: parts of the content and of ``styles`` that belong together, in place of all of both.
         inputs: the files by name, for the recipe.
+        printed: what it is printed on; ``content``, ``regions`` and ``maps`` are cut to it already.
     """
 
     command: str
@@ -58,6 +60,7 @@ class Task:
     maps: tuple[ColorRegion, ...] = ()
     inputs: Inputs = field(default_factory=Inputs)
     networks: Mapping[str, str] = field(default_factory=dict)
+    printed: Print | None = None
 
     @property
     def at_once(self) -> bool:

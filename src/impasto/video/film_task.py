@@ -17,7 +17,7 @@ from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
 from impasto.painting.at_once import BaseSource
 from impasto.painting.named_pictures import named_styles, picture_opener, with_models
-from impasto.painting.synthesis import settle
+from impasto.painting.opened_task import settle
 from impasto.pictures.image import Image, ImageSource
 from impasto.pictures.resizing import Size, fit, resize
 from impasto.settings.model import Settings

@@ -1,0 +1,132 @@
+"""From what a user names to a task: settings settled, pictures opened, and cut to their paper."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from impasto.errors import SettingsError
+from impasto.machine.compute import Compute
+from impasto.painting.checkpoint import Checkpoint, CheckpointSource, load_checkpoint
+from impasto.painting.named_pictures import named_styles, picture_opener, with_models
+from impasto.pictures.image import Image, ImageSource
+from impasto.settings.model import Settings
+from impasto.settings.presets import command_defaults
+from impasto.settings.print_size import PrintSize
+from impasto.settings.recipes import Inputs
+from impasto.tasks.color_maps import MapsSource, open_maps
+from impasto.tasks.prints import Print
+from impasto.tasks.regions import RegionSource, open_regions
+from impasto.tasks.styles import StyleSource, is_model, open_styles
+from impasto.tasks.task import Task
+
+
+def stylize_task(
+    content: ImageSource,
+    settings: Settings | None,
+    overrides: Mapping[str, Any],
+    *,
+    style: StyleSource | None,
+    regions: Sequence[RegionSource],
+    maps: MapsSource | None,
+    compute: Compute | None,
+    resume: CheckpointSource,
+    print_size: PrintSize | None,
+) -> tuple[Task, Checkpoint | None]:
+    """What `iterate` is to do, and the checkpoint that it goes on from. As `iterate`."""
+    saved = load_saved(resume)
+    if saved is None and any(map(is_model, named_styles(style, regions))):
+        settings, overrides = with_models(settings, overrides)
+    chosen = settle("stylize", settings, overrides, saved)
+    check_print(print_size, settings, overrides, chosen)
+    open_one = picture_opener(compute)
+    picture = open_one(content)
+    printed = print_of(picture, print_size, saved)
+    styles = () if style is None else open_styles(style, open_one)
+    painted, colored = open_regions(regions, open_one), open_maps(maps, styles, open_one)
+    inputs = Inputs.of(content, style, regions, maps)
+    task = Task("stylize", chosen, picture, styles, painted, maps=colored, inputs=inputs)
+    if printed is not None:
+        task = replace(
+            task,
+            settings=chosen.replace(size=max(printed.shape)),
+            content=printed.cut_photo(picture),
+            regions=printed.cut_regions(painted),
+            maps=printed.cut_maps(colored),
+            shape=printed.shape,
+            printed=printed,
+        )
+    return task, saved
+
+
+def print_of(photo: Image, size: PrintSize | None, saved: Checkpoint | None) -> Print | None:
+    """What a picture is printed on; what the run to resume was, if nothing is said."""
+    if size is None and saved is not None and saved.facts.printed is not None:
+        size = PrintSize.from_json(saved.facts.printed)
+    return None if size is None else Print.of(size, photo)
+
+
+def check_print(
+    size: PrintSize | None,
+    settings: Settings | None,
+    overrides: Mapping[str, Any],
+    chosen: Settings,
+) -> None:
+    """That nothing else decides on the size of a print.
+
+    Raises:
+        SettingsError: a size in pixels is given beside the print, or it is to repeat.
+    """
+    if size is None:
+        return
+    if "size" in overrides or (settings is not None and "size" in settings.model_fields_set):
+        raise SettingsError(
+            f"size = {chosen.size} and print {size} exclude each other; leave one of them out"
+        )
+    if chosen.seamless:
+        raise SettingsError(
+            f"print {size} and seamless exclude each other: a tile that repeats has sides that are "
+            "multiples of 8 or 16 pixels; give those with size"
+        )
+
+
+def settle(
+    command: str,
+    settings: Settings | None,
+    overrides: Mapping[str, Any],
+    saved: Checkpoint | None = None,
+    **fixed: float,
+) -> Settings:
+    """The settings of a run, from all the places where some of them may be given.
+
+    Args:
+        command: the function, whose own defaults count where there is no ``settings``.
+        settings: an object, of which all count, or None.
+        overrides: single settings by name.
+        saved: the checkpoint to go on from, whose settings are the run's.
+        **fixed: those that the function sets itself.
+
+    Raises:
+        SettingsError: a setting out of range or unknown, or both an object and a preset; or one
+            that the run to resume does not have.
+        CheckpointError: the checkpoint is another function's.
+    """
+    if saved is not None:
+        return saved.settle(command, settings, overrides, **fixed)
+    if settings is None:
+        defaults = command_defaults(command, str(overrides.get("preset", "default")))
+        return Settings(**{**defaults, **overrides, **fixed})
+    if "preset" in overrides:
+        raise SettingsError(
+            f"preset {overrides['preset']!r} and a Settings object exclude each other; "
+            "use Settings(preset=...)"
+        )
+    command_defaults(command, settings.preset)  # refuses a preset that the command cannot follow
+    return settings.replace(**{**overrides, **fixed})
+
+
+def load_saved(source: CheckpointSource) -> Checkpoint | None:
+    """The checkpoint to go on from, opened; None for none."""
+    return load_checkpoint(source) if isinstance(source, str | os.PathLike) else source

@@ -1,0 +1,68 @@
+"""``--print`` and ``impasto proof`` in real processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from impasto import open_image
+from support.command_line import error_line, run, run_all
+
+QUICK = ["--iterations", "2", "--threads", "1"]
+
+
+def test_a_print_is_announced_and_its_file_says_it(folder: Path) -> None:
+    flags = ["--print", "5x5cm", "--dpi", "30", "--bleed", "3mm", "--bits", "16", *QUICK]
+    done = run("stylize", "house.png", "waves.png", "-o", "out.tif", *flags, folder=folder)
+    assert done.returncode == 0
+    first, second, *_ = done.stderr.decode().splitlines()
+    assert first.startswith(
+        "5x5cm at 30 dpi with 3 mm of bleed: 5.0 x 5.0 cm, 66 x 66 pixels; 33% of the "
+        "photograph's width is cut off"
+    )
+    assert second.startswith("about ")
+    assert second.endswith(" GB of memory")
+    with Image.open(folder / "out.tif") as found:
+        assert found.size == (66, 66)
+        assert found.info["dpi"] == pytest.approx((30, 30))
+    assert open_image(folder / "out.tif").bits == 16
+    shown = run("show", "out.tif", folder=folder).stdout.decode()
+    assert "66 x 66, for 5x5cm at 30 dpi with 3 mm of bleed" in shown
+    assert "--print 5x5cm --dpi 30 --bleed 3mm" in shown
+
+
+def test_a_proof_and_the_picture_that_goes_on_from_it(folder: Path) -> None:
+    names, flags = ["house.png", "waves.png"], ["--print", "12cm", "--dpi", "40", *QUICK]
+    kept = ["--checkpoint", "run.safetensors"]
+    done = run("proof", *names, *flags, *kept, "--crop", "64", "--at", "50%,0.5", folder=folder)
+    assert done.returncode == 0, done.stderr
+    sheet = np.asarray(Image.open(folder / "house-in-waves-proof.png"))
+    assert min(sheet.shape[:2]) > 64
+    went_on = ["--resume", "run.safetensors", "-o", "out.jpg", "--overwrite"]
+    assert run("stylize", *names, *went_on, folder=folder).returncode == 0
+    with Image.open(folder / "out.jpg") as found:
+        assert found.size == (189, 126)
+        assert found.info["dpi"] == (40, 40)
+
+
+def test_what_cannot_be_printed_is_said_in_a_line(folder: Path) -> None:
+    names = ["stylize", "house.png", "waves.png", "-o", "out.png"]
+    cases: dict[str, list[object]] = {
+        "--print B9: should be A0": [*names, "--print", "B9"],
+        "--print 60x40: should be A0": [*names, "--print", "60x40"],
+        "--dpi 5": [*names, "--print", "A3", "--dpi", 5],
+        "--size 64 and --print A3 exclude": [*names, "--print", "A3", "--size", 64],
+        "--dpi: belongs to a print": [*names, "--dpi", 300],
+        "--bleed 80 mm": [*names, "--print", "A3", "--bleed", "80mm"],
+        "seamless exclude": [*names, "--print", "A6", "--seamless"],
+        "it would fit with --dpi": [*names, "--print", "A0", "--dpi", 1200, "--memory", "2GB"],
+        ".jpg has 8 bits": [*names[:-1], "out.jpg", "--print", "A6", "--bits", 16],
+        "--at 2,2": ["proof", *names[1:], "--at", "2,2"],
+    }
+    for words, result in run_all(cases, folder).items():
+        assert result.returncode == 2
+        assert words in error_line(result)
+    assert {path.name for path in folder.iterdir()} == {"house.png", "waves.png"}
