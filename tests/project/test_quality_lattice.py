@@ -48,7 +48,7 @@ def test_dots_of_another_period_are_another_grids() -> None:
 
 
 def test_a_lattice_may_be_of_colour_and_of_patterns_that_change() -> None:
-    """Every cell has dots of its own strength and sign, so that no pixel is brighter in the mean."""
+    """Each cell has dots of its own strength and sign: no pixel is brighter in the mean."""
     signs = torch.randn(1, 1, 36, 48, generator=torch.Generator().manual_seed(1))
     glyphs = functional.interpolate(signs, scale_factor=4.0, mode="nearest") * dots(4, (1, 1))
     tint = torch.tensor([1, -0.4, 0]).view(1, 3, 1, 1)
