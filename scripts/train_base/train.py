@@ -15,7 +15,8 @@ with the rates of a new run.
 
 The log, beside the base network with the ending ``.csv``, has a line every few minutes: the step,
 the seconds, the mean of the logarithm of the loss, the loss of pairs that no training sees as a
-share of the unpainted photograph's, the lattice in them, and the rate.
+share of the unpainted photograph's, the lattice in them, and the rate. The network in the package,
+whose log is ``log.csv``, was trained without the loss against the lattice.
 """
 
 from __future__ import annotations
