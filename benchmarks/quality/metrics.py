@@ -207,7 +207,7 @@ def edge_distance(picture: Tensor, target: Tensor) -> float:
 
 def _edges(picture: Tensor) -> Tensor:
     """(1, 1, H, W): length of the luminance's gradient after a blur."""
-    blurred = _blur(_luminance(picture), max(1.0, 0.01 * max(picture.shape[2:])))
+    blurred = blur(_luminance(picture), max(1.0, 0.01 * max(picture.shape[2:])))
     wide = functional.pad(blurred, (1, 1, 1, 1), mode="replicate")
     across = wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]
     down = wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]
@@ -222,8 +222,8 @@ def grain_excess(picture: Tensor, content: Tensor, style: Tensor) -> float:
         content: (1, 3, H, W), sRGB 0..1.
         style: (1, 3, h, w), sRGB 0..1; looked at where it is flat itself.
     """
-    where = _flat(content)
-    allowed = max(_grain(content, where), _grain(style, _flat(style)))
+    where = flat(content)
+    allowed = max(_grain(content, where), _grain(style, flat(style)))
     return max(0.0, _grain(picture, where) - allowed)
 
 
@@ -232,7 +232,7 @@ def _grain(picture: Tensor, where: Tensor) -> float:
     planes = lab(picture).transpose(0, 1)  # colours can have checks where lightness has none
     wide = functional.pad(planes, (1, 1, 1, 1), mode="replicate")
     finest = functional.conv2d(wide, _nyquist_kernels()).square().sum((0, 1))
-    detail = (planes - _blur(planes, 2.0)).square().sum((0, 1))
+    detail = (planes - blur(planes, 2.0)).square().sum((0, 1))
     # Detail below half a unit of Lab cannot be seen, and may be rounding.
     return float(finest[where].mean()) / (float(detail[where].mean()) + 0.25)
 
@@ -244,7 +244,7 @@ def _nyquist_kernels() -> Tensor:
     return torch.stack([torch.outer(*pair) for pair in pairs])[:, None]
 
 
-def _flat(picture: Tensor) -> Tensor:
+def flat(picture: Tensor) -> Tensor:
     """(H, W), bool: the flattest two fifths of a picture."""
     edges = _edges(picture)[0, 0]
     count = max(1, round(_FLAT_SHARE * edges.numel()))
@@ -282,7 +282,7 @@ def _luminance(picture: Tensor) -> Tensor:
     return (picture * weights).sum(1, keepdim=True)
 
 
-def _blur(planes: Tensor, deviation: float) -> Tensor:
+def blur(planes: Tensor, deviation: float) -> Tensor:
     """(N, 1, H, W) after a Gaussian of so many pixels; the edge is repeated."""
     reach = int(3 * deviation + 0.5)
     places = torch.arange(-reach, reach + 1, dtype=planes.dtype)
