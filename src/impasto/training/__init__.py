@@ -6,7 +6,6 @@
 `training_settings`    how long, on what, and which settings of `stylize` count
 `trainer`              the network as it is trained: one step, the model so far
 `crops`                crops of photographs, described once, and the loss of a painted crop
-`lattice`              a loss that sees the network's own grid in what it paints
 `photographs`          those in the package, or a folder's
 `training_checkpoint`  a training in a file, so that it outlives its process
 =====================  ===========================================================================
