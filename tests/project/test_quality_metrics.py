@@ -117,7 +117,7 @@ def test_bands_of_a_painting_beside_itself_are_those_of_itself(painting: Image) 
     own = compare_bands(painting.pixels, painting.pixels)
     assert own.energy[0] == own.kurtosis[0] == 1
     blurred = compare_bands(
-        metrics._blur(painting.pixels.transpose(0, 1), 1.0).transpose(0, 1), painting.pixels
+        metrics.blur(painting.pixels.transpose(0, 1), 1.0).transpose(0, 1), painting.pixels
     )
     assert blurred.energy[0] is not None
     assert blurred.energy[0] < 0.5

@@ -131,7 +131,7 @@ class Settings(BaseModel):
     content_weight: Annotated[Weight, LOSSES] = 1.0
     """Weight of the content loss (alpha)."""
 
-    style_weight: Annotated[Weight, LOSSES] = 6.5
+    style_weight: Annotated[Weight, LOSSES] = 7.0
     """Weight of the style loss (beta)."""
 
     content_layers: Annotated[LayerWeights, LOSSES] = Field(

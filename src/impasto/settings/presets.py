@@ -62,7 +62,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "fast": Preset(
             summary="a first look: the default with fewer iterations, mostly at the finer levels",
             source="impasto's own, docs/decisions/0002-default-preset.md",
-            values={"iterations": (60, 22, 5, 3, 2)},
+            values={"iterations": (40, 18, 6, 3, 2)},
         ),
         "instant": Preset(
             summary="at once: a network that was trained for any style, in a fraction of a second",
@@ -72,7 +72,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "fine": Preset(
             summary="time no object: the default with two to three times the iterations",
             source="impasto's own, docs/decisions/0002-default-preset.md",
-            values={"iterations": (150, 80, 40, 20, 10), "history": 20, "style_weight": 7.0},
+            values={"iterations": (150, 80, 40, 20, 10), "history": 20, "style_weight": 8.0},
         ),
         "neighbors": Preset(
             summary="crisp strokes: every place takes after the most similar ones of the painting",
