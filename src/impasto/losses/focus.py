@@ -45,6 +45,6 @@ def detail_weights(content: Tensor, focus: float, *, periodic: bool = False) -> 
 
 def _around(planes: Tensor, *, periodic: bool) -> Tensor:
     """The mean of the square around each place."""
-    mode = "circular" if periodic else "replicate"
-    wide = functional.pad(planes, (_REACH,) * 4, mode=mode)
-    return functional.avg_pool2d(wide, 2 * _REACH + 1, 1)
+    reach = min(_REACH, *planes.shape[2:])
+    wide = functional.pad(planes, (reach,) * 4, mode="circular" if periodic else "replicate")
+    return functional.avg_pool2d(wide, 2 * reach + 1, 1)

@@ -207,7 +207,8 @@ class NetworkRun:
         assert self.base is not None  # `start_at_once` loads it
         used = max(max(one) for _, _, one in self.task.viewer.sizes(views.size))
         side = LARGEST_SIDE if used <= 2 * _TILE else _TILE
-        sums = views.of(style.number, style.mask).sums(Describer(self._encoder, side), CODE_LAYERS)
+        seen = replace(views.of(style.number, style.mask), unenlarged=None)  # as in its training
+        sums = seen.sums(Describer(self._encoder, side), CODE_LAYERS)
         moved = {
             layer: replace(one, sum=one.sum.cpu(), product=one.product.cpu())
             for layer, one in sums.items()
