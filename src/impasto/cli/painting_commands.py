@@ -207,7 +207,7 @@ def stylize(
     def begin() -> Steps:
         from impasto.painting.synthesis import iterate
 
-        settings.warn_of_dropped({"--map": maps, "--region": region})
+        settings.warn_of_dropped({"--map": maps, "--region": region, "--print": prints.sheet})
         if prints.size is None:
             return iterate(content, **named.keywords(), **flags.prepare(), **given)
         return _begin_print(content, named.keywords(), given, prints.size, flags, notes)
@@ -215,7 +215,8 @@ def stylize(
     inputs = [content, *named.files()]
     if flags.dry_run:
         check_inputs(inputs)
-        return rehearse(content, named.keywords(), given, flags.prepare_dry_run(), flags.output)
+        keywords = {**named.keywords(), **prints.keywords()}
+        return rehearse(content, keywords, given, flags.prepare_dry_run(), flags.output)
     return check_and_paint(begin, of_step, inputs, chosen, name, flags, prints, notes)
 
 

@@ -43,6 +43,8 @@ def begin_print(
         return start_run(task, saved=saved, base=base, **means)
     refuse_base(base)
     prepared = prepare_run(task, saved=saved, **means)
-    estimate = estimate_run(prepared.run, prepared.state.level)
-    notes.append(run_words(prepared, estimate))
+    if prepared.run.crew is None:  # of a cluster --dry-run tells
+        done = prepared.state.level + prepared.state.level_done
+        if done < len(prepared.run.sizes):
+            notes.append(run_words(prepared, estimate_run(prepared.run, done)))
     return prepared.steps()

@@ -59,6 +59,8 @@ def proof(
     given |= named.settings(settings.own())
     name = f"{stem(content)}-in-{named.stem()}-proof.png"
     prints.check(given, settings.own(), flags.output.name(name))
+    if flags.dry_run:
+        raise SettingsError("--dry-run: belongs to stylize; leave it out")
     if given.get("preset") == AT_ONCE:
         flags.check_at_once()
     chosen = flags.checkpoints.settings("stylize", given)
@@ -67,7 +69,7 @@ def proof(
     def begin() -> ProofSteps:
         from impasto.sheets.proof import iterate_proof
 
-        settings.warn_of_dropped({"--map": maps, "--region": region})
+        settings.warn_of_dropped({"--map": maps, "--region": region, "--print": prints.sheet})
         keywords = {**named.keywords(), **flags.prepare(), **prints.keywords()}
         return iterate_proof(content, at=places, crop=crop, **keywords, **given)
 

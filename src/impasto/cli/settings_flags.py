@@ -111,6 +111,8 @@ class GivenSettings:
             return
         there = {"--map": ("maps", made_of.maps), "--region": ("regions", made_of.regions)}
         dropped = {flag: word for flag, (word, files) in there.items() if files and not given[flag]}
+        if self._recipe and self._recipe.print_size is not None and not given.get("--print", True):
+            dropped["--print"] = f"the sheet {self._recipe.print_size}"
         if dropped:
             warnings.warn(
                 f"{self.like}: its recipe has {' and '.join(dropped.values())}; give them again "

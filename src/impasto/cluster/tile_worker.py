@@ -147,18 +147,20 @@ class TileWorker:
         masks = [None if mask is None else self._tensor(mask) for mask in order.masks]
         places = {k: (self._here(a), self._here(b)) for k, (a, b) in order.places.items()}
         target, measures = ContentTarget(), None
+        later: tuple[str, ...] = ()
         with self._machine.active(), torch.no_grad():
             if order.content is not None:
                 content, scale = self._tensor(order.content), self._level.scale
                 owned = self._describer.owned(content, order.tile, scale.layers)
                 measures = ContentMeasures.of_tile(owned, order.tile, masks, places)
                 keeps = self._level.keeps_content and scale.by_place
+                later = tuple(scale.layers) if scale.by_place else ()
                 maps = [kept_maps(owned, order.tile)] if keeps else []
                 counts = None if order.counts is None else self._tensor(order.counts)
                 target = ContentTarget({}, {}, [places], content, maps, counts)
                 del owned
         styles = [StyleTarget({}, mask=mask) for mask in masks]
-        passes = OwnPasses(self._describer, target, styles, [order.tile], keeps=False)
+        passes = OwnPasses(self._describer, target, styles, [order.tile], keeps=False, later=later)
         self._tiles[order.number] = _TileAtWork(passes)
         if measures is None:
             return None

@@ -83,10 +83,6 @@ class StyleViews:
         fine = None if self.unenlarged is None else self.unenlarged.made()
         return replace(self, make=lambda: views, unenlarged=fine)
 
-    def for_layer(self, layer: str) -> StyleViews:
-        """The views that a layer looks at."""
-        return self.unenlarged or self if block_of(layer) in FINE_BLOCKS else self
-
     def sums(self, describer: Describer, layers: Iterable[str]) -> Sums:
         """The statistics of all views together, each layer's of what it looks at."""
         if self.unenlarged is None:

@@ -124,6 +124,7 @@ class OwnPasses:
         styles: what each region must reach.
         tiles: how the picture is cut; as the describer would if None.
         keeps: whether features of a picture that is a single tile are kept from pass to pass.
+        later: layers that only the second pass looks at, where ``content`` does not say so yet.
     """
 
     describer: Describer
@@ -131,6 +132,7 @@ class OwnPasses:
     styles: Sequence[StyleTarget]
     tiles: Sequence[Tile] | None = None
     keeps: bool = True
+    later: Sequence[str] = ()
     _kept: Features | None = field(default=None, init=False, repr=False)
 
     def first(self, picture: Tensor, layers: Iterable[str]) -> FirstPass:
@@ -163,7 +165,7 @@ class OwnPasses:
             content = self.content.at_tile(number, tile, self.describer, found.by_samples)
             way = TileGradient(tile, features, self.styles, found.slopes, content, terms)
             part = way.pull_back(self.describer.encoder)
-            if len(tiles) == 1:
+            if part.shape == picture.shape:
                 gradient = part
             else:
                 gradient = torch.zeros_like(picture) if gradient is None else gradient
@@ -188,4 +190,4 @@ class OwnPasses:
         """All layers in use, among them those of the sums that are asked for."""
         by_style = (k for one in self.styles for k in (*one.losses, *one.features))
         compared = self.content.places[0] if self.content.places else ()
-        return {*self.content.layers, *compared, *by_style, *of_sums}
+        return {*self.content.layers, *compared, *by_style, *of_sums, *self.later}

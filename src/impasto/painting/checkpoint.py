@@ -35,6 +35,7 @@ from impasto.painting.checkpoint_facts import FORMAT, CheckpointFacts
 from impasto.painting.run import Run, RunState, Step
 from impasto.settings.model import Settings
 from impasto.settings.parsing import typed_text
+from impasto.settings.recipes import as_they_were
 from impasto.tasks.task import Task
 from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__
@@ -248,7 +249,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     path = path_of(path)
     facts = _read_facts(path)
     try:
-        settings = Settings(**facts.settings)
+        settings = Settings(**as_they_were(facts.settings))
     except SettingsError as error:
         raise CheckpointError(
             f"{path}: impasto {facts.impasto} wrote it, and impasto {__version__} does not take "

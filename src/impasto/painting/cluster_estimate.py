@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
 from impasto.painting.memory_plan import PASSES, MemoryPlan
-from impasto.painting.named_pictures import picture_opener
-from impasto.painting.opened_task import settle
+from impasto.painting.opened_task import stylize_task
 from impasto.painting.run import Run
 from impasto.painting.synthesis import prepare_run
 from impasto.pictures.image import ImageSource
 from impasto.pictures.resizing import Size
-from impasto.settings.recipes import Inputs
-from impasto.tasks.color_maps import MapsSource, open_maps
-from impasto.tasks.regions import RegionSource, open_regions
-from impasto.tasks.styles import StyleSource, open_styles
-from impasto.tasks.task import Task
+from impasto.settings.print_size import PrintSize
+from impasto.tasks.color_maps import MapsSource
+from impasto.tasks.regions import RegionSource
+from impasto.tasks.styles import StyleSource
 
 _TRIAL = 512
 """Long side in pixels of the window that is timed, if none is smaller."""
@@ -78,6 +77,7 @@ def estimate_stylize(
     *,
     regions: Sequence[RegionSource] = (),
     maps: MapsSource | None = None,
+    print_size: PrintSize | None = None,
     weights: Weights | None = None,
     compute: Compute,
     **overrides: Any,
@@ -86,17 +86,21 @@ def estimate_stylize(
 
     Arguments and errors as for `iterate`.
     """
-    chosen, open_one = settle("stylize", None, overrides), picture_opener(compute)
-    styles = () if style is None else open_styles(style, open_one)
-    task = Task(
-        "stylize",
-        chosen,
-        open_one(content),
-        styles,
-        open_regions(regions, open_one),
-        maps=open_maps(maps, styles, open_one),
-        inputs=Inputs.of(content, style, regions, maps),
+    task, _ = stylize_task(
+        content,
+        None,
+        overrides,
+        style=style,
+        regions=regions,
+        maps=maps,
+        compute=compute,
+        resume=None,
+        print_size=print_size,
     )
+    if task.at_once:
+        raise SettingsError(
+            "--dry-run: preset instant paints at once, by this process; there is nothing to plan"
+        )
     run = prepare_run(task, weights, compute).run
     assert run.crew is not None  # the engine is ray
     try:

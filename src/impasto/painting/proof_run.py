@@ -20,6 +20,9 @@ from impasto.painting.synthesis import PreparedRun
 _WORTH = 0.7
 """Share of the last level's work above which all of it is painted."""
 
+_STOOD_FOR = 0.99
+"""Share of the picture's pixels that windows have to stand for."""
+
 
 @dataclass(frozen=True)
 class ProofRun(Run):
@@ -90,9 +93,12 @@ def proof_steps(prepared: PreparedRun, seen: Sequence[Box]) -> Generator[Step, N
 def _windows_of(run: Run, seen: Sequence[Box]) -> Windows | None:
     """The windows of a run's last level; None where all of it is to be painted."""
     settings, size = run.task.settings, run.sizes[-1]
-    if len(run.sizes) == 1 or settings.seamless or feature_losses_in(settings.style_loss):
+    by_features = feature_losses_in(settings.style_loss)
+    if len(run.sizes) == 1 or settings.seamless or by_features or run.crew is not None:
         return None
     windows = plan_windows(size, seen, run.encoder, run.task.layers, run.plans[-1].side)
+    if float(windows.weights.sum()) < _STOOD_FOR * size[0] * size[1]:
+        return None  # too narrow for samples: nothing would stand for the rest
     # Per evaluation three passes of the windows; once two of all, for its sums and its targets.
     evaluations = run.counts[-1]
     work = (3 * evaluations + 1) * windows.pixels + 2 * size[0] * size[1]

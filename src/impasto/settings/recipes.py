@@ -11,10 +11,23 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from impasto.errors import PictureError, SettingsError
+from impasto.settings.presets import AT_ONCE
 from impasto.settings.print_size import PrintSize
+
+_BEFORE: Mapping[str, Any] = {"content_focus": 0.0, "enlarged_style": "smooth"}
+"""What versions did that had no such setting. A recipe or a checkpoint names all it had."""
 
 UNPAINTED = "none"
 """What stands in place of a region's style where the region stays as it is."""
+
+
+def as_they_were(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that a recipe or a checkpoint names, with those that its version did not have yet.
+
+    Where only some settings are named, or a network painted at once, nothing is added.
+    """
+    complete = "content_loss" in settings and settings.get("preset") != AT_ONCE
+    return {**_BEFORE, **settings} if complete else dict(settings)
 
 
 @dataclass(frozen=True)
@@ -153,7 +166,7 @@ def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
         except SettingsError as error:
             raise PictureError(f"{refusal}: {error}") from error
     sides = None if size is None else (size[0], size[1])
-    return Recipe(command, settings, sides, version, inputs, sheet)
+    return Recipe(command, as_they_were(settings), sides, version, inputs, sheet)
 
 
 def _is_setting(value: Any) -> bool:

@@ -293,7 +293,8 @@ def _described(
     layers = {**dict.fromkeys(CODE_LAYERS), **settings.style_layers}
     viewer = StyleViewer(settings, styles, (side, side), None)
     views = LevelViews(viewer, (side, side), machine.device)
-    return [views.of(number).sums(describer, layers) for number in range(len(styles))]
+    seen = [replace(views.of(number), unenlarged=None) for number in range(len(styles))]
+    return [one.sums(describer, layers) for one in seen]
 
 
 def _films(base: BaseNetwork, style: Sums, strength: float) -> Tensor:
