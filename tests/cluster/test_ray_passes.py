@@ -45,6 +45,11 @@ CASES = {
     "content in two regions": Settings(
         content_loss={"features": 1.0, "self-similarity": 1.0}, padding="zeros", **LAYERS
     ),
+    "content by a layer of its own": Settings(
+        content_layers={"relu1_2": 1.0},
+        content_loss={"features": 1.0},
+        style_layers=LAYERS["style_layers"],
+    ),
     "texture that repeats": Settings(seamless=True, total_variation_weight=0.5, **LAYERS),
 }
 

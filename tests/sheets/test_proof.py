@@ -191,3 +191,14 @@ def test_places_and_crops_out_of_range(tiny: Weights, photograph: Image) -> None
     for text in ("0.3", "30,50", "a,b", "0.1,0.2,0.3", "-0.1,0.5"):
         with pytest.raises(SettingsError, match="--at"):
             read_place(text)
+
+
+@pytest.mark.parametrize("shape", [(288, 400), (100, 900)])
+def test_a_picture_too_narrow_for_samples_is_painted_whole(
+    tiny: Weights, painting: Image, shape: tuple[int, int]
+) -> None:
+    photo = Image(painted(*shape, seed=3))
+    options = {**_keywords(tiny, size=max(shape)), "levels": 2, "iterations": (4, 3)}
+    shown = _last(iterate_proof(photo, painting, at=[(0.5, 0.5)], crop=64, **options))
+    whole = stylize(photo, painting, **options)
+    assert max(_apart(whole, shown)) < 1.5

@@ -12,6 +12,7 @@ from impasto.machine.compute import Compute
 from impasto.painting.checkpoint import Checkpoint, CheckpointSource, load_checkpoint
 from impasto.painting.named_pictures import named_styles, picture_opener, with_models
 from impasto.pictures.image import Image, ImageSource
+from impasto.settings import print_size as sheets
 from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults
 from impasto.settings.print_size import PrintSize
@@ -33,13 +34,14 @@ def stylize_task(
     maps: MapsSource | None,
     compute: Compute | None,
     resume: CheckpointSource,
-    print_size: PrintSize | None,
+    print_size: PrintSize | str | None,
 ) -> tuple[Task, Checkpoint | None]:
     """What `iterate` is to do, and the checkpoint that it goes on from. As `iterate`."""
     saved = load_saved(resume)
     if saved is None and any(map(is_model, named_styles(style, regions))):
         settings, overrides = with_models(settings, overrides)
     chosen = settle("stylize", settings, overrides, saved)
+    print_size = sheet(print_size)
     check_print(print_size, settings, overrides, chosen)
     open_one = picture_opener(compute)
     picture = open_one(content)
@@ -59,6 +61,11 @@ def stylize_task(
             printed=printed,
         )
     return task, saved
+
+
+def sheet(size: PrintSize | str | None) -> PrintSize | None:
+    """A sheet, which may be given by its name alone: "A3"."""
+    return sheets.print_size(size) if isinstance(size, str) else size
 
 
 def print_of(photo: Image, size: PrintSize | None, saved: Checkpoint | None) -> Print | None:

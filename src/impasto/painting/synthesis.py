@@ -27,7 +27,14 @@ from impasto.painting.cluster_plan import tell_of_shares
 from impasto.painting.finished import finished
 from impasto.painting.level_plan import check_shareable
 from impasto.painting.named_pictures import picture_opener
-from impasto.painting.opened_task import check_print, load_saved, print_of, settle, stylize_task
+from impasto.painting.opened_task import (
+    check_print,
+    load_saved,
+    print_of,
+    settle,
+    sheet,
+    stylize_task,
+)
 from impasto.painting.planning import plan_run
 from impasto.painting.run import Run, RunState, Step
 from impasto.pictures.image import Image, ImageSource
@@ -65,7 +72,7 @@ def iterate(
     checkpoint: CheckpointTarget = None,
     resume: CheckpointSource = None,
     base: BaseSource = None,
-    print_size: PrintSize | None = None,
+    print_size: PrintSize | str | None = None,
     **overrides: Any,
 ) -> Steps:
     """Repaints ``content`` in the style of ``style``; yields every step, coarse to fine.
@@ -92,8 +99,8 @@ def iterate(
         resume: a checkpoint to go on from, with the same pictures and weights. Settings are those
             of its run and need not be given. The first step is the one at which it was left.
         base: see `BaseSource`; for the preset ``instant``.
-        print_size: what `impasto.print_size` returns, in place of ``size``: the result has the
-            pixels of that print, and its resolution is in the file. The content, and with it
+        print_size: a sheet ("A3"), or what `impasto.print_size` returns, in place of ``size``: the
+            result has its pixels, and its resolution is in the file. The content, and with it
             regions, maps and the mask of ``keep``, is cut to the sheet's shape in the middle.
         **overrides: single settings by name: ``size=512``, ``preset="gatys"``...
 
@@ -150,7 +157,7 @@ def iterate_texture(
     compute: Compute | None = None,
     checkpoint: CheckpointTarget = None,
     resume: CheckpointSource = None,
-    print_size: PrintSize | None = None,
+    print_size: PrintSize | str | None = None,
     **overrides: Any,
 ) -> Steps:
     """Paints the style alone, from noise. Yields every step.
@@ -182,6 +189,7 @@ def iterate_texture(
         shape = saved.facts.shape
     chosen = settle("texture", settings, overrides, saved, content_weight=0.0)
     given = overrides if size is None else {"size": size}
+    print_size = sheet(print_size)
     check_print(print_size, settings, given, chosen)
     styles = open_styles(style, picture_opener(compute))
     first = next((picture for one in styles for picture in one.pictures), None)

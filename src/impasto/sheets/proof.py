@@ -146,7 +146,7 @@ def iterate_proof(
     checkpoint: CheckpointTarget = None,
     resume: CheckpointSource = None,
     base: BaseSource = None,
-    print_size: PrintSize | None = None,
+    print_size: PrintSize | str | None = None,
     **overrides: Any,
 ) -> ProofSteps:
     """Paints crops of a picture as they will be, for a part of its work. Yields every step.
