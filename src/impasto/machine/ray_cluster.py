@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
+import threading
 from typing import Any
 
 from impasto.errors import MissingExtraError, OutputError
@@ -34,20 +36,24 @@ def enter_cluster(address: str | None) -> None:
         OutputError: no cluster can be reached.
     """
     address = address or os.environ.get("RAY_ADDRESS")
+    ray, handler = import_ray(), signal.getsignal(signal.SIGTERM)
     try:
         _check_reachable(address)
-        import_ray().init(
+        ray.init(
             address=address,
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level="ERROR",
             runtime_env={"env_vars": {"GOMP_SPINCOUNT": "10000"}},
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises bare ones where a node starts too slowly
         raise OutputError(
             f"the Ray cluster {address or ''} cannot be reached: "
             f"{' '.join(str(error).split())[:300]}"
         ) from error
+    finally:  # Ray has its own, which would end the process without a word
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def is_on_gpus(compute: Compute) -> bool:

@@ -159,7 +159,13 @@ _REBUILD = {
 
 COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "texture": {"start": "noise", "total_variation_weight": 10.0},
+        # From noise strong shallow layers make L-BFGS's first steps too long.
+        "texture": {
+            "start": "noise",
+            "total_variation_weight": 10.0,
+            "style_layers": {**STYLE_LAYERS, "relu1_1": 0.3, "relu2_1": 0.3},
+            "style_weight": 6.0,
+        },
         # One size, so that only the layer speaks; average pooling as in the paper; and some total
         # variation, as Mahendran and Vedaldi have it, because the network hardly sees the finest
         # checks and speckles that the noise leaves behind.
@@ -190,5 +196,6 @@ def command_defaults(command: str, preset: str = "default") -> Mapping[str, Any]
         )
     defaults = COMMAND_DEFAULTS.get(command, {})
     if preset in ("default", "fast", "fine", "neighbors") or command == "try":
-        return defaults
+        own = PRESETS[preset].values if command == "texture" else {}
+        return {name: value for name, value in defaults.items() if name not in own}
     return {"start": "noise"} if command == "texture" else {}
