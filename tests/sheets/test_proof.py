@@ -202,3 +202,12 @@ def test_a_picture_too_narrow_for_samples_is_painted_whole(
     shown = _last(iterate_proof(photo, painting, at=[(0.5, 0.5)], crop=64, **options))
     whole = stylize(photo, painting, **options)
     assert max(_apart(whole, shown)) < 1.5
+
+
+def test_a_picture_that_fits_into_one_crop_is_shown_once(
+    tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    shown = _last(iterate_proof(photograph, painting, **_keywords(tiny, size=96, levels=1)))
+    (place,) = shown.places
+    assert place.caption.startswith("all of it")
+    assert [(crop.width, crop.height) for crop in shown.crops] == [(96, 72)]

@@ -225,6 +225,8 @@ def choose_places(task: Task, at: Sequence[Place], crop: int) -> list[ProofCrop]
     final = task.final_size
     if at:
         return [_crop_at("", place, crop, final) for place in at]
+    if max(final) <= crop:
+        return [_crop_at("all of it", (0.5, 0.5), crop, final)]
     seen = fit(final, min(_LOOK, max(final)))
     content = task.content_at(seen)
     assert content is not None  # only a repainted picture is proved
