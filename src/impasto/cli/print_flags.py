@@ -32,11 +32,13 @@ class PrintFlags:
     """The sheet that a picture is painted for, in place of ``--size``."""
 
     sheet: Annotated[str | None, Parameter(name="--print", metavar="SHEET")] = None
-    """Paint for a sheet of paper: A3, letter, 60x40cm, 30x20in, 60cm.
-    A single length is the long side. The photograph fills the sheet, which lies as it does, and
-    what does not fit is cut off; see --bleed and --fit."""
+    """Paint for a sheet: A3, letter, 60x40cm, 30x20in.
+    A single length, such as 60cm, is the long side. The photograph fills the sheet, which lies as
+    it does, and what does not fit is cut off; see --dpi, --bleed and --fit."""
 
-    dpi: Annotated[float | None, Parameter(metavar="N", show_default=str(round(DPI)))] = None
+    dpi: Annotated[
+        float | None, Parameter(metavar="N", show_default=str(round(DPI)), show=False)
+    ] = None
     """Pixels per inch of the print."""
 
     bleed: Annotated[str | None, Parameter(metavar="LENGTH", show=False)] = None

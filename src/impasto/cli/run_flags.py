@@ -172,8 +172,8 @@ class ClusterFlags:
     """Who works on the tiles of one large picture."""
 
     engine: Annotated[Literal["local", "ray"], Parameter(metavar="NAME")] = "local"
-    """Who paints, local or ray: this process, or with it a cluster, which works on the tiles of
-    large levels; needs impasto[cluster]. --threads and --memory are then those of one worker."""
+    """Who paints, local or ray. With ray a cluster works on the tiles of large levels, which needs
+    impasto[cluster]; --threads and --memory are then those of one worker."""
 
     address: Annotated[str | None, Parameter(metavar="HOST:PORT", show=False)] = None
     """The cluster of --engine ray. RAY_ADDRESS if not given, else one on this machine."""

@@ -144,8 +144,8 @@ class Settings(BaseModel):
     """Layers whose statistics describe the style, each with a weight."""
 
     content_focus: Annotated[float, LOSSES] = Field(0.9, ge=0, le=1, allow_inf_nan=False)
-    """How far the photograph's plain areas are left to the style: with 0 a plain sky is held as
-    firmly as a face, with 1 not at all."""
+    """How far plain areas are left to the style. With 0 a plain sky is held as firmly as a face,
+    with 1 not at all."""
 
     style_loss: Annotated[StyleLossWeights, STYLE] = Field(
         default={"covariance": 1.0}, min_length=1
