@@ -165,7 +165,7 @@ class OwnPasses:
             content = self.content.at_tile(number, tile, self.describer, found.by_samples)
             way = TileGradient(tile, features, self.styles, found.slopes, content, terms)
             part = way.pull_back(self.describer.encoder)
-            if part.shape == picture.shape:
+            if len(tiles) == 1 and part.shape == picture.shape:
                 gradient = part
             else:
                 gradient = torch.zeros_like(picture) if gradient is None else gradient
