@@ -174,7 +174,7 @@ class Needs:
         layers: all layers in use.
         content_layers: those of the content.
         style_size: height and width at which the style is looked at; None where there is none.
-        undivided: whether a style loss looks at the features of the whole picture.
+        features: what style losses that look at features need.
     """
 
     encoder: Encoder

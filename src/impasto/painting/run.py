@@ -207,6 +207,7 @@ class Run:
         follows: whether it goes on from a picture that has been through coarser levels.
         ties: earlier frames of a film, which the picture should stay like; for a run with a single
             level, as they have its size.
+        crew: the workers of a cluster that share its large levels; None for none.
     """
 
     task: Task
