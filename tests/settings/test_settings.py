@@ -10,7 +10,7 @@ from impasto.layers import LAYER_NAMES
 from impasto.losses.features import FEATURE_LOSSES
 from impasto.losses.style import STYLE_LOSSES
 from impasto.settings.model import Settings, StyleLoss
-from impasto.settings.presets import PRESETS
+from impasto.settings.presets import PRESETS, command_defaults
 
 
 def test_a_preset_fills_what_is_not_given() -> None:
@@ -151,3 +151,10 @@ def test_names_and_implementations_agree() -> None:
 
 def test_every_setting_explains_itself() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_texture_has_gentler_shallow_layers_unless_its_preset_has_its_own() -> None:
+    assert command_defaults("texture")["style_layers"]["relu1_1"] == 0.3
+    own = PRESETS["neighbors"].values["style_layers"]
+    assert "style_layers" not in command_defaults("texture", "neighbors")
+    assert Settings(preset="neighbors").style_layers == own

@@ -65,8 +65,8 @@ def check_shareable(task: Task) -> None:
     """Raises `SettingsError` for losses that a cluster cannot share out."""
     for name in _by_features(task):
         raise SettingsError(
-            f"engine ray shares out sums, and style_loss {name} looks at the features of the whole "
-            "picture; take another style_loss, or leave the engine out"
+            f"engine ray shares out sums, and style_loss {name} looks at features; take another "
+            "style_loss, or leave the engine out"
         )
 
 
