@@ -15,7 +15,7 @@ from impasto.machine.compute import Compute, Precision
         ("bfloat16", "AVX512-BF16", False, torch.float32),
         ("bfloat16", "AVX512-BF16", True, torch.bfloat16),
         ("bfloat16", "asked for; AVX512-BF16", False, torch.bfloat16),
-        ("float32", "no instructions for bfloat16", True, torch.float32),
+        ("float32", "no fast bfloat16", True, torch.float32),
     ],
 )
 def test_narrow_vectors_of_bfloat16_are_no_reason(
@@ -28,3 +28,13 @@ def test_narrow_vectors_of_bfloat16_are_no_reason(
     monkeypatch.setattr("impasto.machine.compute.has_instructions", lambda _: wide)
     machine = replace(Compute(device="cpu").machine(), precision=precision, reason=reason)
     assert machine.painting_dtype == wanted
+
+
+def test_vectors_of_bfloat16_count_where_they_are_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    found = []
+    for intel in (True, False):
+        monkeypatch.setattr("impasto.machine.compute.is_of_intel", lambda own=intel: own)
+        found.append(Compute(device="cpu").machine().precision)
+    assert found == ["float32", "bfloat16"]

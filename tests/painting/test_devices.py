@@ -11,6 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from impasto import Image, Settings, SettingsError, iterate
 from impasto.losses.statistics import in_float64
 from impasto.machine.compute import Compute
+from impasto.machine.processors import is_of_intel
 from impasto.machine.memory import parse_memory
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
@@ -141,6 +142,7 @@ def test_threads_are_given_back() -> None:
 def test_float32_where_bfloat16_would_be_slow() -> None:
     """The choice follows the instructions that the processor has, and says so."""
     machine = Compute("cpu").machine()
-    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    vectors = torch.cpu._is_avx512_bf16_supported() and not is_of_intel()
+    fast = torch.cpu._is_amx_tile_supported() or vectors
     assert machine.precision == ("bfloat16" if fast else "float32")
     assert machine.precision in str(machine)

@@ -17,26 +17,31 @@ def usable_processors() -> int:
 
 def processor_name() -> str:
     """The processor's model, where the system tells; else its architecture."""
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                name, _, value = line.partition(":")
-                if name.strip() == "model name":
-                    return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return _fact("model name") or platform.processor() or platform.machine()
 
 
-@cache
+def is_of_intel() -> bool:
+    """Whether Intel made the processor; False where the system does not tell."""
+    return _fact("vendor_id") == "GenuineIntel"
+
+
 def has_instructions(name: str) -> bool:
     """Whether the processor has instructions of this name, as Linux spells it: ``avx_vnni``.
 
     False where the system does not tell.
     """
+    return name in _fact("flags").split()
+
+
+@cache
+def _fact(wanted: str) -> str:
+    """What Linux says of the first processor under a name; empty where it says nothing."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            flags = next((line for line in lines if line.startswith("flags")), "")
+            for line in lines:
+                name, _, value = line.partition(":")
+                if name.strip() == wanted:
+                    return value.strip()
     except OSError:
-        return False
-    return name in flags.split()
+        pass
+    return ""
