@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from impasto.feedforward.network import STRIDE
 from impasto.feedforward.style_code import CODE_LAYERS
 from impasto.losses.statistics import Statistics
+from impasto.machine.compute import Compute
 from impasto.network.encoder import Encoder
 from impasto.network.weights import load_weights
 from impasto.objective.describer import Describer, Sums
@@ -23,14 +25,8 @@ from impasto.training.crops import EVEN, NOISY, Crop, describe_crop, even, part_
 SIDES: Mapping[int, int] = {256: 160, 384: 176, 512: 208}
 """By the long side that a photograph and a style are brought to, about: the side of a crop."""
 
-SETTINGS = Settings(
-    style_layers={
-        **dict.fromkeys(("relu1_1", "relu2_1"), 0.3),
-        **dict.fromkeys(("relu3_1", "relu3_2", "relu3_3"), 0.1),
-        **dict.fromkeys(("relu4_1", "relu4_2"), 0.15),
-    }
-)
-"""The default's objective without its deepest layer, which saves an eighth of the time."""
+SETTINGS = Settings()
+"""The default's objective."""
 
 LAYERS = list(SETTINGS.style_layers)
 
@@ -112,9 +108,16 @@ class Judges:
 
 
 def describer_on(device: torch.device) -> Describer:
-    """What describes pictures to the objective, computed in bfloat16."""
-    encoder = Encoder(load_weights(), padding=SETTINGS.padding, device=device, dtype=torch.bfloat16)
+    """What describes pictures to the objective."""
+    dtype = quickest_on(device)
+    encoder = Encoder(load_weights(), padding=SETTINGS.padding, device=device, dtype=dtype)
     return Describer.of(encoder, SETTINGS)
+
+
+@cache
+def quickest_on(device: torch.device) -> torch.dtype:
+    """The number format that impasto would choose there."""
+    return Compute(str(device)).machine().dtype
 
 
 def sums_of(describer: Describer, pixels: Tensor) -> Sums:

@@ -39,7 +39,7 @@ from impasto.objective.describer import Describer, Sums
 from impasto.objective.objective import Evaluation
 from impasto.training.crops import Crop, evaluate, scaled
 from scripts.train_base.base_file import write_base
-from scripts.train_base.pool import SETTINGS, Judges, Pool
+from scripts.train_base.pool import SETTINGS, Judges, Pool, quickest_on
 
 RATE, LAST_RATE = 1e-3, 0.05
 KERNELS_SHARE = 0.3
@@ -203,7 +203,8 @@ def take_step(
     training: Training, describer: Describer, crop: Crop, style: Sums, strength: float
 ) -> float:
     """One step of Adam; returns the loss. A loss that is not finite changes nothing."""
-    kernels = {name: one.to(torch.bfloat16) for name, one in training.kernels.items()}
+    dtype = quickest_on(crop.pixels.device)
+    kernels = {name: one.to(dtype) for name, one in training.kernels.items()}
     film = film_of(training.predictor, training.reference, style, strength)
     painted = forward(kernels, film, crop.pixels)
     found = evaluation(describer, crop, style, strength, painted.detach())
@@ -234,7 +235,8 @@ def evaluation(
 def judge(training: Training, describer: Describer, judges: Judges) -> float:
     """The loss of the averaged network as a share of the photograph's, in the mean of all pairs."""
     kernels, predictor = training.averaged()
-    kernels = {name: one.to(torch.bfloat16) for name, one in kernels.items()}
+    dtype = quickest_on(training.averages[0].device)
+    kernels = {name: one.to(dtype) for name, one in kernels.items()}
     shares = []
     for crop, style in itertools.product(judges.crops, judges.styles):
         with torch.no_grad():

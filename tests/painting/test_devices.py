@@ -11,8 +11,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from impasto import Image, Settings, SettingsError, iterate
 from impasto.losses.statistics import in_float64
 from impasto.machine.compute import Compute
-from impasto.machine.processors import is_of_intel
 from impasto.machine.memory import parse_memory
+from impasto.machine.processors import is_of_intel
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
 from impasto.objective.cuda_graph import capture_graph

@@ -16,7 +16,15 @@ from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional
 
 from impasto.feedforward.model import FAINT, KNOTS, Model
-from impasto.feedforward.network import EPSILON, NOISE_SIDE, SITES, STRIDE, Site, noise_tile
+from impasto.feedforward.network import (
+    EPSILON,
+    NOISE_SIDE,
+    SITES,
+    STRIDE,
+    Site,
+    noise_tile,
+    smoothing_kernel,
+)
 from impasto.feedforward.painter import LEAST_SIDE
 from impasto.version import __version__
 
@@ -178,8 +186,8 @@ def _add_padding(graph: _Graph) -> str:
 
 def _add_network(graph: _Graph, model: Model, x: str) -> None:
     """Adds all convolutions; see `network.forward`. The last one's result is ``out.steered``."""
-    for size in {site.size for site in SITES}:
-        graph.constant(f"around{size}", [0, 0, size // 2, size // 2] * 2)
+    for around in {site.border for site in SITES}:
+        graph.constant(f"around{around}", [0, 0, around, around] * 2)
     graph.constant("twice", np.array([1, 1, 2, 2], np.float32))
     graph.constant("map.axes", [2, 3])
     graph.constant("noise.side", [NOISE_SIDE])
@@ -190,7 +198,7 @@ def _add_network(graph: _Graph, model: Model, x: str) -> None:
     for site in SITES:
         if site.kind == "first":
             trunk = x
-        if site.kind in ("join", "up"):
+        if site.enlarges:
             x = _enlarged(graph, site, x)
         x = _convolved(graph, model, site, x)
         if site.kind == "down" and f"noise{site.level}" in model.kernels:
@@ -221,8 +229,11 @@ def _enlarged(graph: _Graph, site: Site, x: str) -> str:
 def _convolved(graph: _Graph, model: Model, site: Site, x: str) -> str:
     name = site.name
     kernel = graph.kernel(f"kernel.{name}", model.kernels[name])
-    padded = graph.add(f"{name}.padded", "Pad", x, f"around{site.size}", mode="edge")
-    return graph.add(f"{name}.conv", "Conv", padded, kernel, strides=[site.stride, site.stride])
+    x = graph.add(f"{name}.padded", "Pad", x, f"around{site.border}", mode="edge")
+    if site.smooths:
+        smoothing = graph.kernel(f"{name}.smoothing", smoothing_kernel(site))
+        x = graph.add(f"{name}.smoothed", "Conv", x, smoothing, group=site.inputs)
+    return graph.add(f"{name}.conv", "Conv", x, kernel, strides=[site.stride, site.stride])
 
 
 def _with_noise(graph: _Graph, model: Model, site: Site, x: str) -> str:

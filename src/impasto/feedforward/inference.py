@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.weak import WeakIdKeyDictionary
 
-from impasto.feedforward.network import EPSILON, SITES, Site, noise
+from impasto.feedforward.network import EPSILON, SITES, Site, noise, smoothing_kernel
 from impasto.network import winograd
 
 _TOGETHER = 4
@@ -43,15 +43,15 @@ def infer(
     with torch.no_grad():
         x = trunk = _framed(picture.to(kernels["out"].dtype), SITES[0].size // 2, periodic)
         for number, site in enumerate(SITES):
-            if site.kind in ("join", "up"):
-                x = _enlarged(x, periodic)
+            if site.enlarges:
+                x = _enlarged(x, site, periodic)
             elif site.kind == "first":
                 trunk = _inner(x, 1)
             y = _steered(x, kernels, site, films[2 * number] + 1, films[2 * number + 1])
             if site.kind == "out":
                 break
             following = SITES[number + 1]
-            around = 0 if following.kind in ("join", "up") else following.size // 2
+            around = 0 if following.enlarges else following.border
             x = _map_of(y, around)
             if site.kind == "second":
                 torch.add(y, trunk, out=_inner(x, around))
@@ -148,16 +148,19 @@ def _fill_border(x: Tensor, around: int, periodic: bool) -> None:
         lines[..., -around:] = behind
 
 
-def _enlarged(x: Tensor, periodic: bool) -> Tensor:
-    """(1, C, h, w) to twice its sides, each value four times, and a border of one around it."""
-    rows, columns = (_doubled(length, periodic) for length in x.shape[2:])
+def _enlarged(x: Tensor, site: Site, periodic: bool) -> Tensor:
+    """(1, C, h, w) to twice its sides and a border: each value four times, smoothed if asked."""
+    rows, columns = (_doubled(length, site.border, periodic) for length in x.shape[2:])
     lines = x[0].permute(1, 2, 0).index_select(1, columns)
     enlarged = lines.flatten(1).index_select(0, rows)
-    return enlarged.view(1, len(rows), len(columns), -1).permute(0, 3, 1, 2)
+    found = enlarged.view(1, len(rows), len(columns), -1).permute(0, 3, 1, 2)
+    if not site.smooths:
+        return found
+    return functional.conv2d(found, smoothing_kernel(site).to(found), groups=site.inputs)
 
 
-def _doubled(length: int, periodic: bool) -> Tensor:
-    """(2 length + 2,): which of a line's positions stands where in the enlarged one."""
-    places = torch.arange(-1, 2 * length + 1)
+def _doubled(length: int, around: int, periodic: bool) -> Tensor:
+    """(2 (length + around),): which of a line's positions stands where in the enlarged one."""
+    places = torch.arange(-around, 2 * length + around)
     inside = places % (2 * length) if periodic else places.clamp_(0, 2 * length - 1)
     return inside.div_(2, rounding_mode="floor")

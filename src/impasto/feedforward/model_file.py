@@ -36,7 +36,7 @@ from impasto.files import (
 )
 from impasto.torch_state import with_torch_defaults
 
-FORMAT = 1
+FORMAT = 2
 """Version of the form that is written; those above it come from a newer impasto."""
 
 MOST_BYTES = 2**28
@@ -210,6 +210,11 @@ def _facts(metadata: Mapping[str, str], name: str, kind: str) -> dict[str, Any]:
     version = facts.get("format")
     if not isinstance(version, int) or version < 1:
         raise WeightsError(f"{name}: does not say of which form it is; the file is damaged")
+    if version < FORMAT:
+        raise WeightsError(
+            f"{name}: is of an older impasto (form {version}), whose network enlarged otherwise; "
+            f"{'train it again from its painting' if kind == 'model' else 'train another'}"
+        )
     if version > FORMAT:
         raise WeightsError(
             f"{name}: is of a newer impasto (form {version}; this one knows {FORMAT}); update "

@@ -11,7 +11,9 @@ trained for what the optimisation minimises); Dumoulin, Shlens, Kudlur, A Learne
 Artistic Style, 2017 (gain and bias by style after instance normalisation); Ghiasi et al., Exploring
 the Structure of a Real-Time, Arbitrary Neural Artistic Stylization Network, 2017 (the first way,
 half of whose channels come from a network of theirs); Ronneberger, Fischer, Brox, U-Net, 2015 (the
-second way). No way goes past the quarter: a network that can hand on the photograph's own pixels
+second way); Karras et al., Alias-Free Generative Adversarial Networks, 2021 (smooth enlarging: a
+network that repeats values paints by the cells that it repeats them in, which is a lattice in plain
+places). No way goes past the quarter: a network that can hand on the photograph's own pixels
 colours it, and learns no strokes (docs/decisions/0024-at-once.md).
 """
 
@@ -41,6 +43,10 @@ STRIDE = 2 ** (len(WIDTHS) - 1)
 NOISE_CHANNELS = 16
 NOISE_SIDE = 32
 
+SMOOTHING = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+"""What an enlarged map is smoothed with, down and across: values that are repeated have steps at
+the borders of cells, and a convolution that sees those paints every cell alike."""
+
 EPSILON = 1e-5
 """What is added to a variance that is divided by."""
 
@@ -61,7 +67,8 @@ class Site:
         level: index into `WIDTHS` of the size of what comes out of it.
         kind: ``down`` (then ReLU); ``first`` (then ReLU) and ``second`` (then the block's input is
             added) of a residual block; ``join`` (of what was enlarged; then what came down at this
-            size is added); ``up`` (of what was enlarged; then ReLU); ``out`` (then the sigmoid).
+            size is added); ``up`` (of what was enlarged
+            and smoothed; then ReLU); ``out`` (then the sigmoid).
     """
 
     name: str
@@ -72,6 +79,21 @@ class Site:
     normalised: bool
     level: int
     kind: Kind
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether what comes in is enlarged to twice its sides first."""
+        return self.kind in ("join", "up")
+
+    @property
+    def smooths(self) -> bool:
+        """Whether what was enlarged is smoothed, by `SMOOTHING`."""
+        return self.kind == "up"
+
+    @property
+    def border(self) -> int:
+        """Positions beyond each edge that it sees."""
+        return self.size // 2 + (len(SMOOTHING) // 2 if self.smooths else 0)
 
 
 def sites() -> tuple[Site, ...]:
@@ -151,9 +173,9 @@ def forward(
         start += 2 * site.outputs
         if site.kind == "first":
             trunk = x
-        if site.kind in ("join", "up"):
+        if site.enlarges:
             x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
-        x = _convolved(x, kernels[site.name], site.stride, periodic=periodic)
+        x = _convolved(x, kernels[site.name], site, periodic=periodic)
         if site.kind == "down" and f"noise{site.level}" in kernels:
             x = x + noise(kernels[f"noise{site.level}"], x.shape[2], x.shape[3])
         x = _steered(x, gain, bias, normalised=site.normalised)
@@ -169,10 +191,17 @@ def forward(
     return x.float().sigmoid()
 
 
-def _convolved(x: Tensor, kernel: Tensor, stride: int, *, periodic: bool) -> Tensor:
-    around = (kernel.shape[2] // 2,) * 4
-    x = functional.pad(x, around, mode="circular" if periodic else "replicate")
-    return functional.conv2d(x, kernel, stride=stride)
+def _convolved(x: Tensor, kernel: Tensor, site: Site, *, periodic: bool) -> Tensor:
+    x = functional.pad(x, (site.border,) * 4, mode="circular" if periodic else "replicate")
+    if site.smooths:
+        x = functional.conv2d(x, smoothing_kernel(site).to(x), groups=site.inputs)
+    return functional.conv2d(x, kernel, stride=site.stride)
+
+
+def smoothing_kernel(site: Site) -> Tensor:
+    """(C, 1, n, n): `SMOOTHING` for a map of so many channels as a site sees, each for itself."""
+    line = torch.tensor(SMOOTHING)
+    return torch.outer(line, line).repeat(site.inputs, 1, 1, 1)
 
 
 def noise(kernel: Tensor, height: int, width: int) -> Tensor:
