@@ -21,7 +21,13 @@ from support.pictures import painted
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the slow tests unless SLOW=1 asks for them."""
+    """Keeps the tests of a file together, and those of clusters, of which one runs at a time.
+
+    Leaves out the slow tests unless SLOW=1 asks for them.
+    """
+    for item in items:
+        file = item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group("ray" if "ray" in item.path.stem else file))
     if os.environ.get("SLOW") == "1":
         return
     skip = pytest.mark.skip(reason="slow: set SLOW=1")
