@@ -222,19 +222,52 @@ static void fill_border(Map map) {
     }
 }
 
-/* A map of twice the height and width, each position four times, with a border of 1.
- * height, width: of the result. */
-EXPORT(enlarge)(float *in, int in_border, float *out, int height, int width, int channels) {
+INLINE int clamped(int place, int end) { return place < -1 ? -1 : place > end ? end : place; }
+
+/* Of three neighbours the two positions that the middle one becomes. shares: see `enlarge`. */
+INLINE void halves(const v128_t values[3], const v128_t shares[3], v128_t found[2]) {
+    const v128_t middle = wasm_f32x4_mul(values[1], shares[0]);
+    for (int half = 0; half < 2; half++) {
+        const v128_t beside = values[2 * half], behind = values[2 - 2 * half];
+        found[half] = MULTIPLY_ADD(behind, shares[2], MULTIPLY_ADD(beside, shares[1], middle));
+    }
+}
+
+/* A map of twice the height and width, with a border of 2. Down and across, an enlarged position
+ * has a share of its own value, of the nearer neighbour's and of the farther one's: 1, 0, 0 repeats
+ * values. Its border is made of the smaller map's, too, and is no copy of its edge. height, width:
+ * of the result. */
+EXPORT(enlarge)(float *in, int in_border, float *out, int height, int width, int channels,
+                float own, float nearer, float farther) {
     const Map from = {in, height / 2, width / 2, channels, in_border};
-    const Map to = {out, height, width, channels, 1};
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) {
-            const float *value = at(from, y / 2, x / 2);
-            float *place = at(to, y, x);
-            for (int c = 0; c < channels; c += 4)
-                wasm_v128_store(place + c, wasm_v128_load(value + c));
+    const Map to = {out, height, width, channels, 2};
+    const v128_t shares[3] = {wasm_f32x4_splat(own), wasm_f32x4_splat(nearer),
+                              wasm_f32x4_splat(farther)};
+    for (int y = -1; y <= from.height; y++)
+        for (int x = -1; x <= from.width; x++) {
+            const float *values[3][3];
+            for (int r = 0; r < 3; r++)
+                for (int c = 0; c < 3; c++)
+                    values[r][c] = at(from, clamped(y + r - 1, from.height),
+                                      clamped(x + c - 1, from.width));
+            float *const places[2] = {at(to, 2 * y, 2 * x), at(to, 2 * y + 1, 2 * x)};
+            for (int channel = 0; channel < channels; channel += 4) {
+                v128_t columns[2][3];
+                for (int c = 0; c < 3; c++) {
+                    v128_t column[3], found[2];
+                    for (int r = 0; r < 3; r++)
+                        column[r] = wasm_v128_load(values[r][c] + channel);
+                    halves(column, shares, found);
+                    for (int half = 0; half < 2; half++) columns[half][c] = found[half];
+                }
+                for (int half = 0; half < 2; half++) {
+                    v128_t found[2];
+                    halves(columns[half], shares, found);
+                    wasm_v128_store(places[half] + channel, found[0]);
+                    wasm_v128_store(places[half] + channels + channel, found[1]);
+                }
+            }
         }
-    fill_border(to);
 }
 
 /* map += tile (side, side, channels; no border), repeated. */

@@ -22,12 +22,13 @@ from impasto.exporting.export import export
 from impasto.exporting.page import MODULES, page_bytes
 from impasto.feedforward.base import load_base
 from impasto.feedforward.model import KNOTS, Model
-from impasto.feedforward.network import FILM_SIZE
+from impasto.feedforward.network import FILM_SIZE, SITES, SMOOTHING
 from support.chromium import CHROMIUM, flags
 from support.painting_page import (
     MODEL,
     canvas,
     expected,
+    off_at_most,
     painted,
     painted_by,
     photograph,
@@ -94,6 +95,19 @@ def test_the_page_paints_what_pytorch_paints(
     wanted = expected(photo, next(iter(MODEL.films)), 1.0)
     assert painting[..., :3].std() > 20  # a picture, no plain colour
     assert np.abs(painting[..., :3] - wanted).mean() < 1
+
+
+@pytest.mark.parametrize("engine", ["WebAssembly", "WebGPU"])
+@pytest.mark.parametrize(("width", "height"), [(33, 35), (47, 32)])
+def test_borders_are_what_pytorch_paints(page: Page, engine: str, width: int, height: int) -> None:
+    """Of a picture so small that they are a large part of it, and to the pixel."""
+    if engine not in page.evaluate("state.measured.map((one) => one.kind)"):
+        pytest.skip(f"this browser has no {engine}: " + page.inner_text("#measured"))
+    photo = pixels_of(photograph(width, height))
+    page.fill("#strength", "100")
+    found, by = painted_by(page, engine, photo)
+    assert by == engine
+    assert off_at_most(found, photo) < 0.75
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 48), (100, 75), (20, 130)])
@@ -223,6 +237,13 @@ def test_the_file_holds_everything() -> None:
     assert "https://" not in text
     assert "default-src 'none'" in text
     assert "{{" not in text.split('id="plan"')[0]
+
+
+def test_the_file_says_which_sites_smooth_and_how() -> None:
+    text = page_bytes(MODEL, "a.html").decode()
+    plan = json.loads(text.split('id="plan">')[1].split("</script>")[0])
+    assert plan["smoothing"] == list(SMOOTHING)
+    assert [site["smooths"] for site in plan["sites"]] == [site.smooths for site in SITES]
 
 
 def test_kernels_are_rounded_as_far_as_the_picture_bears() -> None:

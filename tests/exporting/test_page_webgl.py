@@ -17,6 +17,7 @@ from support.painting_page import (
     MODEL,
     Pixels,
     expected,
+    off_at_most,
     painted,
     painted_by,
     photograph,
@@ -106,6 +107,14 @@ def test_webgl_paints_what_pytorch_paints(
     assert by == "WebGL"
     assert found[..., :3].std() > 20
     assert off(found, photo) < 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(33, 35), (47, 32)])
+def test_borders_are_what_pytorch_paints(opened: Opener, width: int, height: int) -> None:
+    photo = pixels_of(photograph(width, height))
+    found, by = painted_by(opened(""), "WebGL", photo)
+    assert by == "WebGL"
+    assert off_at_most(found, photo) < 0.75
 
 
 def test_it_is_chosen_by_measuring(opened: Opener) -> None:

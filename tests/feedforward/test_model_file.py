@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from impasto.errors import OutputError, WeightsError
 from impasto.feedforward.base import load_base
 from impasto.feedforward.model import KNOTS, Model
-from impasto.feedforward.model_file import load_model, save_model
+from impasto.feedforward.model_file import FORMAT, load_model, save_model
 from impasto.feedforward.network import FILM_SIZE, initial_kernels
 from impasto.feedforward.quantising import quantised, restored
 
@@ -74,7 +74,11 @@ def _without_film(tensors: Tensors, facts: dict[str, object]) -> None:
 
 
 def _newer(tensors: Tensors, facts: dict[str, object]) -> None:
-    facts["format"] = 2
+    facts["format"] = FORMAT + 1
+
+
+def _older(tensors: Tensors, facts: dict[str, object]) -> None:
+    facts["format"] = FORMAT - 1
 
 
 def _base(tensors: Tensors, facts: dict[str, object]) -> None:
@@ -101,6 +105,7 @@ def _huge(tensors: Tensors, facts: dict[str, object]) -> None:
         (_with_nan, "NaN"),
         (_without_film, "its style 2"),
         (_newer, "newer impasto"),
+        (_older, r"older impasto \(form 1\), whose network enlarged otherwise; train it again"),
         (_base, "no model of impasto, but an impasto base"),
         (_nameless, "does not name its styles"),
         (_twins, "does not name its styles"),
@@ -123,6 +128,14 @@ def test_a_file_that_is_no_good_is_refused(
         load_model(place)
     assert "\n" not in str(raised.value)
     assert str(place) in str(raised.value)
+
+
+def test_a_base_of_an_older_form_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "old base.safetensors"
+    facts = {"kind": "base", "format": FORMAT - 1}
+    save_file(initial_kernels(), place, {"impasto": json.dumps(facts)})
+    with pytest.raises(WeightsError, match=r"whose network enlarged otherwise; train another"):
+        load_base(place)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\x89PNG\r\n\x1a\n" * 9, b"\xff" * 64])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page
 
+from impasto.exporting import page as exported
 from impasto.feedforward.model import FAINT, KNOTS, Model
 from impasto.feedforward.network import FILM_SIZE, forward, initial_kernels
 
@@ -83,14 +86,24 @@ def painted(page: Page, data: bytes, side: int, strength: int = 100) -> tuple[Pi
     return canvas(page, "before"), canvas(page, "after")
 
 
-def expected(photo: Pixels, style: str, strength: float) -> NDArray[np.float32]:
+@cache
+def rounded_model() -> Model:
+    """`MODEL` with the kernels that its page has: what an engine paints is this to the pixel."""
+    _, kernels = exported._quantised_well(MODEL, "a.html")
+    back = {name: whole * scale[:, None, None, None] for name, (whole, scale) in kernels.items()}
+    return replace(MODEL, kernels={**MODEL.kernels, **back})
+
+
+def expected(
+    photo: Pixels, style: str, strength: float, model: Model = MODEL
+) -> NDArray[np.float32]:
     """What PyTorch paints, (H, W, 3), 0..255; sides of 16 at least 32."""
     picture = torch.from_numpy(photo[..., :3].copy()).permute(2, 0, 1)[None].float() / 255
     height, width = picture.shape[2:]
     below, beside = (max(-side % 16, 32 - side) for side in (height, width))
     around = (beside // 2, beside - beside // 2, below // 2, below - below // 2)
     wide = torch.nn.functional.pad(picture, around, mode="replicate")
-    found = forward(MODEL.kernels, MODEL.film(style, max(strength, FAINT)), wide)
+    found = forward(model.kernels, model.film(style, max(strength, FAINT)), wide)
     top, left = below // 2, beside // 2
     found = found[:, :, top : top + height, left : left + width]
     found = picture.lerp(found, min(strength / FAINT, 1))
@@ -113,3 +126,12 @@ def painted_by(page: Page, engine: str, photo: Pixels) -> tuple[Pixels, str]:
         [engine, photo.flatten().tolist(), width, height],
     )
     return np.array(pixels, np.uint8).reshape(photo.shape), by
+
+
+def off_at_most(found: Pixels, photo: Pixels) -> float:
+    """The largest deviation from what PyTorch paints with the page's kernels, in 255ths.
+
+    Half of one comes of rounding to bytes. A border one position wide shows, as a mean hides it.
+    """
+    wanted = expected(photo, next(iter(MODEL.films)), 1.0, rounded_model())
+    return float(np.abs(found[..., :3] - wanted).max())

@@ -22,6 +22,7 @@ from impasto.feedforward.network import (
     EPSILON,
     NOISE_SIDE,
     SITES,
+    SMOOTHING,
     STRIDE,
     forward,
     noise_tile,
@@ -130,6 +131,7 @@ def _network_parts(model: Model, name: str) -> tuple[dict[str, Any], bytes]:
                 "stride": site.stride,
                 "level": site.level,
                 "normalised": site.normalised,
+                "smooths": site.smooths,
                 "kernel": blob.add_halves(whole),
                 "scale": blob.add_floats(scale),
                 "noise": None if noise is None else blob.add_floats(noise),
@@ -143,6 +145,7 @@ def _network_parts(model: Model, name: str) -> tuple[dict[str, Any], bytes]:
         "stride": STRIDE,
         "least": _LEAST_SIDE,
         "epsilon": EPSILON,
+        "smoothing": SMOOTHING,
         "noise": blob.add_floats(noise_tile()),
         "noise_side": NOISE_SIDE,
     }

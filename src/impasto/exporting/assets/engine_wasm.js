@@ -103,8 +103,9 @@ class WasmEngine {
     const outputs = Math.ceil(site.outputs / 4) * 4;
     let map = before;
     if (enlarges(site)) {
-      map = this.map(level, inputs, 1);
-      calls.enlarge(before.address, before.border, map.address, map.height, map.width, inputs);
+      map = this.map(level, inputs, MARGIN);
+      calls.enlarge(before.address, before.border, map.address, map.height, map.width, inputs,
+        ...sharesOf(site, this.network.smoothing));
     }
     const made = this.map(level, outputs, level === 0 ? 4 : 1);
     const { height, width } = made;

@@ -20,14 +20,48 @@ uniform int rows;  // of a block
 ${forEach(PIXELS.slice(0, outputs), (p) => `layout(location = ${p}) out vec4 made${p};`)}
 ${body}`;
 
+// Of each position, and of those next to the edges outside, two by two; the result has a margin.
+const ENLARGE = shader(4, `
+uniform ivec2 sides_before;
+uniform int rows_before;
+uniform vec3 shares;  // see walk.js
+
+vec4 value(ivec2 place, int block) {
+  ivec2 seen = clamp(place, ivec2(0), sides_before - 1);
+  ivec2 texel = (seen >> 1) + ivec2(0, block * rows_before);
+  return texelFetch(map, ivec3(texel, (seen.x & 1) + 2 * (seen.y & 1)), 0);
+}
+
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  int block = at.y / rows;
+  ivec2 middle = ivec2(at.x, at.y % rows) - 1;
+  vec4 upper[3];
+  vec4 lower[3];
+  for (int c = 0; c < 3; c++) {
+    vec4 above = value(middle + ivec2(c - 1, -1), block);
+    vec4 own = value(middle + ivec2(c - 1, 0), block) * shares.x;
+    vec4 below = value(middle + ivec2(c - 1, 1), block);
+    upper[c] = own + above * shares.y + below * shares.z;
+    lower[c] = own + below * shares.y + above * shares.z;
+  }
+  ${forEach(PIXELS, (p) => {
+    const row = p >> 1 ? "lower" : "upper";
+    const near = 2 * (p & 1);
+    return `
+  made${p} = ${row}[1] * shares.x + ${row}[${near}] * shares.y + ${row}[${2 - near}] * shares.z;`;
+  })}
+}`);
+
 const CONVOLVE = shader(4, `
 uniform sampler2D kernel;
 uniform sampler2D noise;
 uniform int rows_before, inputs, outputs;  // channels / 4
-uniform int size, stride, enlarged, noise_side;
+uniform int size, stride, margin, noise_side;  // margin: beyond the edges of what is seen
 
 ivec3 place(ivec2 pixel, ivec2 shift) {
-  ivec2 seen = clamp(pixel * stride + shift, ivec2(0), sides * stride - 1) >> enlarged;
+  ivec2 end = sides * stride - 1 + margin;
+  ivec2 seen = clamp(pixel * stride + shift, ivec2(-margin), end) + margin;
   return ivec3(seen >> 1, (seen.x & 1) + 2 * (seen.y & 1));
 }
 
@@ -153,7 +187,8 @@ class WebglEngine {
     gl.disable(gl.DITHER);
     gl.bindVertexArray(gl.createVertexArray());
     const widest = 4 * Math.ceil(Math.max(...network.sites.map((site) => site.outputs)) / 4);
-    const shaders = { convolve: CONVOLVE, sum_up: SUM_UP, settle: settle(widest), steer: STEER };
+    const shaders = { enlarge: ENLARGE, convolve: CONVOLVE, sum_up: SUM_UP,
+      settle: settle(widest), steer: STEER };
     this.programs = Object.fromEntries(
       Object.entries(shaders).map(([name, text]) => [name, this.program(text)]),
     );
@@ -243,12 +278,13 @@ class WebglEngine {
   }
 
   // The picture's own maps hold bytes.
-  map(level, channels, format = channels < 4 ? this.gl.RGBA8 : this.format) {
+  map(level, channels, margin = 0) {
     const [width, height] = [this.width >> level, this.height >> level];
-    const [across, down] = [(width + 1) >> 1, (height + 1) >> 1];
+    const [across, down] = [width, height].map((side) => ((side + 1) >> 1) + margin);
     const blocks = Math.ceil(channels / 4);
+    const format = channels < 4 ? this.gl.RGBA8 : this.format;
     return Object.assign(this.pool.take(across, down * blocks, 4, format),
-      { sides: [width, height], block: down });
+      { sides: [width, height], block: down, margin });
   }
 
   release(map) {
@@ -300,23 +336,33 @@ class WebglEngine {
   }
 
   step(site, number, before, added, film) {
-    const { gl, format } = this;
+    const { format } = this;
     const outputs = Math.ceil(site.outputs / 4);
+    const seen = enlarges(site) ? this.enlarged(site, before) : before;
     const raw = this.map(site.level, 4 * outputs);
-    const made = this.map(site.level, site.outputs);
-    const rows = this.pool.take(1, raw.rows, 2, format);
-    const steering = this.pool.take(1, outputs, 3, format);
     const own = { sides: raw.sides, rows: raw.block, outputs,
       epsilon: site.normalised ? this.network.epsilon : 0 };
     const kernel = this.kernels[number];
-    this.draw("convolve", raw, { ...own, map: before, kernel, noise: this.noises[number] || kernel,
-      rows_before: before.block, inputs: Math.ceil(site.inputs / 4), size: site.size,
-      stride: site.stride, enlarged: enlarges(site), noise_side: site.noise ? this.network.side : 0 });
+    this.draw("convolve", raw, { ...own, map: seen, kernel, noise: this.noises[number] || kernel,
+      rows_before: seen.block, inputs: Math.ceil(site.inputs / 4), size: site.size,
+      stride: site.stride, margin: seen.margin, noise_side: site.noise ? this.network.side : 0 });
+    if (seen !== before) this.release(seen);
+    const made = this.map(site.level, site.outputs);
+    const rows = this.pool.take(1, raw.rows, 2, format);
+    const steering = this.pool.take(1, outputs, 3, format);
     if (site.normalised) this.draw("sum_up", rows, { ...own, map: raw });
     this.draw("settle", steering, { ...own, map: rows, film: steeringOf(site, film) });
     this.draw("steer", made, { ...own, map: raw, steering, other: added || raw, end: endOf(site),
       added: added ? 1 : 0 });
     for (const done of [raw, rows, steering]) this.release(done);
+    return made;
+  }
+
+  enlarged(site, before) {
+    const made = this.map(site.level, site.inputs, MARGIN);
+    const shares = sharesOf(site, this.network.smoothing);
+    this.draw("enlarge", made, { map: before, sides_before: before.sides,
+      rows_before: before.block, rows: made.block, shares });
     return made;
   }
 
@@ -330,6 +376,7 @@ class WebglEngine {
       if (type === gl.INT) gl.uniform1i(place, value);
       else if (type === gl.INT_VEC2) gl.uniform2iv(place, value);
       else if (type === gl.FLOAT) gl.uniform1f(place, value);
+      else if (type === gl.FLOAT_VEC3) gl.uniform3fv(place, value);
       else if (type === gl.FLOAT_VEC4) gl.uniform4fv(place, value);
       else {
         gl.activeTexture(gl.TEXTURE0 + unit);

@@ -5,8 +5,9 @@ const CHUNKS = 32; // parts in which a map's positions are summed up
 const SHADERS = /* wgsl */ `
 struct Site {
   height: u32, width: u32, inputs: u32, outputs: u32,  // channels / 4; sides of the result
-  size: u32, stride: u32, enlarged: u32, noise_side: u32,  // enlarged: 1 if the input is half as large
+  size: u32, stride: u32, margin: u32, noise_side: u32,  // margin: beyond the input's edges
   end: u32, film: u32, epsilon: f32, added: u32,  // end: 0 nothing, 1 ReLU, 2 sigmoid
+  own: f32, nearer: f32, farther: f32,  // shares, see walk.js
 }
 @group(0) @binding(0) var<uniform> site: Site;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
@@ -16,6 +17,41 @@ struct Site {
 @group(0) @binding(5) var<storage, read> film: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> sums: array<vec4f>;
 
+// Of a middle value the two positions that it becomes.
+fn halves(before: vec4f, middle: vec4f, behind: vec4f) -> array<vec4f, 2> {
+  let own = site.own * middle;
+  return array(own + site.nearer * before + site.farther * behind,
+    own + site.nearer * behind + site.farther * before);
+}
+
+// Of each position, and of those next to the edges outside, four; the result has a margin.
+@compute @workgroup_size(8, 8)
+fn enlarge(@builtin(global_invocation_id) id: vec3u) {
+  let sides = vec2i(i32(site.width), i32(site.height)) / 2;
+  let at = vec2i(id.xy) - 1;
+  if (any(at > sides)) { return; }
+  let row_length = 2 * (u32(sides.x) + ${MARGIN});
+  var upper: array<vec4f, 3>;
+  var lower: array<vec4f, 3>;
+  for (var c = 0; c < 3; c++) {
+    var column: array<vec4f, 3>;
+    for (var r = 0; r < 3; r++) {
+      let seen = clamp(at + vec2i(c, r) - 1, vec2i(), sides - 1);
+      column[r] = input[u32(seen.y * sides.x + seen.x) * site.inputs + id.z];
+    }
+    let found = halves(column[0], column[1], column[2]);
+    upper[c] = found[0];
+    lower[c] = found[1];
+  }
+  var above = halves(upper[0], upper[1], upper[2]);
+  var below = halves(lower[0], lower[1], lower[2]);
+  for (var half = 0u; half < 2; half++) {
+    let place = (2 * id.y * row_length + 2 * id.x + half) * site.inputs + id.z;
+    output[place] = above[half];
+    output[place + row_length * site.inputs] = below[half];
+  }
+}
+
 @compute @workgroup_size(8, 8)
 fn convolve(@builtin(global_invocation_id) id: vec3u) {
   let x = id.x * 4;
@@ -23,16 +59,18 @@ fn convolve(@builtin(global_invocation_id) id: vec3u) {
   if (x >= site.width || y >= site.height) { return; }
   let radius = i32(site.size / 2);
   let full = vec2i(i32(site.width * site.stride), i32(site.height * site.stride));
-  let row_length = u32(full.x) >> site.enlarged;
+  let margin = i32(site.margin);
+  let row_length = full.x + 2 * margin;
   var found: array<vec4f, 4>;
   for (var ky = 0u; ky < site.size; ky++) {
-    let row = clamp(i32(y * site.stride + ky) - radius, 0, full.y - 1);
-    let row_start = (u32(row) >> site.enlarged) * row_length;
+    let row = clamp(i32(y * site.stride + ky) - radius, -margin, full.y - 1 + margin);
+    let row_start = (row + margin) * row_length + margin;
     for (var kx = 0u; kx < site.size; kx++) {
       var places: vec4u;
       for (var p = 0u; p < 4; p++) {
-        let column = clamp(i32((x + p) * site.stride + kx) - radius, 0, full.x - 1);
-        places[p] = (row_start + (u32(column) >> site.enlarged)) * site.inputs;
+        let column = i32((x + p) * site.stride + kx) - radius;
+        let seen = row_start + clamp(column, -margin, full.x - 1 + margin);
+        places[p] = u32(seen) * site.inputs;
       }
       var k = (ky * site.size + kx) * site.inputs * site.outputs + id.z;
       for (var i = 0u; i < site.inputs; i++) {
@@ -121,15 +159,18 @@ fn steer(@builtin(global_invocation_id) id: vec3u) {
   output[place] = value;
 }
 `;
-const USED = { convolve: [0, 1, 2, 3, 4], sum_up: [0, 2, 6], settle: [0, 2, 5, 6],
-  steer: [0, 1, 2, 6] };
+const USED = { enlarge: [0, 1, 2], convolve: [0, 1, 2, 3, 4], sum_up: [0, 2, 6],
+  settle: [0, 2, 5, 6], steer: [0, 1, 2, 6] };
 
 class WebgpuEngine {
   static async make(network) {
     if (!navigator.gpu) throw new Error("this browser has none here");
     const adapter = await navigator.gpu.requestAdapter();
     if (!adapter) throw new Error("this device has no graphics processor for it");
-    const device = await adapter.requestDevice();
+    // Without asking, a map of 1024 x 1024 that is enlarged would be too large for a shader.
+    const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+    const device = await adapter.requestDevice({
+      requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
     device.pushErrorScope("validation");
     const engine = new WebgpuEngine(network, device);
     const error = await device.popErrorScope();
@@ -160,10 +201,11 @@ class WebgpuEngine {
     return made;
   }
 
-  map(level, channels) {
+  map(level, channels, margin = 0) {
     const [height, width] = [this.height >> level, this.width >> level];
-    const bytes = height * width * Math.ceil(channels / 4) * 16;
-    return { buffer: this.pool.take(bytes), bytes, height, width };
+    const count = (height + 2 * margin) * (width + 2 * margin);
+    const bytes = count * Math.ceil(channels / 4) * 16;
+    return { buffer: this.pool.take(bytes), bytes, height, width, margin };
   }
 
   release(map) {
@@ -193,24 +235,38 @@ class WebgpuEngine {
   }
 
   step(site, number, before, added, film) {
+    const seen = enlarges(site) ? this.map(site.level, site.inputs, MARGIN) : before;
     const made = this.map(site.level, site.outputs);
     const outputs = Math.ceil(site.outputs / 4);
-    const values = new Uint32Array([made.height, made.width, Math.ceil(site.inputs / 4), outputs,
-      site.size, site.stride, enlarges(site), site.noise ? this.network.side : 0, endOf(site), 0, 0,
-      added ? 1 : 0]);
-    if (site.normalised) new Float32Array(values.buffer)[10] = this.network.epsilon;
-    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    const [uniform, own] = [this.place(values, usage), this.place(steeringOf(site, film))];
-    this.passing.push(uniform, own);
-    const buffers = [uniform, before.buffer, made.buffer, this.kernels[number],
+    const [uniform, own] = this.valuesOf(site, seen, made, added, film);
+    const buffers = [uniform, before.buffer, seen.buffer, this.kernels[number],
       this.noises[number], own, this.sums];
+    if (seen !== before)
+      this.run("enlarge", buffers, ...[seen.width, seen.height].map((side) =>
+        Math.ceil((side / 2 + MARGIN) / 8)), Math.ceil(site.inputs / 4));
+    [buffers[1], buffers[2]] = [seen.buffer, made.buffer];
     const tall = Math.ceil(made.height / 8);
     this.run("convolve", buffers, Math.ceil(made.width / 32), tall, outputs);
+    if (seen !== before) this.release(seen);
     if (site.normalised) this.run("sum_up", buffers, CHUNKS, outputs);
     this.run("settle", buffers, Math.ceil(outputs / 64));
     buffers[1] = added ? added.buffer : this.noises[number]; // nothing is read of the latter
     this.run("steer", buffers, Math.ceil(made.width / 8), tall, outputs);
     return made;
+  }
+
+  // What shaders know of a site, and its film: buffers for one picture.
+  valuesOf(site, seen, made, added, film) {
+    const values = new Uint32Array([made.height, made.width, Math.ceil(site.inputs / 4),
+      Math.ceil(site.outputs / 4), site.size, site.stride, seen.margin,
+      site.noise ? this.network.side : 0, endOf(site), 0, 0, added ? 1 : 0, 0, 0, 0, 0]);
+    const floats = new Float32Array(values.buffer);
+    if (site.normalised) floats[10] = this.network.epsilon;
+    floats.set(sharesOf(site, this.network.smoothing), 12);
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const found = [this.place(values, usage), this.place(steeringOf(site, film))];
+    this.passing.push(...found);
+    return found;
   }
 
   run(name, buffers, ...groups) {

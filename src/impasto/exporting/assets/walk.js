@@ -2,9 +2,15 @@
 "use strict";
 
 // What a site does besides: how its values end (0 as they are, 1 by ReLU, 2 by the sigmoid), and
-// whether what it sees is enlarged to twice its sides first (1).
+// whether what it sees is enlarged to twice its sides first.
 const endOf = ({ kind }) => (kind === "out" ? 2 : ["down", "first", "up"].includes(kind) ? 1 : 0);
-const enlarges = ({ kind }) => (kind === "up" || kind === "join" ? 1 : 0);
+const enlarges = ({ kind }) => kind === "up" || kind === "join";
+
+// Down and across, an enlarged position has a share of its own value, of the nearer neighbour's and
+// of the farther one's. Smoothing is that of a map that repeats its values: `SMOOTHING` in Python.
+const sharesOf = ({ smooths }, [outer, inner, middle]) =>
+  smooths ? [middle + inner, inner + outer, outer] : [1, 0, 0];
+const MARGIN = 2; // positions beyond each edge that enlarging makes, too: they are no copy of it
 
 // engine: has `network`, `step` (makes the next map) and `release` (a map that is done with).
 // first: the picture's map. film: gains less 1 and biases of each site in turn.

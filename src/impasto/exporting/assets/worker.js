@@ -22,7 +22,7 @@ async function readNetwork(packed, plan) {
   });
   const films = plan.films.map((knots) => knots.map(floats));
   return { sites, films, stride: plan.stride, least: plan.least, epsilon: plan.epsilon,
-    side: plan.noise_side };
+    side: plan.noise_side, smoothing: plan.smoothing };
 }
 
 // What a kernel for the channels of the tile makes of it: for each position all outputs.
