@@ -165,8 +165,8 @@ def ordinary_user() -> Iterator[None]:
 
 @pytest.fixture
 def open_folder(tmp_path: Path) -> Path:
-    """A folder that every user can reach."""
-    for parent in (tmp_path, *tmp_path.parents[:2]):
+    """A folder that every user can reach; beneath that of a process of several, too."""
+    for parent in (tmp_path, *tmp_path.parents[:3]):
         parent.chmod(0o755)
     tmp_path.chmod(0o777)
     return tmp_path
