@@ -7,14 +7,15 @@
 It starts from POOL/start.safetensors, which `grow` makes, or from another base network's file. A
 step paints one crop in one style, asks impasto's objective for the loss and its gradient at the
 pixels, and hands the gradient, divided by the loss, to the network: so no style weighs more than
-another. Adam with batches of one; kernels learn a third as fast as what predicts films; the rates
-fall as half a cosine over the minutes. What is written is the average of the weights over the last
-thousand steps or so. ``--checkpoint`` goes on where the run before stood, with the rates of a new
-run.
+another. What depends on the network's own grid, which the objective does not see, is a loss of its
+own (`impasto.training.lattice`). Adam with batches of one; kernels learn a third as fast as what
+predicts films; the rates fall as half a cosine over the minutes. What is written is the average of
+the weights over the last thousand steps or so. ``--checkpoint`` goes on where the run before stood,
+with the rates of a new run.
 
 The log, beside the base network with the ending ``.csv``, has a line every few minutes: the step,
 the seconds, the mean of the logarithm of the loss, the loss of pairs that no training sees as a
-share of the unpainted photograph's, and the rate.
+share of the unpainted photograph's, the lattice in them, and the rate.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from impasto.files import replacing
 from impasto.objective.describer import Describer, Sums
 from impasto.objective.objective import Evaluation
 from impasto.training.crops import Crop, evaluate, scaled
+from impasto.training.lattice import LATTICE, lattice_loss
 from scripts.train_base.base_file import write_base
 from scripts.train_base.pool import SETTINGS, Judges, Pool, quickest_on
 
@@ -161,9 +163,9 @@ def main() -> None:
     draw = random.Random(given.seed + 1)
     with given.output.with_suffix(".csv").open("a", encoding="utf-8") as log:
         for loss, rate in train(training, pool, 60 * given.minutes, draw):
-            share = judge(training, pool.describer, judges)
+            share, lattice = judge(training, pool.describer, judges)
             seconds = round(training.seconds)
-            line = f"{training.step},{seconds},{loss:.4f},{share:.4f},{rate:.6f}"
+            line = f"{training.step},{seconds},{loss:.4f},{share:.4f},{lattice:.4f},{rate:.6f}"
             print(line, flush=True)
             print(line, file=log, flush=True)
             if given.checkpoint is not None:
@@ -211,7 +213,8 @@ def take_step(
     loss = float(found.loss)
     if not math.isfinite(loss):
         return loss
-    torch.autograd.backward(painted, found.gradient / max(loss, 1e-3))
+    _, against = lattice_loss(painted)
+    torch.autograd.backward(painted, found.gradient / max(loss, 1e-3) + LATTICE * against)
     torch.nn.utils.clip_grad_norm_(training.weights, LONGEST)
     training.optimizer.step()
     training.optimizer.zero_grad()
@@ -232,12 +235,16 @@ def evaluation(
     return evaluate(describer, settings, scaled(crop, share), style, painted)
 
 
-def judge(training: Training, describer: Describer, judges: Judges) -> float:
-    """The loss of the averaged network as a share of the photograph's, in the mean of all pairs."""
+def judge(training: Training, describer: Describer, judges: Judges) -> tuple[float, float]:
+    """What the averaged network paints, in the mean of all pairs.
+
+    Returns:
+        The loss as a share of the photograph's, and the lattice.
+    """
     kernels, predictor = training.averaged()
     dtype = quickest_on(training.averages[0].device)
     kernels = {name: one.to(dtype) for name, one in kernels.items()}
-    shares = []
+    shares, lattices = [], []
     for crop, style in itertools.product(judges.crops, judges.styles):
         with torch.no_grad():
             film = film_of(predictor, training.reference, style, 0.5)
@@ -247,7 +254,8 @@ def judge(training: Training, describer: Describer, judges: Judges) -> float:
             for pixels in (painted, crop.pixels)
         )
         shares.append(one / other)
-    return sum(shares) / len(shares)
+        lattices.append(lattice_loss(painted)[0])
+    return sum(shares) / len(shares), sum(lattices) / len(lattices)
 
 
 def write(training: Training, path: Path) -> None:
