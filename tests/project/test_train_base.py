@@ -230,7 +230,9 @@ def test_a_training_of_three_steps_writes_a_base_network(pool: Path, tmp_path: P
     pairs = zip(names, training.weights, before, strict=True)
     changed = {name for name, one, old in pairs if not one.equal(old)}
     assert changed >= {"down0", "block4_0_first", "out", "project_relu3_1", "w1", "w3"}
-    assert 0 < train.judge(training, own.describer, Judges(pool, own.describer, device)) < 100
+    share, lattice = train.judge(training, own.describer, Judges(pool, own.describer, device))
+    assert 0 < share < 100
+    assert lattice > 0
     train.write(training, tmp_path / "base.safetensors")
     base = load_base(tmp_path / "base.safetensors")
     assert base.facts["steps"] == 3

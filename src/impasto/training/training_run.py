@@ -261,7 +261,9 @@ class TrainingRun:
 
     def _facts(self) -> dict[str, Any]:
         trainer = self.trainer
-        files = [*self.inputs.styles, *[None] * len(self.names)]
+        # Without their folders: a model is handed on, and they say who made it and where.
+        files = [file and Path(file).name for file in self.inputs.styles]
+        files += [None] * len(self.names)
         return {
             "impasto": __version__,
             "styles": [{"name": n, "file": f} for n, f in zip(self.names, files, strict=False)],
