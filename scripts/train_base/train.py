@@ -145,6 +145,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("base.safetensors"))
     parser.add_argument("--start", type=Path, help="base network's file; POOL/start.safetensors")
     parser.add_argument("--minutes", type=float, default=70)
+    parser.add_argument("--rate", type=float, default=RATE, help="of the predictor, at most")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch chooses")
     parser.add_argument("--keep", type=int, default=240, help="crops and styles held described")
@@ -162,7 +163,7 @@ def main() -> None:
     judges = Judges(given.pool, pool.describer, device)
     draw = random.Random(given.seed + 1)
     with given.output.with_suffix(".csv").open("a", encoding="utf-8") as log:
-        for loss, rate in train(training, pool, 60 * given.minutes, draw):
+        for loss, rate in train(training, pool, 60 * given.minutes, given.rate, draw):
             share, lattice = judge(training, pool.describer, judges)
             seconds = round(training.seconds)
             line = f"{training.step},{seconds},{loss:.4f},{share:.4f},{lattice:.4f},{rate:.6f}"
@@ -174,7 +175,7 @@ def main() -> None:
 
 
 def train(
-    training: Training, pool: Pool, seconds: float, draw: random.Random
+    training: Training, pool: Pool, seconds: float, highest: float, draw: random.Random
 ) -> Iterator[tuple[float, float]]:
     """Trains for some time.
 
@@ -186,7 +187,7 @@ def train(
     for count in itertools.count():
         spent = time.monotonic() - began
         cosine = 0.5 + 0.5 * math.cos(math.pi * min(1, spent / seconds))
-        rate = RATE * min(1, (count + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
+        rate = highest * min(1, (count + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
         training.set_rate(rate)
         crop, style = pool.draw(training.step)
         usual = draw.random() < USUAL_STRENGTH

@@ -248,7 +248,7 @@ def test_a_training_goes_on_from_its_checkpoint(pool: Path, tmp_path: Path) -> N
     device = torch.device("cpu")
     start, own = load_base(pool / "start.safetensors"), Pool(pool, 3, 0, device)
     training = train.Training.begin(start, device)
-    rows = list(train.train(training, own, 0.05, random.Random(1)))
+    rows = list(train.train(training, own, 0.05, 1e-3, random.Random(1)))
     assert len(rows) == 1
     assert training.step > 0
     training.save(tmp_path / "state.pt")

@@ -23,7 +23,7 @@ from impasto.feedforward.network import QUARTER
 CELL = 2**QUARTER
 """Pixels in the side of a cell."""
 
-LATTICE = 10.0
+LATTICE = 4.0
 """Weight of the loss beside the logarithm of what the objective says."""
 
 _REACH = CELL  # pixels; how far apart are those whose products are taken, at most
