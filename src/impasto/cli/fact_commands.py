@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    picture: Annotated[str, Parameter(name="OUT", help="A picture or a model that impasto wrote.")],
+    picture: Annotated[
+        str, Parameter(name="OUT", help="A picture, a film or a model that impasto wrote.")
+    ],
     /,
     *,
     json: AsJson = False,
@@ -36,8 +38,9 @@ def show(
     if picture.lower().endswith(".safetensors"):
         _show_model(picture, as_json=json)
         return
-    from impasto.pictures.reading import picture_name, read_recipe
+    from impasto.pictures.reading import picture_name
     from impasto.settings.recipes import check_recipe
+    from impasto.video_files.recipes import read_recipe
 
     given, name = read_recipe(picture), picture_name(picture)
     if json:
@@ -53,10 +56,14 @@ def show(
     print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}{sheet}") + "\n")
     at_once = recipe.settings.get("preset") == AT_ONCE
     told = USED_AT_ONCE if at_once else recipe.settings
-    print_table([(k, setting_text(v)) for k, v in recipe.settings.items() if k in told])
+    of_film = () if recipe.film is None else recipe.film.told().items()
+    shown = [(k, setting_text(v)) for k, v in recipe.settings.items() if k in told]
+    print_table([*shown, *of_film])
     if recipe.inputs is not None:
         print("\nmade of:")
-        print_table(_named_inputs(recipe.inputs))
+        print_table(
+            _named_inputs(recipe.inputs, "film" if recipe.command == "video" else "content")
+        )
     progress = given.get("progress")
     if isinstance(progress, float) and 0 <= progress < 1:
         print(f"\nThe run was {progress:.0%} done when this was taken from it.")
@@ -181,10 +188,10 @@ def _can_be_shown(text: str) -> bool:
         return False
 
 
-def _named_inputs(made_of: Inputs) -> list[tuple[str, str]]:
+def _named_inputs(made_of: Inputs, content: str) -> list[tuple[str, str]]:
     """What a recipe tells of the files, as rows of a table."""
     unnamed = "(no file)"
-    rows = [("content", made_of.content or "")] if made_of.content else []
+    rows = [(content, made_of.content or "")] if made_of.content else []
     rows += [("style", style or unnamed) for style in made_of.styles]
     rows += [
         ("region", f"{mask or unnamed} in {style or unnamed}") for mask, style in made_of.regions
