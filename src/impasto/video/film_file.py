@@ -125,14 +125,15 @@ def make_film(
     film = task.open()
     target, recipe = output.check(film), recipe_of(film)
     folder = WorkFolder.beside(target)
-    folder.prepare(identity(film))
-    cutting = yield from _look(film, folder)
-    folder.check_space(cutting.shots, film.size)
-    film = workforce.settled(film, len(cutting.shots), folder)
-    yield from _paint(film, cutting.shots, folder, workforce)
-    yield from _write(film, cutting, folder, output, recipe)
-    if not output.keep_frames:
-        folder.remove()
+    with folder.in_use():
+        folder.prepare(identity(film))
+        cutting = yield from _look(film, folder)
+        folder.check_space(cutting.shots, film.size)
+        film = workforce.settled(film, len(cutting.shots), folder)
+        yield from _paint(film, cutting.shots, folder, workforce)
+        yield from _write(film, cutting, folder, output, recipe)
+        if not output.keep_frames:
+            folder.remove()
     return target
 
 
@@ -297,7 +298,7 @@ def stylize_video(
 
     Raises:
         OutputError: the film cannot be written, exists already, or its container cannot take the
-            sound; or the folder holds frames of another film.
+            sound; or the folder holds frames of another film, or another run uses it.
         As `iterate_video`.
     """
     task = film_task(video, style, settings, **given)
