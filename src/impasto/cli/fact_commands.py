@@ -23,7 +23,7 @@ from impasto.settings.parsing import setting_text
 from impasto.settings.presets import AT_ONCE, PRESETS
 
 if TYPE_CHECKING:
-    from impasto.settings.recipes import Inputs
+    from impasto.settings.recipes import Inputs, Recipe
 
 
 def show(
@@ -67,14 +67,7 @@ def show(
     progress = given.get("progress")
     if isinstance(progress, float) and 0 <= progress < 1:
         print(f"\nThe run was {progress:.0%} done when this was taken from it.")
-    try:
-        command = command_line_of(recipe, name, flags_of(recipe.command))
-        if not _can_be_shown(command):
-            command = command_line_of(recipe, name, flags_of(recipe.command), ascii_only=True)
-    except SettingsError as error:
-        print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
-        return
-    print(f"\nTo make it again:\n  {command}")
+    _print_command(recipe, name)
 
 
 def presets(
@@ -137,6 +130,18 @@ def doctor(*, json: AsJson = False) -> int:
     facts = examine()
     print_facts(facts, as_json=json)
     return 1 if facts["problems"] else 0
+
+
+def _print_command(recipe: Recipe, name: str) -> None:
+    """Prints what makes a picture or a film again."""
+    try:
+        command = command_line_of(recipe, name, flags_of(recipe.command))
+        if not _can_be_shown(command):
+            command = command_line_of(recipe, name, flags_of(recipe.command), ascii_only=True)
+    except SettingsError as error:
+        print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
+        return
+    print(f"\nTo make it again:\n  {command}")
 
 
 def _show_model(path: str, *, as_json: bool) -> None:
