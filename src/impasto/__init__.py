@@ -29,7 +29,6 @@ _MODULES = {
     "painting.run": "Step",
     "painting.synthesis": "iterate iterate_reconstruct iterate_texture reconstruct stylize texture",
     "pictures.image": "Image open_image",
-    "pictures.reading": "read_recipe",
     "settings.model": "Settings",
     "settings.presets": "PRESETS",
     "settings.print_size": "PrintSize print_size",
@@ -41,6 +40,7 @@ _MODULES = {
     "training.training_run": "TrainingStep",
     "video.film_file": "stylize_video",
     "video.film_painting": "FrameStep iterate_video",
+    "video_files.recipes": "read_recipe",
 }
 """Where the public names are. `__init__.pyi` tells type checkers the same, and a test compares."""
 

@@ -37,7 +37,6 @@ from impasto.painting.synthesis import (
     texture as texture,
 )
 from impasto.pictures.image import Image as Image, open_image as open_image
-from impasto.pictures.reading import read_recipe as read_recipe
 from impasto.settings.model import Settings as Settings
 from impasto.settings.presets import PRESETS as PRESETS
 from impasto.settings.print_size import PrintSize as PrintSize, print_size as print_size
@@ -50,5 +49,6 @@ from impasto.training.training_run import TrainingStep as TrainingStep
 from impasto.version import __version__ as __version__
 from impasto.video.film_file import stylize_video as stylize_video
 from impasto.video.film_painting import FrameStep as FrameStep, iterate_video as iterate_video
+from impasto.video_files.recipes import read_recipe as read_recipe
 
 __all__: list[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -106,3 +107,33 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 )
 def test_times_are_read_as_people_write_them(written: object, seconds: float) -> None:
     assert seconds_of(written, "--from") == Fraction(str(seconds))
+
+
+@pytest.mark.parametrize(
+    ("cell", "styles"),
+    [
+        ("'my ink.jpg'", {"my ink.jpg": 1}),
+        ("'my ink.jpg':2 flow.jpg:0.5", {"my ink.jpg": 2, "flow.jpg": 0.5}),
+        ("a.jpg 'b c.jpg' 'd:3.jpg':4", {"a.jpg": 1, "b c.jpg": 1, "d:3.jpg": 4}),
+        ('"""my ink.jpg"":2 a.jpg"', {"my ink.jpg": 2, "a.jpg": 1}),  # as CSV has double quotes
+        ("van's.jpg 'tis.jpg other's.jpg:2", {"van's.jpg": 1, "'tis.jpg": 1, "other's.jpg": 2}),
+        (r"c:\styles\a.jpg:2", {r"c:\styles\a.jpg": 2}),
+    ],
+)
+def test_names_with_spaces_stand_in_quotes(
+    tmp_path: Path, cell: str, styles: dict[str, float]
+) -> None:
+    file = tmp_path / "k.csv"
+    file.write_text(f"time,style\n0,{cell}\n")
+    assert read_keyframes(str(file)).at(Fraction(0))[1] == styles
+
+
+def test_a_quoted_name_is_looked_for_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "my ink.jpg").touch()
+    file = tmp_path / "k.jsonl"
+    for style in ("'my ink.jpg':2", ["my ink.jpg:2"]):
+        file.write_text(json.dumps({"time": 0, "style": style}))
+        assert read_keyframes(str(file)).styles == [str(tmp_path / "my ink.jpg")]
+    file.write_text(json.dumps({"time": 0, "style": "'my ink.jpg':much"}))
+    with pytest.raises(SettingsError, match="a weight should be a number, 0 or more"):
+        read_keyframes(str(file))

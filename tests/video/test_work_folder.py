@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from impasto.video.film_painting import film_task
 from impasto.video.shot_workers import Workforce
 from impasto.video.work_folder import WorkFolder
 from impasto.video_files.opening import open_video
+from support.command_line import error_line, run, start, wait_for
 from support.moving_pictures import QUICK, panned, still, style_file, texture, write_frames
 
 
@@ -182,3 +184,49 @@ def test_progress_says_how_many_shots_there_are_to_the_end(tmp_path: Path) -> No
     output = FilmOutput(str(tmp_path / "out.mkv"))
     *_, last = make_film(task, output, Workforce(workers=1))
     assert (last.stage, last.done, last.shots) == ("writing", 2, 2)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_second_run_is_refused_and_a_killed_one_blocks_nothing(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", panned(8)), style_file(tmp_path)
+    settings = ["--size", "64", "--levels", "1", "--iterations", "6", "--workers", "1"]
+    words = ["video", source, style, *settings, "-o", "out.mkv"]
+    folder = tmp_path / "out.mkv.impasto"
+    first = start(tmp_path, *words)
+    wait_for(lambda: (folder / "000001.png").exists(), first)
+    first.send_signal(signal.SIGSTOP)  # so that nothing changes but by the second
+    before = _files(folder)
+    line = error_line(refused := run(*words, folder=tmp_path))
+    assert refused.returncode == 2
+    assert line.endswith(
+        "out.mkv.impasto: another run is painting this film; wait until it ends, or choose "
+        "another name for the film"
+    )
+    assert _files(folder) == before
+    assert not (tmp_path / "out.mkv").exists()
+    first.kill()
+    first.communicate()
+    assert (folder / "film.lock").exists()
+    done = run(*words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not folder.exists()
+    whole = impasto.stylize_video(source, style, tmp_path / "whole.mkv", **QUICK)
+    for one, other in zip(
+        open_video(whole).frames(), open_video(tmp_path / "out.mkv").frames(), strict=True
+    ):
+        assert torch.equal(one.pixels, other.pixels)
+
+
+def test_a_run_that_was_broken_off_lets_go_of_the_folder(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", panned(3)), style_file(tmp_path)
+    task, output = film_task(source, style, **QUICK), FilmOutput(str(tmp_path / "out.mkv"))
+    with closing(make_film(task, output, Workforce(workers=1))) as made:
+        next(made)
+        with pytest.raises(OutputError, match="another run is painting this film"):
+            next(make_film(task, output, Workforce(workers=1)))
+        next(made)
+    assert impasto.stylize_video(source, style, tmp_path / "out.mkv", **QUICK).exists()
+    assert not (tmp_path / "out.mkv.impasto").exists()

@@ -147,7 +147,7 @@ COMMANDS = {
             "show",
             "impasto.cli.fact_commands:show",
             "OUT [--json]",
-            "Print the recipe inside a picture, and the command that makes it again.",
+            "Print the recipe inside a picture or a film, and the command that makes it again.",
         ),
         Command(
             "presets",

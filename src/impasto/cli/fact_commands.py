@@ -23,11 +23,13 @@ from impasto.settings.parsing import setting_text
 from impasto.settings.presets import AT_ONCE, PRESETS
 
 if TYPE_CHECKING:
-    from impasto.settings.recipes import Inputs
+    from impasto.settings.recipes import Inputs, Recipe
 
 
 def show(
-    picture: Annotated[str, Parameter(name="OUT", help="A picture or a model that impasto wrote.")],
+    picture: Annotated[
+        str, Parameter(name="OUT", help="A picture, a film or a model that impasto wrote.")
+    ],
     /,
     *,
     json: AsJson = False,
@@ -36,8 +38,9 @@ def show(
     if picture.lower().endswith(".safetensors"):
         _show_model(picture, as_json=json)
         return
-    from impasto.pictures.reading import picture_name, read_recipe
+    from impasto.pictures.reading import picture_name
     from impasto.settings.recipes import check_recipe
+    from impasto.video_files.recipes import read_recipe
 
     given, name = read_recipe(picture), picture_name(picture)
     if json:
@@ -53,21 +56,18 @@ def show(
     print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}{sheet}") + "\n")
     at_once = recipe.settings.get("preset") == AT_ONCE
     told = USED_AT_ONCE if at_once else recipe.settings
-    print_table([(k, setting_text(v)) for k, v in recipe.settings.items() if k in told])
+    of_film = () if recipe.film is None else recipe.film.told().items()
+    shown = [(k, setting_text(v)) for k, v in recipe.settings.items() if k in told]
+    print_table([*shown, *of_film])
     if recipe.inputs is not None:
         print("\nmade of:")
-        print_table(_named_inputs(recipe.inputs))
+        print_table(
+            _named_inputs(recipe.inputs, "film" if recipe.command == "video" else "content")
+        )
     progress = given.get("progress")
     if isinstance(progress, float) and 0 <= progress < 1:
         print(f"\nThe run was {progress:.0%} done when this was taken from it.")
-    try:
-        command = command_line_of(recipe, name, flags_of(recipe.command))
-        if not _can_be_shown(command):
-            command = command_line_of(recipe, name, flags_of(recipe.command), ascii_only=True)
-    except SettingsError as error:
-        print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
-        return
-    print(f"\nTo make it again:\n  {command}")
+    _print_command(recipe, name)
 
 
 def presets(
@@ -132,6 +132,18 @@ def doctor(*, json: AsJson = False) -> int:
     return 1 if facts["problems"] else 0
 
 
+def _print_command(recipe: Recipe, name: str) -> None:
+    """Prints what makes a picture or a film again."""
+    try:
+        command = command_line_of(recipe, name, flags_of(recipe.command))
+        if not _can_be_shown(command):
+            command = command_line_of(recipe, name, flags_of(recipe.command), ascii_only=True)
+    except SettingsError as error:
+        print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
+        return
+    print(f"\nTo make it again:\n  {command}")
+
+
 def _show_model(path: str, *, as_json: bool) -> None:
     """Prints the recipe of a model."""
     from impasto.feedforward.model_file import load_model
@@ -181,10 +193,10 @@ def _can_be_shown(text: str) -> bool:
         return False
 
 
-def _named_inputs(made_of: Inputs) -> list[tuple[str, str]]:
+def _named_inputs(made_of: Inputs, content: str) -> list[tuple[str, str]]:
     """What a recipe tells of the files, as rows of a table."""
     unnamed = "(no file)"
-    rows = [("content", made_of.content or "")] if made_of.content else []
+    rows = [(content, made_of.content or "")] if made_of.content else []
     rows += [("style", style or unnamed) for style in made_of.styles]
     rows += [
         ("region", f"{mask or unnamed} in {style or unnamed}") for mask, style in made_of.regions

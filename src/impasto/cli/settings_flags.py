@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 
 G = TypeVar("G", bound="GivenSettings")
 
-SHARED_RECIPES = {"stylize": "sheet", "sheet": "stylize", "batch": "stylize"}
-"""The other command whose recipes a command can follow; all others follow their own alone."""
+SHARED_RECIPES = {
+    "stylize": ("sheet", "video"),
+    "sheet": ("stylize", "video"),
+    "batch": ("stylize", "video"),
+}
+"""Other commands whose recipes a command can follow; all others follow their own alone."""
 
 
 def _read_name(_: object, tokens: Sequence[Token]) -> str:
@@ -55,7 +59,7 @@ class GivenSettings:
             converter=_read_name,
             group=PAINT.title,
             metavar="FILE",
-            help="Take the settings that are not given from this picture's recipe.",
+            help="Take the settings that are not given from the recipe of this picture or film.",
         ),
     ] = None
 
@@ -85,6 +89,11 @@ class GivenSettings:
         given = {name: value for name, value in values.items() if value is not None}
         return {name: setting_value(name, given[name]) for name in given if name != "like"}
 
+    @classmethod
+    def known(cls) -> set[str]:
+        """The settings that the command has; a recipe may name others."""
+        return {item.name for item in fields(cls)} - {"like"}
+
     def shape(self) -> tuple[int, int] | None:
         """Width and height of the picture of ``--like``; None without, or if its recipe is silent.
 
@@ -101,38 +110,51 @@ class GivenSettings:
         return size
 
     def warn_of_dropped(self, given: Mapping[str, object]) -> None:
-        """Warns where the recipe of ``--like`` has maps or regions: they are not taken from it.
+        """Warns of what `dropped` says. Arguments as there."""
+        words = self.dropped(given)
+        if words is not None:
+            warnings.warn(words, RegionWarning, stacklevel=2)
+
+    def dropped(self, given: Mapping[str, object]) -> str | None:
+        """What the recipe of ``--like`` has beside settings: that is not taken from it.
 
         Args:
-            given: what was given, by the flags ``--map`` and ``--region``.
+            given: what was given, by the flags ``--map``, ``--region`` and others of the command.
+
+        Returns:
+            Words that say it; None where there is nothing else.
         """
         made_of = self._recipe.inputs if self._recipe else None
         if made_of is None:
-            return
+            return None
         there = {"--map": ("maps", made_of.maps), "--region": ("regions", made_of.regions)}
         dropped = {flag: word for flag, (word, files) in there.items() if files and not given[flag]}
         if self._recipe and self._recipe.print_size is not None and not given.get("--print", True):
             dropped["--print"] = f"the sheet {self._recipe.print_size}"
-        if dropped:
-            warnings.warn(
-                f"{self.like}: its recipe has {' and '.join(dropped.values())}; give them again "
-                f"with {' and '.join(dropped)}",
-                RegionWarning,
-                stacklevel=2,
-            )
+        if self._recipe and self._recipe.film is not None:
+            for flag, (word,) in self._recipe.film.flags().items():
+                if not given.get(flag, True):
+                    dropped[flag] = f"{flag[2:]} {word}"
+        if not dropped:
+            return None
+        return (
+            f"{self.like}: its recipe has {' and '.join(dropped.values())}; give them again "
+            f"with {' and '.join(dropped)}"
+        )
 
     @functools.cached_property  # standard input can be read but once
     def _recipe(self) -> Recipe | None:
         if self.like is None:
             return None
-        from impasto.pictures.reading import picture_name, read_recipe
+        from impasto.pictures.reading import picture_name
         from impasto.settings.recipes import check_recipe
+        from impasto.video_files.recipes import read_recipe
 
         return check_recipe(read_recipe(self.like), picture_name(self.like))
 
     def _check(self, recipe: Recipe, own: Collection[str]) -> None:
         """Check that this command can follow a recipe, beside the settings given by flags."""
-        if recipe.command not in (self.command, SHARED_RECIPES.get(self.command)):
+        if recipe.command not in (self.command, *SHARED_RECIPES.get(self.command, ())):
             raise SettingsError(
                 f"{self.like}: its recipe is of impasto {recipe.command}, and impasto "
                 f"{self.command} cannot follow it; give --like a picture of its own kind"

@@ -6,7 +6,7 @@ import contextlib
 import json as json_module
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,6 +22,7 @@ from impasto.cli.standard_error import can_redraw
 from impasto.cli.style_arguments import StyleArguments
 from impasto.errors import SettingsError
 from impasto.messages import counted, printable
+from impasto.settings.film_facts import FilmFacts
 from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ class VideoFlags:
     output: FilmFlags = field(default_factory=FilmFlags)
     machine: NetworkFlags = field(default_factory=NetworkFlags)
 
-    steadiness: Annotated[float, Parameter(group=PAINT.title, metavar="X")] = 0.5
+    steadiness: Annotated[float, Parameter(group=PAINT.title, metavar="X")] = FilmFacts.steadiness
     """How firmly a frame holds to those before it, 0 to 1."""
 
-    boil: Annotated[float, Parameter(group=PAINT.title, metavar="X")] = 0.0
+    boil: Annotated[float, Parameter(group=PAINT.title, metavar="X")] = FilmFacts.boil
     """Share of each frame that begins anew, 0 to 1: above 0 the paint is alive."""
 
     keyframes: Annotated[FilePath | None, Parameter(group=PAINT.title, metavar="FILE")] = None
@@ -99,6 +100,15 @@ class VideoFlags:
     preview: Annotated[str | None, Parameter(group=SIZE.title, metavar="TIME")] = None
     """Paint a frame every so many seconds, small, all on one sheet."""
 
+    def of_recipes(self, given: Mapping[str, object]) -> dict[str, bool]:
+        """Which flags are given of those that a film's recipe knows beside its settings."""
+        return {
+            "--keep": "keep" in given,
+            "--keyframes": self.keyframes is not None,
+            "--steadiness": self.steadiness != FilmFacts.steadiness,
+            "--boil": self.boil != FilmFacts.boil,
+        }
+
     def times(self) -> dict[str, Any]:
         """Beginning and end in seconds."""
         from impasto.video.keyframes import seconds_of
@@ -125,7 +135,11 @@ def video(
     flags: VideoFlags = VideoFlags(),
 ) -> int:
     """Behind ``impasto video``; see `COMMANDS`."""
-    given = settings.given()
+    given = {key: value for key, value in settings.given().items() if key in settings.known()}
+    beside = flags.of_recipes(settings.own())
+    left = settings.dropped({"--map": True, "--region": region, **beside})
+    if left is not None and not flags.output.quiet:
+        print(f"impasto: {printable(left)}", file=sys.stderr)
     if styles or region or flags.keyframes is None:
         named = StyleArguments.parse(styles, region or ())
         given |= named.settings(settings.own())

@@ -30,6 +30,8 @@ from impasto.pictures.tiff_decoding import decode_tiff
 from impasto.pictures.tiff_pages import beginning_with_the_picture
 from impasto.settings.limits import DEFAULT_MAX_PIXELS
 
+NO_RECIPE = "{}: holds no recipe of impasto; only pictures and films it wrote do"
+
 
 def picture_name(source: str | os.PathLike[str] | IO[bytes]) -> str:
     """How messages name a source: its path, ``standard input`` or ``binary stream``."""
@@ -164,7 +166,7 @@ def read_recipe(
                 lambda: _find_recipe(stream, file_format, name, max_pixels), max_pixels
             )
     if recipe is None:
-        raise PictureError(f"{name}: holds no recipe of impasto; only pictures it wrote do")
+        raise PictureError(NO_RECIPE.format(name))
     return recipe
 
 

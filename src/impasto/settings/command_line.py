@@ -21,6 +21,7 @@ _WITHOUT_NAMES = {
     "reconstruct": ["CONTENT"],
     "explain": ["CONTENT", "STYLE"],
     "sheet": ["--content", "CONTENT...", "--style", "STYLE..."],
+    "video": ["FILM", "STYLE"],
 }
 
 
@@ -72,12 +73,16 @@ def _pictures(recipe: Recipe) -> list[str]:
     """The inputs of a command line, where the recipe tells them or how many they were."""
     made_of, blend = recipe.inputs, recipe.settings.get("style_blend")
     if made_of is None:
-        if recipe.command in ("stylize", "texture") and isinstance(blend, Sequence) and blend:
+        if (
+            recipe.command in ("stylize", "texture", "video")
+            and isinstance(blend, Sequence)
+            and blend
+        ):
             return [*_WITHOUT_NAMES[recipe.command][:-1], *["STYLE"] * len(blend)]
         return []
-    content = [_argument(made_of.content, "CONTENT")]
+    content = [_argument(made_of.content, "FILM" if recipe.command == "video" else "CONTENT")]
     styles = [_argument(style, "STYLE") for style in made_of.styles]
-    if recipe.command != "stylize":
+    if recipe.command not in ("stylize", "video"):
         return {"texture": styles, "reconstruct": content}.get(recipe.command, [])
     words = content + styles
     for mask, style in made_of.regions:
@@ -114,6 +119,9 @@ def _needed_flags(recipe: Recipe, known: Collection[str] | None) -> dict[str, li
     if recipe.print_size is not None:
         flags.pop("--size", None)
         flags |= _print_flags(recipe.print_size)
+    if recipe.film is not None:
+        own = recipe.film.flags()
+        flags |= {flag: [_argument(word) for word in words] for flag, words in own.items()}
     return flags
 
 

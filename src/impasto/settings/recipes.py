@@ -1,7 +1,8 @@
-"""Recipes: what made a picture, as the picture itself says it.
+"""Recipes: what made a picture or a film, as the file itself says it.
 
-How a recipe gets into a file and out of it is the matter of `impasto.pictures.metadata`. Anyone can
-put such a text into a picture: whoever acts on a recipe has `check_recipe` look at it first.
+How a recipe gets into a file and out of it is the matter of `impasto.pictures.metadata` and
+`impasto.video_files.recipes`. Anyone can put such a text into a file: whoever acts on a recipe has
+`check_recipe` look at it first.
 """
 
 import os
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from impasto.errors import PictureError, SettingsError
+from impasto.settings.film_facts import FilmFacts
 from impasto.settings.presets import AT_ONCE
 from impasto.settings.print_size import PrintSize
 
@@ -125,6 +127,7 @@ class Recipe:
         inputs: what it was made of, if the recipe tells. Whoever reads it may be deceived: none of
             these files is to be opened because a recipe names it.
         print_size: the sheet that it was painted for, if for one.
+        film: how its frames were painted, if it is a film or a frame of one.
     """
 
     command: str
@@ -133,6 +136,7 @@ class Recipe:
     version: str | None
     inputs: Inputs | None = None
     print_size: PrintSize | None = None
+    film: FilmFacts | None = None
 
 
 def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
@@ -159,14 +163,13 @@ def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
     inputs = Inputs.from_json(recipe["inputs"]) if "inputs" in recipe else None
     if inputs is None and "inputs" in recipe:
         raise PictureError(f"{refusal}: 'inputs' should be names of files")
-    sheet = None
-    if "print" in recipe:
-        try:
-            sheet = PrintSize.from_json(recipe["print"])
-        except SettingsError as error:
-            raise PictureError(f"{refusal}: {error}") from error
+    try:
+        sheet = PrintSize.from_json(recipe["print"]) if "print" in recipe else None
+        film = FilmFacts.from_json(recipe["film"]) if "film" in recipe else None
+    except SettingsError as error:
+        raise PictureError(f"{refusal}: {error}") from error
     sides = None if size is None else (size[0], size[1])
-    return Recipe(command, as_they_were(settings), sides, version, inputs, sheet)
+    return Recipe(command, as_they_were(settings), sides, version, inputs, sheet, film)
 
 
 def _is_setting(value: Any) -> bool:

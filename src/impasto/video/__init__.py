@@ -7,6 +7,7 @@
   between near and distant frames. `shots`: where a film is cut.
 - `film_file`: `stylize_video`, from a film to a file. `work_folder`: where painted frames lie until
   then. `shot_workers`: shots painted by several processes, or by a Ray cluster.
+- `film_recipe`: what made a film, as its file says it.
 - `keyframes`: what changes with time. `mask_film`: masks that are films.
 - `stills`: looks before the work.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from impasto.tasks.styles import Style, StyleSource
 from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__
 from impasto.video.film_painting import film_task, shown
+from impasto.video.film_recipe import recipe_of
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.shot_workers import Workforce
 from impasto.video.shots import Cutting, Shot, find_shots
@@ -82,8 +83,10 @@ class FilmOutput:
             inputs.append(self._check(self.side_by_side, film, _twice_as_wide(film.size), inputs))
         return self._check(self.path, film, film.size, inputs)
 
-    def writers(self, film: Film, span: Span | None) -> list[VideoWriter]:
-        """What writes the film, and the one beside it if that was asked for."""
+    def writers(
+        self, film: Film, span: Span | None, recipe: Mapping[str, Any]
+    ) -> list[VideoWriter]:
+        """What writes the film, and the one beside it if that was asked for, without a recipe."""
         sizes = {self.path: film.size}
         if self.side_by_side is not None:
             sizes[self.side_by_side] = _twice_as_wide(film.size)
@@ -95,6 +98,7 @@ class FilmOutput:
                 overwrite=self.overwrite,
                 quality=self.quality,
                 span=span,
+                recipe=recipe if path == self.path else None,
             )
             for path, size in sizes.items()
         ]
@@ -119,16 +123,17 @@ def make_film(
         As `impasto.stylize_video`.
     """
     film = task.open()
-    target = output.check(film)
+    target, recipe = output.check(film), recipe_of(film)
     folder = WorkFolder.beside(target)
-    folder.prepare(identity(film))
-    cutting = yield from _look(film, folder)
-    folder.check_space(cutting.shots, film.size)
-    film = workforce.settled(film, len(cutting.shots), folder)
-    yield from _paint(film, cutting.shots, folder, workforce)
-    yield from _write(film, cutting, folder, output)
-    if not output.keep_frames:
-        folder.remove()
+    with folder.in_use():
+        folder.prepare(identity(film))
+        cutting = yield from _look(film, folder)
+        folder.check_space(cutting.shots, film.size)
+        film = workforce.settled(film, len(cutting.shots), folder)
+        yield from _paint(film, cutting.shots, folder, workforce)
+        yield from _write(film, cutting, folder, output, recipe)
+        if not output.keep_frames:
+            folder.remove()
     return target
 
 
@@ -221,12 +226,16 @@ def _paint(
 
 
 def _write(
-    film: Film, cutting: Cutting, folder: WorkFolder, output: FilmOutput
+    film: Film,
+    cutting: Cutting,
+    folder: WorkFolder,
+    output: FilmOutput,
+    recipe: Mapping[str, Any],
 ) -> Generator[FilmProgress, None, None]:
     first, stop = cutting.shots[0].start, cutting.shots[-1].stop
     with ExitStack() as stack:
         span = cutting.span if film.is_part else None
-        writers = [stack.enter_context(writer) for writer in output.writers(film, span)]
+        writers = [stack.enter_context(writer) for writer in output.writers(film, span, recipe)]
         for masked in film.frames(first, stop):
             frame = masked.frame
             pixels, alpha = shown(film, masked, folder.painted(frame.number))
@@ -289,7 +298,7 @@ def stylize_video(
 
     Raises:
         OutputError: the film cannot be written, exists already, or its container cannot take the
-            sound; or the folder holds frames of another film.
+            sound; or the folder holds frames of another film, or another run uses it.
         As `iterate_video`.
     """
     task = film_task(video, style, settings, **given)

@@ -13,7 +13,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +32,8 @@ FIXED = frozenset(
 """Settings that hold for a whole film."""
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
+_WORD = re.compile(r"""(['"])(.+?)\1(?::(\S+))?(?=\s|$)|(\S+)""")
+"""A style with its weight: its name in quotes, where it may have spaces, or a word."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def read_keyframes(file: str) -> KeyframeTrack:
     A CSV file has a line with names first: ``time``, ``style`` and settings such as ``strength``;
     an empty cell keeps what held before. JSON Lines has an object with the same names in each line.
     Times are seconds or ``[[HH:]MM:]SS``. A style may be several, with weights:
-    ``flow.jpg:2 ink.jpg``.
+    ``flow.jpg:2 ink.jpg``; a name with spaces stands in quotes: ``'my ink.jpg':2``.
 
     Raises:
         PictureError: there is no such file.
@@ -165,15 +167,8 @@ def _keyframe(row: Mapping[str, Any], name: str, folder: Path) -> Keyframe:
 
 def _styles(given: object, name: str, folder: Path) -> dict[str, float]:
     """Names and weights; paths that are there beside the file of keyframes are taken from there."""
-    words = given if isinstance(given, list) else str(given).split()
     found: dict[str, float] = {}
-    for word in map(str, words):
-        path, _, weight = word.rpartition(":")
-        try:
-            share = float(weight) if path else 1.0
-        except ValueError:
-            path, share = "", 1.0
-        file = path or word
+    for file, share in _named_styles(given):
         beside = folder / file
         found[str(beside) if beside.exists() else file] = share
     if not all(0 <= weight < math.inf for weight in found.values()):
@@ -181,6 +176,32 @@ def _styles(given: object, name: str, folder: Path) -> dict[str, float]:
     if not any(found.values()):
         raise SettingsError(f"{name}: style = {given!r}: no style has a weight above 0")
     return found
+
+
+def _named_styles(given: object) -> Iterator[tuple[str, float]]:
+    """The names in a cell and their weights; NaN where one is no number. Those of a list are
+    names as they stand, with spaces or without.
+    """
+    if isinstance(given, list):
+        yield from (_weighted(str(one)) for one in given)
+        return
+    for _, quoted, weight, word in _WORD.findall(str(given)):
+        if not quoted:
+            yield _weighted(word)
+            continue
+        try:
+            yield quoted, float(weight or 1)
+        except ValueError:
+            yield quoted, math.nan
+
+
+def _weighted(word: str) -> tuple[str, float]:
+    """A name and its weight, if a number stands behind its last colon."""
+    path, _, weight = word.rpartition(":")
+    try:
+        return (path, float(weight)) if path else (word, 1.0)
+    except ValueError:
+        return word, 1.0
 
 
 def _csv_rows(text: str, file: str) -> list[tuple[int, dict[str, Any]]]:

@@ -15,6 +15,7 @@ from impasto.pictures.writing import check_output
 from impasto.sheets.plate import Cell, compose
 from impasto.tasks.result import make_image
 from impasto.video.film_file import FilmProgress
+from impasto.video.film_recipe import recipe_of
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.frame_painter import FramePainter
 from impasto.video.mask_film import MaskedFrame
@@ -60,7 +61,8 @@ def paint_frame(
             f"{float(film.time_of(chosen.frame)):g} s"
         )
     painter = film.shot_painter().painter
-    place = _painted(film, painter, chosen).save(output, overwrite=overwrite)
+    painted = replace(_painted(film, painter, chosen), recipe=recipe_of(film, moment))
+    place = painted.save(output, overwrite=overwrite)
     yield FilmProgress("painting", 1, 1)
     return place
 

@@ -3,7 +3,8 @@
 Beside the film ``OUT`` lies ``OUT.impasto`` with a file that says what is painted, a picture of 16
 bits for each frame, and for each shot a ledger with a line for each of its frames. A frame is
 written whole, under another name first, and only then noted. Each shot has a ledger of its own, so
-that several processes may paint shots at the same time.
+that several processes may paint shots at the same time. One run alone uses the folder: it holds a
+lock there, which ends with its process.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from impasto.errors import OutputError
@@ -31,10 +33,11 @@ from impasto.pictures.resizing import Size
 from impasto.video.shots import Cutting, Shot
 
 ENDING = ".impasto"
-_PLAN, _SHOTS, _MEMORY = "film.json", "shots.json", "memory.json"
+_PLAN, _SHOTS, _MEMORY, _LOCK = "film.json", "shots.json", "memory.json", "film.lock"
+_SECONDS_OF_TRYING = 1.0  # a folder that is just being removed is soon free
 _BYTES_PER_PIXEL = 6  # of a painted frame, 16 bits and three channels, as PNG: at most
 _OWN = re.compile(
-    r"film\.json|shots\.json|memory\.json|shot-\d{6,}\.jsonl|\d{6,}\.png|\.impasto-[0-9a-f]{16}\.tmp\.\w+"
+    r"film\.(json|lock)|shots\.json|memory\.json|shot-\d{6,}\.jsonl|\d{6,}\.png|\.impasto-[0-9a-f]{16}\.tmp\.\w+"
 )
 """Names of the files in it, and of those that a killed process leaves."""
 
@@ -78,26 +81,52 @@ class WorkFolder:
         """That of a film."""
         return cls(film.with_name(film.name + ENDING))
 
-    def prepare(self, identity: Mapping[str, Any]) -> None:
-        """Makes the folder, or goes on with one that is there.
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Makes the folder where there is none, and keeps all other runs out of it.
 
-        Args:
-            identity: all that the frames depend on, as JSON can carry it.
+        The system holds the lock for the process, and takes it back however that ends.
 
         Raises:
-            OutputError: the frames that are there are of something else, the folder is somebody
-                else's, or nothing can be written.
+            OutputError: another run is at work there, the folder is somebody else's, or it cannot
+                be made.
         """
-        wanted = json.loads(json.dumps(identity, sort_keys=True))
+        # A generator may be closed by another thread than that which began it.
+        lock = FileLock(self.path / _LOCK, thread_local=False)
         with self._errors_named():
             self.path.mkdir(parents=True, exist_ok=True)  # the folder of pictures in a row, too
-            plan = self.path / _PLAN
-            found = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else {}
             if not all(_OWN.fullmatch(file.name) for file in self.path.iterdir()):
                 raise OutputError(
                     f"{self.path}: holds files that are not of impasto, and painted frames need "
                     "this folder; move these files, or choose another name for the film"
                 )
+            try:
+                lock.acquire(timeout=_SECONDS_OF_TRYING)
+            except Timeout:
+                raise OutputError(
+                    f"{self.path}: another run is painting this film; wait until it ends, or "
+                    "choose another name for the film"
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+            with contextlib.suppress(OSError):
+                self.path.rmdir()  # where an open file could not be removed, and nothing is left
+
+    def prepare(self, identity: Mapping[str, Any]) -> None:
+        """Begins a film in the folder, or goes on with what is there.
+
+        Args:
+            identity: all that the frames depend on, as JSON can carry it.
+
+        Raises:
+            OutputError: the frames that are there are of something else, or nothing can be written.
+        """
+        wanted = json.loads(json.dumps(identity, sort_keys=True))
+        with self._errors_named():
+            plan = self.path / _PLAN
+            found = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else {}
             if not plan.exists():
                 _write(plan, json.dumps(wanted, indent=1, sort_keys=True).encode())
                 return
@@ -209,9 +238,9 @@ class WorkFolder:
     def remove(self) -> None:
         """Removes it, when the film is in its place; what somebody has put there stays."""
         with contextlib.suppress(OSError):
-            for file in self.path.iterdir():
-                if _OWN.fullmatch(file.name):
-                    file.unlink()
+            own = [file for file in self.path.iterdir() if _OWN.fullmatch(file.name)]
+            for file in sorted(own, key=lambda file: file.name == _LOCK):  # that one last
+                file.unlink()
             self.path.rmdir()
 
     def _ledger(self, shot: Shot) -> Path:

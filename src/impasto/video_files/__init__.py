@@ -18,6 +18,7 @@ From frames to a file:
 - `output_kinds`: what can be written, and with which encoder. `checking`: `check_output`, which
   says before the work what would prevent it.
 - `writing`: `VideoWriter`. `film_writing` and `sequence_writing` do its work, `palettes` for GIF.
+- `recipes`: what made a film, into the file and out of it.
 - `copied_streams`: sound, subtitles and chapters, which go over packet for packet.
 
 `av_library` imports PyAV, for `recording` too.

@@ -19,12 +19,15 @@ from impasto.video_files.planes import bits_of, has_alpha, is_full_range, is_rgb
 from impasto.video_files.rotation import Turn, turn_of
 from impasto.video_files.video import Frame, Track, Video
 
+RECIPE_TAG = "IMPASTO"
+"""The tag of Matroska and WebM that holds a recipe."""
+
 _ENCRYPTED = ("encv", "drmi", "drms", "enca")
 _OF_THE_FILE = (
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name",
-    "vendor_id", "rotate",
+    "vendor_id", "rotate", RECIPE_TAG.lower(),
 )  # fmt: skip
-"""What a container says of itself, not of the film."""
+"""What a container says of itself, not of the film; of what made it, too."""
 
 
 @dataclass(frozen=True)

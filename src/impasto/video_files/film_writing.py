@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +20,7 @@ from impasto.video_files.matroska_aspect import set_sample_aspect
 from impasto.video_files.output_kinds import FILM_CONTAINERS, Encoding, encoding_for, ticks_for
 from impasto.video_files.palettes import palette_frame
 from impasto.video_files.planes import frame_of
+from impasto.video_files.recipes import append_recipe, tags_with
 from impasto.video_files.video import Span, Video
 
 _FINEST_MOVIE_TIMESCALE = 10_000_000
@@ -37,6 +38,7 @@ class FilmSink:
         size: (height, width) of the frames.
         quality: see `encoding_for`.
         span: the part of the film that is written, see `VideoWriter`.
+        recipe: what made the film; written into it where there is a place for it.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class FilmSink:
         size: tuple[int, int],
         quality: int | None,
         span: Span | None = None,
+        recipe: Mapping[str, Any] | None = None,
     ) -> None:
         self._target = target
+        self._recipe = recipe
         self._name = name
         self._size = size
         self._video = video
@@ -75,6 +79,7 @@ class FilmSink:
         self._container = self._open(self._target)
         self._stream = self._add_stream(self._size)
         self._container.metadata.update(video.metadata)
+        self._container.metadata.update(tags_with(self._recipe, self._extension))
         has_more = bool(video.tracks or video.chapters)
         if self._extension in FILM_CONTAINERS and video.path is not None and has_more:
             self._copied = CopiedStreams(video, video.path, self._container, self._shift, span)
@@ -109,6 +114,9 @@ class FilmSink:
             in_matroska = self._extension in (".mkv", ".webm")
             if in_matroska and aspect != 1 and isinstance(self._target, Path):
                 set_sample_aspect(self._target, self._size, aspect)
+            has_boxes = self._extension in (".mp4", ".mov")
+            if has_boxes and self._recipe is not None and isinstance(self._target, Path):
+                append_recipe(self._target, self._recipe)
 
     def release(self) -> None:
         """Close what is open, finished or not."""

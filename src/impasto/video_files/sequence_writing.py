@@ -6,8 +6,10 @@ import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -26,10 +28,20 @@ class SequenceSink:
         video: the film that the frames come from.
         overwrite: whether a sequence that is there by the same pattern is replaced, as a whole:
             pictures of it beyond the new last one go too.
+        recipe: what made the film; written into every picture.
     """
 
-    def __init__(self, pattern: Path, name: str, video: Video, *, overwrite: bool) -> None:
+    def __init__(
+        self,
+        pattern: Path,
+        name: str,
+        video: Video,
+        *,
+        overwrite: bool,
+        recipe: Mapping[str, Any] | None = None,
+    ) -> None:
         self._pattern = pattern
+        self._recipe = recipe
         self._name = name
         self._overwrite = overwrite
         self._bits = 16 if video.bits > 8 else 8
@@ -47,7 +59,7 @@ class SequenceSink:
     ) -> None:
         """Write a frame; see `VideoWriter.write`. Pictures have no times."""
         name = numbered_name(self._pattern.name, self._number)
-        Image(pixels, alpha, self._bits).save(self._temporary / name)
+        Image(pixels, alpha, self._bits, self._recipe).save(self._temporary / name)
         self._names.append(name)
         self._number += 1
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from torch import Tensor
 
@@ -61,6 +62,8 @@ class VideoWriter:
         span: where only a part of the film is written, from when to when, in seconds of the film.
             The sound that begins in it is copied, and all times are moved so that ``span[0]``
             becomes 0. None for all of it.
+        recipe: what made the film, as JSON can carry it; written into MP4, MOV, Matroska, WebM and
+            every picture of a sequence. GIF has no place for it.
 
     Raises:
         OutputError, SettingsError, MissingExtraError: as `check_output` says, before any work.
@@ -75,6 +78,7 @@ class VideoWriter:
         overwrite: bool = False,
         quality: int | None = None,
         span: Span | None = None,
+        recipe: Mapping[str, Any] | None = None,
     ) -> None:
         self._name = os.fspath(path)
         self._target = check_output(
@@ -85,6 +89,7 @@ class VideoWriter:
         self._overwrite = overwrite
         self._quality = quality
         self._span = span
+        self._recipe = recipe
         self._stack = contextlib.ExitStack()
         self._sink: FrameSink | None = None
         self._count = 0
@@ -165,7 +170,13 @@ class VideoWriter:
 
     def _opened(self, stack: contextlib.ExitStack) -> FrameSink:
         if is_sequence(self._target):
-            return SequenceSink(self._target, self._name, self._video, overwrite=self._overwrite)
+            return SequenceSink(
+                self._target,
+                self._name,
+                self._video,
+                overwrite=self._overwrite,
+                recipe=self._recipe,
+            )
         temporary: Path = stack.enter_context(replacing(self._target, overwrite=self._overwrite))
         extension = self._target.suffix.lower()
         return FilmSink(
@@ -176,4 +187,5 @@ class VideoWriter:
             self._size,
             self._quality,
             self._span,
+            self._recipe,
         )
