@@ -28,6 +28,7 @@ from impasto.network.weights import EMBEDDED_SHA256, Weights, load_weights
 from impasto.objective.describer import Describer
 from impasto.painting.memory_plan import MemoryPlan
 from impasto.painting.run import MoveCount, Step
+from impasto.pictures.color_transfer import WeightedColors, linear_transfer
 from impasto.pictures.resizing import Size, fit, on_grid, resize
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.tasks.checks import check, check_left_to_paint
@@ -42,6 +43,7 @@ BaseSource = str | os.PathLike[str] | BaseNetwork | None
 paints the styles of pictures with the preset ``instant``."""
 
 _SIDES = (96, 2048)  # of what a network paints, whatever style_scale says
+_COLORS = 128  # side in pixels at which a style's colours are looked at
 _TILE = 1024  # side of the parts in which a large picture of a style is looked at
 
 
@@ -140,7 +142,7 @@ class NetworkRun:
         size = self._working_size(styles)
         painter = self._painter(styles, size).to(self.machine.device, self.machine.painting_dtype)
         small = (content if size == final else self._content(size)).to(self.machine.device)
-        painted = painter.paint(small, periodic=periodic)
+        painted = self._in_colors(styles, painter.paint(small, periodic=periodic))
         if max(size) < max(final):
             content = content.to(self.machine.device)
             painted = enlarge(painted, small, content, periodic=periodic)
@@ -150,6 +152,29 @@ class NetworkRun:
         if strength < FAINT:
             painted = content.to(painted.device).lerp(painted, strength / FAINT)
         return painted
+
+    def _in_colors(self, styles: Sequence[RegionStyle], painted: Tensor) -> Tensor:
+        """A painted picture with its colours moved towards those of the styles' pictures.
+
+        A network for any style is near to each one's palette, and no more. The way that the colours
+        go is as long as the strength says; models have learned their colours.
+        """
+        views = LevelViews(self.task.viewer, (_COLORS, _COLORS), torch.device("cpu"))
+        colors, weights = [], []
+        for style in styles:
+            if not style.weight or self._styles([style])[0].model is not None:
+                continue
+            for seen in views.of(style.number, style.mask):
+                mask = torch.ones_like(seen.pixels[:, :1]) if seen.mask is None else seen.mask
+                colors.append(seen.pixels.flatten(2)[:, :, None])
+                weights.append(style.weight * mask.flatten(2)[:, :, None])
+        if not colors:
+            return painted
+        target = WeightedColors(torch.cat(colors, 3), torch.cat(weights, 3))
+        move = linear_transfer(WeightedColors(painted.cpu()), target)
+        share = sum(style.weight for style in styles if self._styles([style])[0].model is None)
+        share *= max(FAINT, self.task.settings.strength) / sum(style.weight for style in styles)
+        return painted.lerp(move(painted), share)
 
     def _content(self, size: Size) -> Tensor:
         content = self.task.content_at(size)
