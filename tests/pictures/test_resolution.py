@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 from PIL import ExifTags
 
-from impasto.errors import SettingsError
+from impasto.errors import PictureError, SettingsError
 from impasto.pictures.image import Image, open_image
 from support.pictures import painted
 
@@ -49,3 +49,11 @@ def test_bits_and_dpi_may_be_given_when_saving(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="dpi = 5"):
         PICTURE.save(tmp_path / "other.tif", dpi=5)
     assert not (tmp_path / "other.tif").exists()
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "OUT.JPEG", "out.webp"])
+def test_more_bits_than_a_format_has_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="has 8 bits; give a name with .tif or .png"):
+        PICTURE.save(tmp_path / name, bits=16)
+    assert not list(tmp_path.iterdir())
+    assert PICTURE.save(tmp_path / name, bits=8).exists()

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from impasto.cli.progress import duration
 from impasto.errors import SettingsError
-from impasto.files import STANDARD_STREAM
+from impasto.pictures.formats import depth_refusal
 from impasto.settings.groups import FILES, SIZE
 from impasto.settings.print_size import DPI, PrintSize, print_size
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from impasto.painting.planning import RunEstimate
     from impasto.painting.synthesis import PreparedRun
     from impasto.tasks.prints import Print
-
-_BITS = {".jpg": 8, ".jpeg": 8, ".webp": 8}
-"""The most that a format has; others have 16."""
 
 _WORTH_SAYING = 0.005
 """Share of a photograph above which it is said that it is cut off."""
@@ -89,11 +86,9 @@ class PrintFlags:
             given.pop("size", None)
         if self.bits not in (None, 8, 16):
             raise SettingsError(f"bits = {self.bits}: should be 8 or 16")
-        ending = "." + output.rpartition(".")[2].lower() if output != STANDARD_STREAM else ".png"
-        if self.bits is not None and self.bits > _BITS.get(ending, 16):
-            raise SettingsError(
-                f"--bits {self.bits}: {ending} has 8 bits; give -o a name with .tif or .png"
-            )
+        refusal = depth_refusal(output, self.bits)
+        if refusal:
+            raise SettingsError(f"--{refusal}")
 
     def keywords(self) -> dict[str, Any]:
         """The keyword ``print_size`` of `iterate` and its like, if a print is asked for."""

@@ -19,6 +19,8 @@ PICTURE_EXTENSIONS = (
 )
 """Files with one of these are taken for pictures where a folder is named."""
 
+_EIGHT_BITS = (".jpg", ".jpeg", ".webp")
+
 _SIGNATURES = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -54,3 +56,11 @@ def format_of(head: bytes) -> str | None:
         if brands & _HEIC_BRANDS:
             return "HEIC"
     return None
+
+
+def depth_refusal(path: str, bits: int | None) -> str | None:
+    """Why a file cannot have the bits that were asked for; None where it can, or none were."""
+    ending = next((one for one in _EIGHT_BITS if path.lower().endswith(one)), None)
+    if ending is None or bits in (None, 8):
+        return None
+    return f"bits {bits}: {ending} has 8 bits; give a name with .tif or .png, or leave bits out"

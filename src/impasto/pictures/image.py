@@ -21,6 +21,7 @@ from impasto.errors import OutputError, PictureError
 from impasto.pictures.arrays import Depth, channels_of_array, channels_of_tensor, is_finite
 from impasto.pictures.decoding import DecodedPicture, check_size
 from impasto.pictures.encoding import encode_png
+from impasto.pictures.formats import depth_refusal
 from impasto.pictures.hidden_colors import fill_hidden_colors
 from impasto.pictures.host_settings import by_own_rules
 from impasto.pictures.metadata import upright
@@ -105,7 +106,7 @@ class Image:
         Args:
             path: the file; ``-`` writes PNG to standard output.
             overwrite: whether an existing file may be replaced.
-            bits: 8 or 16; its own if not given.
+            bits: 8 or 16; its own if not given, or as many of them as the format has.
             dpi: pixels per inch of a print; its own if not given.
 
         Returns:
@@ -113,9 +114,12 @@ class Image:
 
         Raises:
             OutputError: the picture holds NaN, or cannot be written there.
-            PictureError: another number of bits.
+            PictureError: another number of bits, or more than the format has.
             SettingsError: a resolution that no print has.
         """
+        refusal = depth_refusal(os.fspath(path), bits)
+        if refusal:
+            raise PictureError(refusal)
         whole = self if bits is None else replace(self, bits=bits)
         dpi = self.dpi if dpi is None else check_dpi(dpi)
         samples = whole.to_numpy()
