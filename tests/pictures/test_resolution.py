@@ -53,7 +53,7 @@ def test_bits_and_dpi_may_be_given_when_saving(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out.jpg", "OUT.JPEG", "out.webp"])
 def test_more_bits_than_a_format_has_are_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="has 8 bits; give a name with .tif or .png"):
+    with pytest.raises(PictureError, match="has 8 bits; give a name"):
         PICTURE.save(tmp_path / name, bits=16)
     assert not list(tmp_path.iterdir())
     assert PICTURE.save(tmp_path / name, bits=8).exists()
