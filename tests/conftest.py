@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 # Several processes share two cores in CI: threads that spin while they wait starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of as many processes as there are cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from impasto.network.input_conventions import InputConvention
@@ -21,19 +25,25 @@ from support.pictures import painted
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps the tests of a file together, and those of clusters, of which one runs at a time.
-
-    Leaves out the slow tests unless SLOW=1 asks for them.
-    """
-    for item in items:
-        file = item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group("ray" if "ray" in item.path.stem else file))
+    """Leaves out the slow tests unless SLOW=1 asks for them."""
     if os.environ.get("SLOW") == "1":
         return
     skip = pytest.mark.skip(reason="slow: set SLOW=1")
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_cluster_at_a_time(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Ray would join a cluster that another process of these tests has just started."""
+    if "ray" not in request.module.__name__.split("_"):
+        yield
+        return
+    with FileLock(tmp_path_factory.getbasetemp().parent / "ray.lock"):
+        yield
 
 
 @pytest.fixture(scope="session")

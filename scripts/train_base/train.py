@@ -8,7 +8,7 @@ It starts from POOL/start.safetensors, which `grow` makes, or from another base 
 step paints one crop in one style, asks impasto's objective for the loss and its gradient at the
 pixels, and hands the gradient, divided by the loss, to the network: so no style weighs more than
 another. What depends on the network's own grid, which the objective does not see, is a loss of its
-own (`impasto.training.lattice`). Adam with batches of one; kernels learn a third as fast as what
+own (`scripts.train_base.lattice`). Adam with batches of one; kernels learn a third as fast as what
 predicts films; the rates fall as half a cosine over the minutes. What is written is the average of
 the weights over the last thousand steps or so. ``--checkpoint`` goes on where the run before stood,
 with the rates of a new run.
@@ -39,8 +39,8 @@ from impasto.files import replacing
 from impasto.objective.describer import Describer, Sums
 from impasto.objective.objective import Evaluation
 from impasto.training.crops import Crop, evaluate, scaled
-from impasto.training.lattice import LATTICE, lattice_loss
 from scripts.train_base.base_file import write_base
+from scripts.train_base.lattice import LATTICE, lattice_loss, lattice_of
 from scripts.train_base.pool import SETTINGS, Judges, Pool, quickest_on
 
 RATE, LAST_RATE = 1e-3, 0.05
@@ -255,7 +255,7 @@ def judge(training: Training, describer: Describer, judges: Judges) -> tuple[flo
             for pixels in (painted, crop.pixels)
         )
         shares.append(one / other)
-        lattices.append(lattice_loss(painted)[0])
+        lattices.append(float(lattice_of(painted)))
     return sum(shares) / len(shares), sum(lattices) / len(lattices)
 
 

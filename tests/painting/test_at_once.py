@@ -41,6 +41,11 @@ def difference(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().mean())
 
 
+def leave_colors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the network paints stays in its colours, which would depend on what else is there."""
+    monkeypatch.setattr(NetworkRun, "_in_colors", lambda self, styles, painted, share: painted)
+
+
 def moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and covariance of colours."""
     colors = pixels.flatten(2)[0]
@@ -51,7 +56,7 @@ def test_colors_go_as_far_towards_the_styles_as_the_strength_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     half, whole = (at_once(strength=one, style_margin=0).pixels for one in (0.5, 1.0))
-    monkeypatch.setattr(NetworkRun, "_in_colors", lambda self, styles, painted: painted)
+    leave_colors(monkeypatch)
     plain = at_once(strength=0.5, style_margin=0).pixels
     mean, covariance = moments(STYLE.pixels)
     found = moments(whole)
@@ -59,6 +64,30 @@ def test_colors_go_as_far_towards_the_styles_as_the_strength_says(
     assert difference(found[1], covariance) < 0.2 * float(covariance.abs().mean())
     nearer = difference(moments(half)[0], mean) / difference(moments(plain)[0], mean)
     assert nearer == pytest.approx(0.5, abs=0.1)
+
+
+def plain(color: tuple[float, float, float], height: int, width: int) -> Image:
+    """One colour, with a little of everything."""
+    pixels = torch.tensor(color).view(1, 3, 1, 1).expand(1, 3, height, width)
+    return Image((pixels + 0.1 * (painted(height, width, seed=2) - 0.5)).clamp(0, 1))
+
+
+def test_styles_of_equal_weight_have_equal_say_in_the_colors() -> None:
+    small, large = plain((0.9, 0.1, 0.1), 40, 40), plain((0.1, 0.1, 0.9), 120, 480)
+    red, _, blue = at_once(style=[small, large], strength=1.0).pixels.mean((0, 2, 3))
+    assert float(red - blue) == pytest.approx(0, abs=0.05)
+
+
+def test_a_region_has_its_own_styles_colors() -> None:
+    left = torch.zeros(1, 3, 96, 128)
+    left[..., :64] = 1
+    region = (Image(left), plain((0.9, 0.1, 0.1), 60, 60))
+    other = plain((0.1, 0.1, 0.9), 60, 60)
+    found = at_once(style=other, regions=[region], feather=0, strength=1.0).pixels
+    for half, wanted in ((found[..., :60], (0.9, 0.1)), (found[..., 68:], (0.1, 0.9))):
+        red, _, blue = half.mean((0, 2, 3))
+        assert float(red) == pytest.approx(wanted[0], abs=0.1)
+        assert float(blue) == pytest.approx(wanted[1], abs=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +145,8 @@ def test_transparency_and_depth_stay() -> None:
     torch.testing.assert_close(found.alpha, alpha)
 
 
-def test_a_region_has_its_own_style_and_another_stays() -> None:
+def test_a_region_has_its_own_style_and_another_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_colors(monkeypatch)
     mask = torch.zeros(1, 1, 96, 128)
     mask[..., 64:] = 1
     right = Image(mask.expand(1, 3, -1, -1).contiguous())

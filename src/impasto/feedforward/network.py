@@ -67,8 +67,8 @@ class Site:
         level: index into `WIDTHS` of the size of what comes out of it.
         kind: ``down`` (then ReLU); ``first`` (then ReLU) and ``second`` (then the block's input is
             added) of a residual block; ``join`` (of what was enlarged; then what came down at this
-            size is added); ``up`` (of what was enlarged
-            and smoothed; then ReLU); ``out`` (then the sigmoid).
+            size is added); ``up`` (of what was enlarged and smoothed; then ReLU); ``out`` (then
+            the sigmoid).
     """
 
     name: str

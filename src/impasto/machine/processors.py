@@ -22,7 +22,7 @@ def processor_name() -> str:
 
 def is_of_intel() -> bool:
     """Whether Intel made the processor; False where the system does not tell."""
-    return _fact("vendor_id") == "GenuineIntel"
+    return "GenuineIntel" in (_fact("vendor_id") or platform.processor())  # Windows names it there
 
 
 def has_instructions(name: str) -> bool:

@@ -43,7 +43,6 @@ BaseSource = str | os.PathLike[str] | BaseNetwork | None
 paints the styles of pictures with the preset ``instant``."""
 
 _SIDES = (96, 2048)  # of what a network paints, whatever style_scale says
-_COLORS = 128  # side in pixels at which a style's colours are looked at
 _TILE = 1024  # side of the parts in which a large picture of a style is looked at
 
 
@@ -115,7 +114,7 @@ class NetworkRun:
         regions = self.task.painted_regions
         painted = [region for region in regions if any(style.weight for style in region.styles)]
         if len(regions) == 1:  # its share is the content's alpha, and beneath that nothing is seen
-            return self._painted(painted[0].styles)
+            return self._painted(painted[0].styles, painted[0].share)
         whole: Tensor | None = None
         shares: Tensor | None = None
         for region in painted:
@@ -123,7 +122,7 @@ class NetworkRun:
             share = resize(share, final).clamp(0, 1)
             if not share.any():
                 continue  # other regions cover all of it
-            part = self._painted(region.styles).cpu().mul_(share)
+            part = self._painted(region.styles, share).cpu().mul_(share)
             whole = part if whole is None else whole.add_(part)
             shares = share if shares is None else shares.add_(share)
         content = self._content(final)
@@ -132,8 +131,11 @@ class NetworkRun:
         # Under alpha the shares do not add up to 1; what lacks is not seen, or stays as it is.
         return content.lerp(whole.div_(shares.clamp_min(1e-3)), shares.gt(0).float())
 
-    def _painted(self, styles: Sequence[RegionStyle]) -> Tensor:
-        """All of the picture painted in a blend, (1, 3, H, W) of the result's size."""
+    def _painted(self, styles: Sequence[RegionStyle], share: Tensor | None) -> Tensor:
+        """All of the picture painted in a blend, (1, 3, H, W) of the result's size.
+
+        ``share`` is what will be seen of it; see `_in_colors`.
+        """
         final, strength = self.task.final_size, self.task.settings.strength
         content = self._content(final)
         if not strength:
@@ -142,7 +144,7 @@ class NetworkRun:
         size = self._working_size(styles)
         painter = self._painter(styles, size).to(self.machine.device, self.machine.painting_dtype)
         small = (content if size == final else self._content(size)).to(self.machine.device)
-        painted = self._in_colors(styles, painter.paint(small, periodic=periodic))
+        painted = self._in_colors(styles, painter.paint(small, periodic=periodic), share)
         if max(size) < max(final):
             content = content.to(self.machine.device)
             painted = enlarge(painted, small, content, periodic=periodic)
@@ -153,28 +155,34 @@ class NetworkRun:
             painted = content.to(painted.device).lerp(painted, strength / FAINT)
         return painted
 
-    def _in_colors(self, styles: Sequence[RegionStyle], painted: Tensor) -> Tensor:
+    def _in_colors(
+        self, styles: Sequence[RegionStyle], painted: Tensor, share: Tensor | None
+    ) -> Tensor:
         """A painted picture with its colours moved towards those of the styles' pictures.
 
         A network for any style is near to each one's palette, and no more. The way that the colours
         go is as long as the strength says; models have learned their colours.
+
+        Args:
+            styles: of the region.
+            painted: (1, 3, h, w).
+            share: (1, 1, H, W), of any size: how much of each pixel will be seen; None for all.
         """
-        views = LevelViews(self.task.viewer, (_COLORS, _COLORS), torch.device("cpu"))
-        colors, weights = [], []
-        for style in styles:
-            if not style.weight or self._styles([style])[0].model is not None:
-                continue
-            for seen in views.of(style.number, style.mask):
-                mask = torch.ones_like(seen.pixels[:, :1]) if seen.mask is None else seen.mask
-                colors.append(seen.pixels.flatten(2)[:, :, None])
-                weights.append(style.weight * mask.flatten(2)[:, :, None])
-        if not colors:
+        everyone = self.task.all_styles
+        taught = [one for one in styles if one.weight and everyone[one.number].model is None]
+        seen = [(one.weight, *self.task.viewer.colors_of(one.number, one.mask)) for one in taught]
+        counted = [(weight, pixels, counts) for weight, pixels, counts in seen if counts.sum() > 0]
+        if not counted:
             return painted
-        target = WeightedColors(torch.cat(colors, 3), torch.cat(weights, 3))
-        move = linear_transfer(WeightedColors(painted.cpu()), target)
-        share = sum(style.weight for style in styles if self._styles([style])[0].model is None)
-        share *= max(FAINT, self.task.settings.strength) / sum(style.weight for style in styles)
-        return painted.lerp(move(painted), share)
+        target = WeightedColors(
+            torch.cat([pixels for _, pixels, _ in counted], 3),
+            torch.cat([weight * counts / counts.sum() for weight, _, counts in counted], 3),
+        )
+        size = (painted.shape[2], painted.shape[3])
+        visible = None if share is None else resize(share.cpu(), size).clamp(0, 1)
+        move = linear_transfer(WeightedColors(painted.cpu(), visible), target)
+        part = sum(one.weight for one in taught) / sum(one.weight for one in styles)
+        return painted.lerp(move(painted), part * max(FAINT, self.task.settings.strength))
 
     def _content(self, size: Size) -> Tensor:
         content = self.task.content_at(size)

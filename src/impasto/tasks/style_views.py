@@ -10,6 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.weak import WeakIdKeyDictionary
 
 from impasto.objective.style_targets import StyleView, StyleViews
 from impasto.pictures.color_transfer import (
@@ -33,7 +34,11 @@ TRANSFERS = {
 """What is done with the style's colours before it is looked at, by the setting ``color``."""
 
 _SHARP = "nearest-exact"
+_COLORS = 128  # long side of a style's pictures where their colours alone count
 _LOOK = 1024  # long side of the pictures whose colours are compared: a million say no more
+
+_small_pictures = WeakIdKeyDictionary()
+"""By picture: its pixels at `_COLORS`, by crop and margin, for as long as the picture is there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +109,38 @@ class StyleViewer:
     def at_own_size(self, picture: Image) -> Tensor:
         """A style's picture, (1, 3, h, w): the part and the colours that are asked for."""
         return self._color(picture, self._crop(picture.pixels))
+
+    def colors_of(self, number: int, part: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """A style's colours and how much each counts: (1, 3, 1, N), and (1, 1, 1, N) of 0..1.
+
+        Args:
+            number: of the style.
+            part: (1, 1, h, w), of any size: what of its picture counts beside its alpha; None for
+                all of it.
+        """
+        colors, counts = [], []
+        for picture in self.styles[number].pictures:
+            own = self.own_size(picture)
+            used = fit(own, min(_COLORS, max(own))) if min(own) else own
+            pixels = self._small(picture, used)
+            mask = self.mask(picture, used, part)
+            mask = torch.ones_like(pixels[:, :1]) if mask is None else mask
+            colors.append(pixels.flatten(2)[:, :, None])
+            counts.append(mask.flatten(2)[:, :, None])
+        return torch.cat(colors, 3), torch.cat(counts, 3)
+
+    def _small(self, picture: Image, used: Size) -> Tensor:
+        """A picture's pixels at a small size, remembered where a batch or a film has it again."""
+        if self.recolors:
+            return self.pixels(picture, used)
+        if picture not in _small_pictures:
+            _small_pictures[picture] = {}
+        known = _small_pictures[picture]
+        key = self.settings.style_crop, self.settings.style_margin
+        if key not in known:
+            known[key] = self.pixels(picture, used)
+        found: Tensor = known[key]
+        return found
 
     def _crop(self, style: Tensor) -> Tensor:
         """``style`` (1, C, H, W): the part that is asked for, less the margin."""

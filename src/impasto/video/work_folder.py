@@ -37,7 +37,8 @@ _PLAN, _SHOTS, _MEMORY, _LOCK = "film.json", "shots.json", "memory.json", "film.
 _SECONDS_OF_TRYING = 1.0  # a folder that is just being removed is soon free
 _BYTES_PER_PIXEL = 6  # of a painted frame, 16 bits and three channels, as PNG: at most
 _OWN = re.compile(
-    r"film\.(json|lock)|shots\.json|memory\.json|shot-\d{6,}\.jsonl|\d{6,}\.png|\.impasto-[0-9a-f]{16}\.tmp\.\w+"
+    r"film\.(json|lock)|shots\.json|memory\.json|shot-\d{6,}\.jsonl|\d{6,}\.png"
+    r"|\.impasto-[0-9a-f]{16}\.tmp\.\w+"
 )
 """Names of the files in it, and of those that a killed process leaves."""
 

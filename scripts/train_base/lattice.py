@@ -2,9 +2,10 @@
 
 The network enlarges from a quarter of the size, four pixels by four from each of its cells. In a
 plain place, where nothing says what to paint, the cheapest texture with the style's statistics is
-one that repeats from cell to cell: sums over all positions do not tell it from strokes, and the eye
-sees a lattice. Strokes know no grid. So the products of neighbouring pixels are averaged for each
-place in a cell alone; how much these means differ is the loss.
+one that repeats from cell to cell, also where maps are enlarged smoothly: sums over all positions
+do not tell it from strokes, and the eye sees a lattice. Strokes know no grid. So the products of
+neighbouring pixels are averaged for each place in a cell alone; how much these means differ is the
+loss.
 
 Source: Gardner, Napolitano, Paura, Cyclostationarity: Half a Century of Research, 2006, whose
 cyclic autocorrelation this is; impasto's own is to train by it.
@@ -43,13 +44,14 @@ def lattice_loss(painted: Tensor) -> tuple[float, Tensor]:
     """
     with torch.enable_grad():
         pixels = painted.detach().float().requires_grad_()
-        loss = _loss(pixels)
+        loss = lattice_of(pixels)
         loss.backward()  # type: ignore[no-untyped-call]
     assert pixels.grad is not None
     return float(loss.detach()), pixels.grad
 
 
-def _loss(pixels: Tensor) -> Tensor:
+def lattice_of(pixels: Tensor) -> Tensor:
+    """The loss alone, of (1, 3, H, W), as `lattice_loss` has it."""
     planes = pixels.transpose(0, 1)
     detail = planes - _blurred(planes)
     strength = (_blurred(detail.square()).mean(0, keepdim=True) + _FAINT).sqrt()
