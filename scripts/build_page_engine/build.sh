@@ -12,3 +12,4 @@ common="--target=wasm32 -O3 -nostdlib -mbulk-memory -Wall -Wextra -Werror
 "$clang" $common -msimd128 -o "$to/painter.wasm" "$here/painter.c"
 # shellcheck disable=SC2086
 "$clang" $common -msimd128 -mrelaxed-simd -DRELAXED -o "$to/painter_relaxed.wasm" "$here/painter.c"
+chmod 644 "$to/painter.wasm" "$to/painter_relaxed.wasm" # the linker makes them executable
