@@ -118,6 +118,7 @@ def painted_by(page: Page, engine: str, photo: Pixels) -> tuple[Pixels, str]:
         """async ([engine, values, width, height]) => {
           const before = state.engine;
           state.engine = engine;
+          find("strength").value = 100;
           const asked = ask(new Uint8ClampedArray(values), width, height);
           state.engine = before;
           const answer = await asked;
