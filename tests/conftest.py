@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 # Several processes share two cores in CI: threads that spin while they wait starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-if "PYTEST_XDIST_WORKER" in os.environ:  # one of as many processes as there are cores
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from impasto.network.input_conventions import InputConvention
@@ -32,18 +28,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_cluster_at_a_time(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """Ray would join a cluster that another process of these tests has just started."""
-    if "ray" not in request.module.__name__.split("_"):
-        yield
-        return
-    with FileLock(tmp_path_factory.getbasetemp().parent / "ray.lock"):
-        yield
 
 
 @pytest.fixture(scope="session")
