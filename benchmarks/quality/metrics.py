@@ -285,7 +285,7 @@ def _luminance(picture: Tensor) -> Tensor:
 def blur(planes: Tensor, deviation: float) -> Tensor:
     """(N, 1, H, W) after a Gaussian of so many pixels; the edge is repeated."""
     reach = int(3 * deviation + 0.5)
-    places = torch.arange(-reach, reach + 1, dtype=planes.dtype)
+    places = torch.arange(-reach, reach + 1, dtype=planes.dtype, device=planes.device)
     kernel = torch.exp(-0.5 * (places / deviation) ** 2)
     kernel /= kernel.sum()
     wide = functional.pad(planes, (reach, reach, reach, reach), mode="replicate")

@@ -8,7 +8,8 @@ neighbouring pixels are averaged for each place in a cell alone; how much these 
 loss.
 
 Source: Gardner, Napolitano, Paura, Cyclostationarity: Half a Century of Research, 2006, whose
-cyclic autocorrelation this is; impasto's own is to train by it.
+cyclic autocorrelation this is; impasto's own is to train by it. `benchmarks.quality.lattice` judges
+finished pictures by the same, as they are seen: in Lab, in plain places alone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.quality.metrics import blur
 from impasto.feedforward.network import QUARTER
 
 CELL = 2**QUARTER
@@ -53,8 +55,8 @@ def lattice_loss(painted: Tensor) -> tuple[float, Tensor]:
 def lattice_of(pixels: Tensor) -> Tensor:
     """The loss alone, of (1, 3, H, W), as `lattice_loss` has it."""
     planes = pixels.transpose(0, 1)
-    detail = planes - _blurred(planes)
-    strength = (_blurred(detail.square()).mean(0, keepdim=True) + _FAINT).sqrt()
+    detail = planes - blur(planes, _SOFT)
+    strength = (blur(detail.square(), _SOFT).mean(0, keepdim=True) + _FAINT).sqrt()
     around = functional.unfold(detail / strength, (CELL + _REACH, CELL + 2 * _REACH), stride=CELL)
     own, others, counts = (one.to(pixels.device) for one in _pairs())
     cell = around[:, own]
@@ -85,14 +87,3 @@ def _pairs() -> tuple[Tensor, Tensor, Tensor]:
     ]
     others = torch.stack([own + below * columns + right for below, right in lags])
     return own, others, torch.tensor([1.0, *[2.0] * (len(lags) - 1)])
-
-
-def _blurred(planes: Tensor) -> Tensor:
-    """(N, 1, H, W) after a Gaussian; the edge is repeated."""
-    reach = int(3 * _SOFT)
-    places = torch.arange(-reach, reach + 1, dtype=planes.dtype, device=planes.device)
-    kernel = torch.exp(-0.5 * (places / _SOFT) ** 2)
-    kernel = kernel / kernel.sum()
-    wide = functional.pad(planes, (reach,) * 4, mode="replicate")
-    wide = functional.conv2d(wide, kernel.view(1, 1, 1, -1))
-    return functional.conv2d(wide, kernel.view(1, 1, -1, 1))

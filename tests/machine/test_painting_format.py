@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from impasto.machine.compute import Compute, Precision
+from impasto.machine.processors import is_of_intel
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,21 @@ def test_vectors_of_bfloat16_count_where_they_are_faster(monkeypatch: pytest.Mon
         monkeypatch.setattr("impasto.machine.compute.is_of_intel", lambda own=intel: own)
         found.append(Compute(device="cpu").machine().precision)
     assert found == ["float32", "bfloat16"]
+
+
+@pytest.mark.parametrize(
+    ("linux", "windows", "wanted"),
+    [
+        ("GenuineIntel", "", True),
+        ("AuthenticAMD", "", False),
+        ("", "Intel64 Family 6 Model 207 Stepping 2, GenuineIntel", True),
+        ("", "AMD64 Family 26 Model 2 Stepping 1, AuthenticAMD", False),
+        ("", "", False),
+    ],
+)
+def test_intel_is_known_by_its_name(
+    linux: str, windows: str, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.machine.processors._fact", {"vendor_id": linux}.__getitem__)
+    monkeypatch.setattr("platform.processor", lambda: windows)
+    assert is_of_intel() is wanted

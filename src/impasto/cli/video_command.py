@@ -63,11 +63,11 @@ class VideoFlags:
     output: FilmFlags = field(default_factory=FilmFlags)
     machine: NetworkFlags = field(default_factory=NetworkFlags)
 
-    steadiness: Annotated[float, Parameter(group=PAINT.title, metavar="X")] = FilmFacts.steadiness
-    """How firmly a frame holds to those before it, 0 to 1."""
+    steadiness: Annotated[float | None, Parameter(group=PAINT.title, metavar="X")] = None
+    """How firmly a frame holds to those before it, 0 to 1; 0.5 if not given."""
 
-    boil: Annotated[float, Parameter(group=PAINT.title, metavar="X")] = FilmFacts.boil
-    """Share of each frame that begins anew, 0 to 1: above 0 the paint is alive."""
+    boil: Annotated[float | None, Parameter(group=PAINT.title, metavar="X")] = None
+    """Share of each frame that begins anew, 0 to 1; 0 if not given. Above 0 the paint is alive."""
 
     keyframes: Annotated[FilePath | None, Parameter(group=PAINT.title, metavar="FILE")] = None
     """Settings and styles that change with time: CSV with a line time,style,strength... or JSON
@@ -102,12 +102,16 @@ class VideoFlags:
 
     def of_recipes(self, given: Mapping[str, object]) -> dict[str, bool]:
         """Which flags are given of those that a film's recipe knows beside its settings."""
-        return {
-            "--keep": "keep" in given,
-            "--keyframes": self.keyframes is not None,
-            "--steadiness": self.steadiness != FilmFacts.steadiness,
-            "--boil": self.boil != FilmFacts.boil,
+        own = {
+            "--keyframes": self.keyframes,
+            "--steadiness": self.steadiness,
+            "--boil": self.boil,
+            "--fps": self.fps,
+            "--from": self.from_,
+            "--to": self.to,
+            "--frame": self.frame,
         }
+        return {"--keep": "keep" in given, **{name: own[name] is not None for name in own}}
 
     def times(self) -> dict[str, Any]:
         """Beginning and end in seconds."""
@@ -158,8 +162,8 @@ def video(
             film,
             **keywords,
             keyframes=None if flags.keyframes is None else str(flags.keyframes),
-            steadiness=flags.steadiness,
-            boil=flags.boil,
+            steadiness=FilmFacts.steadiness if flags.steadiness is None else flags.steadiness,
+            boil=FilmFacts.boil if flags.boil is None else flags.boil,
             fps=flags.fps,
             **flags.times(),
             **flags.machine.prepare(),

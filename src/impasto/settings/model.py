@@ -7,7 +7,6 @@ command-line flags and the recipe inside every picture are made from it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
@@ -29,7 +28,7 @@ from impasto.settings.at_once import check_at_once
 from impasto.settings.bounds import refusal, written
 from impasto.settings.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
 from impasto.settings.limits import LARGEST_SIDE
-from impasto.settings.parsing import parse_numbers, parse_weighted
+from impasto.settings.parsing import has_truth, parse_numbers, parse_weighted
 from impasto.settings.presets import AT_ONCE, PRESETS, STYLE_LAYERS
 
 Normalization = Literal["scale-free", "gatys", "course", "neural-style", "sums"]
@@ -280,7 +279,7 @@ class Settings(BaseModel):
     @classmethod
     def _truth_is_no_number(cls, value: object, info: ValidationInfo) -> object:
         """Python counts True as 1, and a list in JSON may well say true by mistake."""
-        if cls.model_fields[str(info.field_name)].annotation is not bool and _has_truth(value):
+        if cls.model_fields[str(info.field_name)].annotation is not bool and has_truth(value):
             raise ValueError("true and false are no value of it; give a number or a name")
         return value
 
@@ -397,12 +396,3 @@ def _one_line(error: ValidationError) -> str:
         context = first.get("ctx", {})
         message = refusal(first["input"], schema, inside=bool(parts), context=context)
     return f"{name} = {written(first['input'])}: {message}"
-
-
-def _has_truth(value: object) -> bool:
-    """Whether a value is, or holds, True or False."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    return isinstance(value, bool) or (
-        isinstance(value, list | tuple) and any(isinstance(one, bool) for one in value)
-    )

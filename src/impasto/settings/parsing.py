@@ -95,3 +95,12 @@ def typed_text(value: Any) -> str:
     """A setting's value as a user writes it, in quotes where it is a text or has spaces."""
     text = setting_text(value)
     return repr(text) if isinstance(value, str) or " " in text else text
+
+
+def has_truth(value: object) -> bool:
+    """Whether a value is, or holds, True or False."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return isinstance(value, bool) or (
+        isinstance(value, list | tuple) and any(isinstance(one, bool) for one in value)
+    )
