@@ -82,6 +82,9 @@ def test_like_follows_a_film_and_says_what_it_leaves(tmp_path: Path, capsys: Cap
     assert left in capsys.readouterr().err
     one, other = (impasto.read_recipe(name) for name in ("a.mkv", "b.mkv"))
     assert one["settings"] == other["settings"]
+    again = ["video", source, style, "--like", "a.mkv", "--steadiness", "0.5", "-o", "c.mkv"]
+    assert run_command(again) == 0
+    assert "give them again" not in capsys.readouterr().err
     assert run_command(["stylize", source % 0, style, "--like", "a.mkv", "-o", "a.png"]) == 0
 
 
