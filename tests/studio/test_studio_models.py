@@ -14,7 +14,7 @@ pytest.importorskip("gradio")
 
 from PIL import Image
 
-from impasto.feedforward.model_file import load_model
+from impasto.feedforward.model_file import FORMAT, load_model
 from impasto.pictures.reading import read_recipe
 from impasto.studio.setting_controls import settings_of
 from support.networks import model_file
@@ -128,7 +128,9 @@ def foreign() -> bytes:
 
 
 def newer(model: bytes) -> bytes:
-    return model.replace(b'\\"format\\": 1', b'\\"format\\": 9')
+    this, next_one = (f'\\"format\\": {number}'.encode() for number in (FORMAT, FORMAT + 1))
+    assert this in model
+    return model.replace(this, next_one)
 
 
 def test_files_that_are_no_models_get_the_command_line_s_words(

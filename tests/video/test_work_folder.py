@@ -213,10 +213,9 @@ def test_a_second_run_is_refused_and_a_killed_one_blocks_nothing(tmp_path: Path)
     done = run(*words, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not folder.exists()
-    whole = impasto.stylize_video(source, style, tmp_path / "whole.mkv", **QUICK)
-    for one, other in zip(
-        open_video(whole).frames(), open_video(tmp_path / "out.mkv").frames(), strict=True
-    ):
+    assert run(*words[:-1], "whole.mkv", folder=tmp_path).returncode == 0
+    whole, gone_on = (open_video(tmp_path / name).frames() for name in ("whole.mkv", "out.mkv"))
+    for one, other in zip(whole, gone_on, strict=True):
         assert torch.equal(one.pixels, other.pixels)
 
 
