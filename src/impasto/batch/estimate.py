@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from impasto.batch.batch_job import BatchJob
 from impasto.batch.engine import Engine, dispatch_orders
 from impasto.batch.worker_messages import PictureFailed, TimeMeasured, WorkOrder
-from impasto.feedforward.model import WORKING_SIDE
+from impasto.feedforward.model import REPAINTED_SIDE
 from impasto.settings.presets import AT_ONCE
 from impasto.tasks.levels import level_iterations, level_sizes
 
@@ -62,12 +62,12 @@ def estimate_time(
 
 
 def work_of(job: BatchJob) -> float:
-    """Pixels times iterations of all levels, of a square picture; where a network paints, its own
-    pixels and those of the result.
+    """Pixels times iterations of all levels, of a square picture; where a network paints, the pixels
+    of its largest painting and those of the result.
     """
     side = job.settings.size or _SIDE
     if job.settings.preset == AT_ONCE:
-        return float(min(side, WORKING_SIDE) ** 2 + side**2)
+        return float(min(side, REPAINTED_SIDE) ** 2 + side**2)
     sizes = level_sizes((side, side), job.settings)
     counts = level_iterations(len(sizes), job.settings)
     return sum(count * math.prod(size) for count, size in zip(counts, sizes, strict=True))

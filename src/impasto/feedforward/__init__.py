@@ -8,6 +8,7 @@
 `model_file`             its file, and that of a base network
 `painter`                a network and its film, blends of them, and pictures of any size
 `upsampling`             small painted pictures at the size of their photographs
+`repainting`             strokes with edges and grain in what was enlarged
 =======================  ==========================================================================
 
 Begin with `network`: its `forward` is the whole way of a picture.

@@ -18,6 +18,9 @@ networks themselves paint nearly the same picture at all lesser strengths."""
 WORKING_SIDE = 512
 """Long side in pixels of the pictures in which the base network's strokes have their own size."""
 
+REPAINTED_SIDE = 2048
+"""Long side in pixels up to which a network paints over enlarged paintings. That takes 2 GB."""
+
 
 @dataclass(frozen=True, eq=False)
 class Model:

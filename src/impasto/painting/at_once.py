@@ -2,13 +2,14 @@
 
 A style's picture becomes a film that steers the base network; a model brings a network of its own.
 Each region of the content is painted by the weighted mean of its styles' networks, at the size at
-which their strokes are as large as they were trained to be, and brought to the result's size.
+which their strokes are as large as they were trained to be. It is brought to the result's size by
+doubling, and painted over after each.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -16,9 +17,10 @@ from torch import Tensor
 
 from impasto.errors import SettingsError
 from impasto.feedforward.base import BaseNetwork, load_base
-from impasto.feedforward.model import FAINT, WORKING_SIDE
+from impasto.feedforward.model import FAINT, REPAINTED_SIDE, WORKING_SIDE
 from impasto.feedforward.network import STRIDE
 from impasto.feedforward.painter import LEAST_SIDE, Painter
+from impasto.feedforward.repainting import repaint
 from impasto.feedforward.style_code import CODE_LAYERS
 from impasto.feedforward.upsampling import enlarge
 from impasto.machine.compute import Compute, Machine
@@ -42,7 +44,7 @@ BaseSource = str | os.PathLike[str] | BaseNetwork | None
 """The file of a base network, one that is loaded already, or None for the one in the package. It
 paints the styles of pictures with the preset ``instant``."""
 
-_SIDES = (96, 2048)  # of what a network paints, whatever style_scale says
+_SIDES = (96, 2048)  # of what a network paints first, whatever style_scale says
 _TILE = 1024  # side of the parts in which a large picture of a style is looked at
 
 
@@ -145,11 +147,14 @@ class NetworkRun:
         painter = self._painter(styles, size).to(self.machine.device, self.machine.painting_dtype)
         small = (content if size == final else self._content(size)).to(self.machine.device)
         painted = self._in_colors(styles, painter.paint(small, periodic=periodic), share)
-        if max(size) < max(final):
-            content = content.to(self.machine.device)
-            painted = enlarge(painted, small, content, periodic=periodic)
+        for larger in self._larger_sizes(size):
+            shown = (content if larger == final else self._content(larger)).to(self.machine.device)
+            painted = enlarge(painted, small, shown, periodic=periodic)
+            if max(larger) <= REPAINTED_SIDE:
+                painted = repaint(painter, painted, periodic=periodic)
+            small = shown
             release_memory()
-        else:
+        if painted.shape[2:] != final:
             painted = resize(painted, final, periodic=periodic).clamp_(0, 1)
         if strength < FAINT:
             painted = content.to(painted.device).lerp(painted, strength / FAINT)
@@ -208,6 +213,18 @@ class NetworkRun:
             height, width = on_grid(size, STRIDE)
             size = max(height, LEAST_SIDE), max(width, LEAST_SIDE)
         return size
+
+    def _larger_sizes(self, size: Size) -> Iterator[Size]:
+        """From the size that is painted first, twofold as far as it is painted again, to the last.
+
+        Args:
+            size: the first; it is not among them.
+        """
+        final = self.task.final_size
+        while max(size) < max(final):
+            side = min(2 * max(size), max(final))
+            size = fit(final, side) if side <= REPAINTED_SIDE else final
+            yield size
 
     def _styles(self, styles: Sequence[RegionStyle]) -> list[Style]:
         everyone = self.task.all_styles
