@@ -11,7 +11,7 @@ from torch import Tensor
 from impasto.feedforward.base import load_base
 from impasto.feedforward.network import STRIDE
 from impasto.feedforward.painter import Painter
-from impasto.feedforward.repainting import repaint
+from impasto.feedforward.repainting import detail_strength, repaint
 from impasto.feedforward.style_code import CODE_LAYERS
 from impasto.network.encoder import Encoder
 from impasto.network.weights import Weights
@@ -62,6 +62,22 @@ def test_detail_comes_and_forms_stay(painter: Painter, size: tuple[int, int]) ->
     moved = (coarse(found) - coarse(enlarged)).abs().mean()
     assert moved < 0.1 * (coarse(again) - coarse(enlarged)).abs().mean()
     assert moved < 2 / 255
+
+
+def test_detail_is_no_stronger_than_what_is_allowed(painter: Painter) -> None:
+    enlarged = soft(128, 192)
+    found = detail_strength(repaint(painter, enlarged))
+    weaker = repaint(painter, enlarged, most=found / 2)
+    assert detail_strength(weaker) == pytest.approx(found / 2, rel=0.1)
+    assert torch.equal(repaint(painter, enlarged, most=2 * found), repaint(painter, enlarged))
+
+
+def test_detail_counts_where_the_mask_says() -> None:
+    picture = soft(64, 96)
+    picture[..., ::2, 48:] = 1  # stripes on the right
+    left = torch.zeros(1, 1, 64, 96)
+    left[..., :40] = 1
+    assert detail_strength(picture, left) < 0.2 * detail_strength(picture)
 
 
 def test_what_repeats_goes_on_repeating(painter: Painter) -> None:

@@ -2,7 +2,8 @@
 
 However well it is enlarged, a painting has no detail that its first size could not show. The
 network paints such detail at any size. So it paints over the enlarged painting, and of what it
-paints the detail alone is taken: forms and colours stay, and so does the size of the strokes.
+paints the detail alone is taken: forms and colours stay, and so does the size of the strokes. It is
+taken no stronger than the style's own.
 
 The division into coarse and fine is that of Burt, Adelson, The Laplacian Pyramid as a Compact Image
 Code, 1983. Gatys et al., Controlling Perceptual Factors, 2017, section 6, begin a large optimisation
@@ -11,6 +12,7 @@ with an enlarged small one for the same reason.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from impasto.feedforward.network import STRIDE
@@ -18,27 +20,50 @@ from impasto.feedforward.painter import LEAST_SIDE, Painter
 from impasto.pictures.resizing import Size, on_grid, resize
 
 _COARSE = 4
-"""Times smaller is the size that shows what stays. Half of what the first size of a doubling shows:
-its finest strokes are soft in themselves."""
+"""Times smaller is the size that shows what stays. Half of what a painting showed before it was
+enlarged twofold: its finest strokes are soft in themselves."""
 
 
-def repaint(painter: Painter, enlarged: Tensor, *, periodic: bool = False) -> Tensor:
+def repaint(
+    painter: Painter, enlarged: Tensor, *, most: float | None = None, periodic: bool = False
+) -> Tensor:
     """An enlarged painting with the detail that a network paints at its size.
 
     Args:
         painter: the network that painted it.
         enlarged: (1, 3, H, W), sRGB 0..1, where the painter's kernels are.
+        most: root mean square of the detail, at most; see `detail_strength`. None for any.
         periodic: whether it repeats.
 
     Returns:
         (1, 3, H, W), 0..1.
     """
     size = (enlarged.shape[2], enlarged.shape[3])
-    given = resize(enlarged, _taken(size), periodic=True) if periodic else enlarged
-    again = resize(painter.paint(given.clamp(0, 1), periodic=periodic), size, periodic=periodic)
-    coarse = max(1, size[0] // _COARSE), max(1, size[1] // _COARSE)
-    kept = resize(enlarged - again, coarse, periodic=periodic)
-    return again.add_(resize(kept, size, periodic=periodic)).clamp_(0, 1)
+    given = resize(enlarged, _taken(size), periodic=True).clamp(0, 1) if periodic else enlarged
+    again = resize(painter.paint(given, periodic=periodic), size, periodic=periodic)
+    detail = again.sub_(_coarse(again, periodic=periodic))
+    strength = float(detail.square().mean().sqrt())
+    if most is not None and strength > most:
+        detail.mul_(most / strength)
+    return detail.add_(_coarse(enlarged, periodic=periodic)).clamp_(0, 1)
+
+
+def detail_strength(picture: Tensor, mask: Tensor | None = None) -> float:
+    """Root mean square of the detail of a picture, as `repaint` takes it from a painting.
+
+    Args:
+        picture: (1, 3, H, W), sRGB 0..1.
+        mask: (1, 1, H, W), 0..1: how much each pixel counts; None for 1 everywhere.
+    """
+    squares = (picture - _coarse(picture)).square().mean(1, keepdim=True)
+    counts = torch.ones_like(squares) if mask is None else mask
+    return float(((squares * counts).sum() / counts.sum().clamp_min(1e-6)).sqrt())
+
+
+def _coarse(picture: Tensor, *, periodic: bool = False) -> Tensor:
+    height, width = picture.shape[2:]
+    small = max(1, height // _COARSE), max(1, width // _COARSE)
+    return resize(resize(picture, small, periodic=periodic), (height, width), periodic=periodic)
 
 
 def _taken(size: Size) -> Size:

@@ -20,7 +20,7 @@ from impasto.feedforward.base import BaseNetwork, load_base
 from impasto.feedforward.model import FAINT, REPAINTED_SIDE, WORKING_SIDE
 from impasto.feedforward.network import STRIDE
 from impasto.feedforward.painter import LEAST_SIDE, Painter
-from impasto.feedforward.repainting import repaint
+from impasto.feedforward.repainting import detail_strength, repaint
 from impasto.feedforward.style_code import CODE_LAYERS
 from impasto.feedforward.upsampling import enlarge
 from impasto.machine.compute import Compute, Machine
@@ -151,7 +151,8 @@ class NetworkRun:
             shown = (content if larger == final else self._content(larger)).to(self.machine.device)
             painted = enlarge(painted, small, shown, periodic=periodic)
             if max(larger) <= REPAINTED_SIDE:
-                painted = repaint(painter, painted, periodic=periodic)
+                most = self._most_detail(styles, larger)
+                painted = repaint(painter, painted, most=most, periodic=periodic)
             small = shown
             release_memory()
         if painted.shape[2:] != final:
@@ -213,6 +214,24 @@ class NetworkRun:
             height, width = on_grid(size, STRIDE)
             size = max(height, LEAST_SIDE), max(width, LEAST_SIDE)
         return size
+
+    def _most_detail(self, styles: Sequence[RegionStyle], size: Size) -> float | None:
+        """How strong the detail of the styles' pictures is at a size; None where one is a model.
+
+        A painting that would have to be enlarged for it is looked at in its own pixels.
+        """
+        views = LevelViews(self.task.viewer, size, torch.device("cpu"))
+        found: list[tuple[float, float]] = []
+        for style, given in zip(styles, self._styles(styles), strict=True):
+            if not style.weight:
+                continue
+            if given.model is not None:
+                return None
+            seen = views.of(style.number, style.mask)
+            pictures = list(seen.unenlarged or seen)
+            each = [detail_strength(view.pixels, view.mask) for view in pictures]
+            found.append((style.weight, sum(each) / len(each)))
+        return sum(weight * one for weight, one in found) / sum(weight for weight, _ in found)
 
     def _larger_sizes(self, size: Size) -> Iterator[Size]:
         """From the size that is painted first, twofold as far as it is painted again, to the last.
