@@ -15,7 +15,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev check
 	sh scripts/install_chromium.sh
-	$(BIN)/python -m pytest
+	@failed=0; \
+	$(BIN)/python -m pytest -m 'not alone' -n auto --maxprocesses=8 --dist=worksteal || failed=1; \
+	$(BIN)/python -m pytest -m alone || failed=1; \
+	exit $$failed
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 # Several processes share two cores in CI: threads that spin while they wait starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of as many processes of tests as there are cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
@@ -18,6 +22,19 @@ from impasto.painting.synthesis import Steps, iterate
 from impasto.pictures.image import Image
 from support.checkpoints import Begin
 from support.pictures import painted
+
+
+def _refuse_what_runs_alone(event: str, arguments: tuple[Any, ...]) -> None:
+    """Fails a test that begins a browser or Ray's processes while others run."""
+    if event != "subprocess.Popen":
+        return
+    program, words = Path(str(arguments[0])), [str(word) for word in arguments[1]]
+    if "playwright" in program.parts or program.name == "gcs_server" or "ray" in words:
+        pytest.fail("browsers and Ray starve the tests beside them: pytestmark = pytest.mark.alone")
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    sys.addaudithook(_refuse_what_runs_alone)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

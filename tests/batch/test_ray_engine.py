@@ -18,6 +18,8 @@ pytest.importorskip("ray")
 if not Path("/proc/self/task").exists():
     pytest.skip("looks at processes by /proc", allow_module_level=True)
 
+pytestmark = pytest.mark.alone
+
 FLAGS = ["--size", "64", "--iterations", "6", "--threads", "1"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from impasto import open_image
-from support.command_line import error_line, run, run_all
+from support.command_line import error_line, run, run_here
 
 QUICK = ["--iterations", "2", "--threads", "1"]
 
@@ -62,7 +62,8 @@ def test_what_cannot_be_printed_is_said_in_a_line(folder: Path) -> None:
         ".jpg has 8 bits": [*names[:-1], "out.jpg", "--print", "A6", "--bits", 16],
         "--at 2,2": ["proof", *names[1:], "--at", "2,2"],
     }
-    for words, result in run_all(cases, folder).items():
+    for words, arguments in cases.items():
+        result = run_here(*arguments, folder=folder)
         assert result.returncode == 2
         assert words in error_line(result)
     assert {path.name for path in folder.iterdir()} == {"house.png", "waves.png"}

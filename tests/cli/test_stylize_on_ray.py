@@ -17,6 +17,8 @@ pytest.importorskip("ray")
 if not Path("/proc/self/task").exists():
     pytest.skip("looks at processes by /proc", allow_module_level=True)
 
+pytestmark = pytest.mark.alone
+
 SHALLOW = ["--content-layers", "relu2_1", "--style-layers", "relu1_1", "relu2_1"]
 FLAGS = ["--size", "512", "--levels", "2", "--iterations", "3,12", "--threads", "1", *SHALLOW]
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from impasto.feedforward.model_file import load_model
 from impasto.training.training_checkpoint import load_training
-from support.command_line import COMMAND, ENVIRONMENT, run
+from support.command_line import COMMAND, ENVIRONMENT, run, run_here
 
 QUICK = ("--side", "224", "--threads", "1")
 
@@ -117,7 +117,7 @@ def test_what_cannot_be_trained_is_told_in_a_line(
 ) -> None:
     (folder / "taken.safetensors").write_text("mine")
     before = sorted(folder.iterdir())
-    ended = run("train", *arguments, folder=folder)
+    ended = run_here("train", *arguments, folder=folder)
     assert ended.returncode == 2
     assert words in ended.stderr.decode()
     assert ended.stderr.decode().count("\n") <= 2  # a warning of small photographs may stand before

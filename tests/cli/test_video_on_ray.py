@@ -18,6 +18,8 @@ pytest.importorskip("ray")
 if not Path("/proc/self/task").exists():
     pytest.skip("looks at processes by /proc", allow_module_level=True)
 
+pytestmark = pytest.mark.alone
+
 FLAGS = ["--size", "64", "--levels", "1", "--iterations", "6", "--threads", "1"]
 SHOT, SHOTS = 20, 3
 

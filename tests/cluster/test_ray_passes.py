@@ -36,6 +36,8 @@ pytest.importorskip("ray")
 if not Path("/proc/self/task").exists():
     pytest.skip("looks at processes by /proc", allow_module_level=True)
 
+pytestmark = pytest.mark.alone
+
 SIZE, SIDE = (144, 208), 64
 LAYERS: dict[str, Any] = {
     "content_layers": {"relu2_1": 1.0},

@@ -36,6 +36,8 @@ from support.painting_page import (
     until,
 )
 
+pytestmark = pytest.mark.alone
+
 expect.set_options(timeout=120_000)  # on a busy machine, too
 FLAGS = flags(
     "enable-unsafe-webgpu",

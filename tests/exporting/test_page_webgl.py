@@ -24,6 +24,8 @@ from support.painting_page import (
     pixels_of,
 )
 
+pytestmark = pytest.mark.alone
+
 GL = "ready.engines.find(({ kind }) => kind === 'WebGL').engine"
 NO_WHOLE_NUMBERS = """
 const given = WebGL2RenderingContext.prototype.getExtension;

@@ -20,7 +20,7 @@ from impasto.batch.worker_messages import PicturePainted, WorkOrder
 from impasto.feedforward.model_file import save_model
 from impasto.pictures.image import Image
 from impasto.pictures.reading import read_recipe
-from support.command_line import error_line, run, run_all
+from support.command_line import error_line, run, run_here
 from support.networks import random_base, random_model
 from support.pictures import painted
 
@@ -92,10 +92,10 @@ BAD = {
 def test_bad_input_is_one_line(folder: Path) -> None:
     data = Path("two.safetensors").read_bytes()
     Path("broken.safetensors").write_bytes(data[: len(data) // 2])
-    results = run_all({one: ["stylize", *one.split(), "-o", "out.png"] for one in BAD}, folder)
     for words, message in BAD.items():
-        assert results[words].returncode == 2
-        assert message in error_line(results[words])
+        result = run_here("stylize", *words.split(), "-o", "out.png", folder=folder)
+        assert result.returncode == 2
+        assert message in error_line(result)
     assert not Path("out.png").exists()
 
 

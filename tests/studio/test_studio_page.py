@@ -17,6 +17,8 @@ from impasto.pictures.reading import read_recipe
 from support.studio_page import Heard, choose_samples, done, field_of, ready
 from support.studio_server import StudioServer, png
 
+pytestmark = pytest.mark.alone
+
 
 def test_a_page_that_is_not_ready_does_not_say_so(page: Page, server: StudioServer) -> None:
     held: list[Any] = []

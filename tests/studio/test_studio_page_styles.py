@@ -18,6 +18,8 @@ from support.networks import model_file
 from support.studio_page import Heard, choose_samples, done, field_of, ready
 from support.studio_server import StudioServer
 
+pytestmark = pytest.mark.alone
+
 
 def test_a_model_is_a_style_like_any_other(
     page: Page, server: StudioServer, tmp_path: Path

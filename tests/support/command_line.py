@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import signal
@@ -18,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 import impasto
+from impasto.cli import main
 
 SOURCE = Path(impasto.__file__).parent.parent
 SCRIPT = shutil.which("impasto", path=sysconfig.get_path("scripts"))
@@ -51,6 +54,22 @@ def run(
         timeout=120,
         check=False,
     )
+
+
+def run_here(*arguments: object, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    """One run of ``impasto`` in this process, without the seconds in which torch is loaded.
+
+    For what is refused by its words: what libraries print past Python is not seen.
+    """
+    out, said = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(said),
+    ):
+        code = main([str(argument) for argument in arguments])
+    printed = [stream.detach().getvalue() for stream in (out, said)]
+    return subprocess.CompletedProcess([], code, *printed)
 
 
 def run_all(

@@ -17,7 +17,7 @@ from impasto.pictures.encoding import encode_png
 from impasto.pictures.image import Image, open_image
 from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
-from support.command_line import error_line, picture, pixels, run, run_all
+from support.command_line import error_line, picture, pixels, run, run_here
 from support.pictures import painted
 
 SHALLOW: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
@@ -123,15 +123,15 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     cases = {name: [*pair, "--keep", f"{name}.png"] for name in ("black", "gone")}
     cases["over"] = [*pair, "--keep", "half.png", "--log", "half.png"]
     cases["like"] = [*like, "like.png"]
-    results = run_all(cases, tmp_path)
     for name, words in {
         "black": "black.png: this mask is black (or transparent) everywhere",
         "gone": "gone.png: no such file",
         "over": "half.png: --log would replace an input picture",
         "like": "keeps what a mask says ('/secret.png'): give it with --keep",
     }.items():
-        assert words in error_line(results[name])
-        assert results[name].returncode == 2
+        result = run_here(*cases[name], folder=tmp_path)
+        assert words in error_line(result)
+        assert result.returncode == 2
     assert not (tmp_path / "a-in-b.png").exists()
     done = run(*pair, "--keep", "half.png", "--record", "film.gif", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -27,7 +27,7 @@ from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
 from impasto.tasks.color_maps import open_maps
 from impasto.tasks.styles import open_styles
-from support.command_line import error_line, picture as drawn, pixels, run, run_all
+from support.command_line import error_line, picture as drawn, pixels, run, run_here
 from support.pictures import painted
 
 LAYERS: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
@@ -304,7 +304,8 @@ def test_on_the_command_line(tmp_path: Path) -> None:
             )
         },
     }  # fmt: skip
-    for words, result in run_all(cases, tmp_path).items():
+    for words, arguments in cases.items():
+        result = run_here(*arguments, folder=tmp_path)
         assert result.returncode == 2, words
         line = error_line(result)
         assert words in line or (words.startswith("big.png") and "limit of 4000" in line)

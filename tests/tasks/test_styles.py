@@ -26,7 +26,7 @@ from impasto.pictures.masks import feathered, region_shares
 from impasto.pictures.reading import read_recipe
 from impasto.settings.model import Settings
 from impasto.tasks.styles import open_styles
-from support.command_line import error_line, picture as drawn, pixels, run, run_all
+from support.command_line import error_line, picture as drawn, pixels, run, run_here
 from support.pictures import painted
 
 LAYERS: dict[str, Any] = {"content_layers": "conv2_1", "style_layers": "relu1_1,relu2_1"}
@@ -261,8 +261,8 @@ def test_on_the_command_line(tmp_path: Path) -> None:
         "exclude each other": ["photo.png", "a.png:2", "b.png", "--style-blend", "1,2"],
         "--style-scale 0: should be": ["photo.png", "a.png", "--style-scale", "0"],
     }
-    results = run_all({words: ["stylize", *case] for words, case in cases.items()}, tmp_path)
-    for words, result in results.items():
+    for words, case in cases.items():
+        result = run_here("stylize", *case, folder=tmp_path)
         assert result.returncode == 2
         assert words in error_line(result)
 

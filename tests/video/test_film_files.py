@@ -21,7 +21,7 @@ from impasto.video.film_file import FilmOutput, make_film
 from impasto.video.film_painting import film_task
 from impasto.video.shot_workers import Workforce
 from impasto.video_files.opening import open_video
-from support.command_line import COMMAND, ENVIRONMENT, run
+from support.command_line import COMMAND, ENVIRONMENT, run, run_here
 from support.films import Clip, make_film as write_film, painting, tracks_of
 from support.moving_pictures import QUICK, panned, still, style_file, write_frames
 
@@ -157,7 +157,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 ) -> None:
     source, style = write_frames(tmp_path / "in", still(1)), style_file(tmp_path)
     before = sorted(path.name for path in tmp_path.iterdir())
-    done = run("video", source, style, *FLAGS, *flags, folder=tmp_path)
+    done = run_here("video", source, style, *FLAGS, *flags, folder=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr.decode()
     assert len(done.stderr.decode().strip().splitlines()) == 1

@@ -21,6 +21,8 @@ pytest.importorskip("ray")
 if not Path("/proc/self/task").exists():
     pytest.skip("looks at processes by /proc", allow_module_level=True)
 
+pytestmark = pytest.mark.alone
+
 
 def test_a_cluster_paints_the_same_frames_and_outlives_a_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
