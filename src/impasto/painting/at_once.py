@@ -216,10 +216,7 @@ class NetworkRun:
         return size
 
     def _most_detail(self, styles: Sequence[RegionStyle], size: Size) -> float | None:
-        """How strong the detail of the styles' pictures is at a size; None where one is a model.
-
-        A painting that would have to be enlarged for it is looked at in its own pixels.
-        """
+        """How strong the detail of the styles' pictures is at a size; None where one is a model."""
         views = LevelViews(self.task.viewer, size, torch.device("cpu"))
         found: list[tuple[float, float]] = []
         for style, given in zip(styles, self._styles(styles), strict=True):
@@ -228,8 +225,7 @@ class NetworkRun:
             if given.model is not None:
                 return None
             seen = views.of(style.number, style.mask)
-            pictures = list(seen.unenlarged or seen)
-            each = [detail_strength(view.pixels, view.mask) for view in pictures]
+            each = [detail_strength(view.pixels, view.mask) for view in seen]
             found.append((style.weight, sum(each) / len(each)))
         return sum(weight * one for weight, one in found) / sum(weight for weight, _ in found)
 
