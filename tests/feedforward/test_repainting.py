@@ -20,7 +20,6 @@ from impasto.pictures.image import open_image
 from impasto.pictures.resizing import fit, resize
 from support.pictures import painted
 
-
 FLOW = Path(__file__).parents[2] / "examples" / "styles" / "flow.jpg"
 
 

@@ -219,7 +219,13 @@ def test_style_loss_of_nan_is_nan(name: StyleLoss) -> None:
 def objective_of(
     network: Weights, style_loss: object, dtype: torch.dtype = torch.float32, side: int = 65_536
 ) -> Objective:
-    settings = Settings(style_loss=style_loss, content_weight=0, total_variation_weight=0, **LAYERS)
+    settings = Settings(
+        style_loss=style_loss,
+        content_weight=0,
+        total_variation_weight=0,
+        spectrum_weight=0,
+        **LAYERS,
+    )
     encoder = Encoder(network, dtype=dtype)
     wide = torch.promote_types(dtype, torch.float32)
     style = painted(30, 31, seed=5).to(wide)
@@ -277,7 +283,9 @@ def test_a_style_loss_in_tiles_is_that_of_the_whole(
 
 @pytest.mark.parametrize("name", ["wasserstein", "mean-std"])
 def test_style_loss_in_bfloat16_is_near(vgg: Weights, name: StyleLoss) -> None:
-    settings = Settings(style_loss=name, content_weight=0, total_variation_weight=0)
+    settings = Settings(
+        style_loss=name, content_weight=0, total_variation_weight=0, spectrum_weight=0
+    )
     style, picture = painted(36, 51, seed=2), painted(48, 40, seed=3)
     expected, seen = (
         make_objective(

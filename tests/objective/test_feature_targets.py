@@ -147,7 +147,9 @@ def test_a_layer_that_sees_less_than_a_position_does_not_count(
     few = torch.zeros(1, 1, 37, 50)
     few[..., 8:11, 9] = 1
     style = painted(37, 50, seed=5)
-    settings = Settings(style_loss=name, content_weight=0, total_variation_weight=0, **LAYERS)
+    settings = Settings(
+        style_loss=name, content_weight=0, total_variation_weight=0, spectrum_weight=0, **LAYERS
+    )
     target = LevelRegion(
         [(1.0, StyleViews.of(StyleView(style, few if hidden == "style" else None)))],
         few if hidden == "picture" else None,

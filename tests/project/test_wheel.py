@@ -39,7 +39,12 @@ def commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("empty")
     venv.create(environment, with_pip=True)
     folder = environment / "bin"
-    install = [folder / "pip", "install", "--quiet", "--no-compile"]  # what runs compiles itself
+    install: list[str | Path] = [
+        folder / "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+    ]  # what runs compiles itself
     subprocess.run([*install, "-c", ROOT / "constraints.txt", wheel], check=True)
     return folder
 

@@ -6,7 +6,7 @@ from impasto.settings.recipes import as_they_were, check_recipe
 
 def test_a_recipe_without_younger_settings_is_of_what_was_done_then() -> None:
     older = Settings(size=96).model_dump(mode="json")
-    for name in ("content_focus", "enlarged_style"):
+    for name in ("content_focus", "enlarged_style", "spectrum_weight"):
         del older[name]
     recipe = check_recipe({"command": "stylize", "settings": older, "impasto": "0.1"}, "a.png")
     settings = Settings(**recipe.settings)

@@ -42,7 +42,13 @@ def objective_of(
     guide: Tensor,
     mask: Tensor | None = None,
 ) -> Objective:
-    settings = Settings(style_loss=style_loss, content_weight=0, total_variation_weight=0, **LAYERS)
+    settings = Settings(
+        style_loss=style_loss,
+        content_weight=0,
+        total_variation_weight=0,
+        spectrum_weight=0,
+        **LAYERS,
+    )
     encoder = Encoder(network, dtype=style.dtype)
     target = LevelRegion.of(style, mask)
     return make_objective(encoder, settings, content=None, regions=[target], guide=guide)

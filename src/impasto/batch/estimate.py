@@ -62,8 +62,8 @@ def estimate_time(
 
 
 def work_of(job: BatchJob) -> float:
-    """Pixels times iterations of all levels, of a square picture; where a network paints, the pixels
-    of its largest painting and those of the result.
+    """Pixels times iterations of all levels, of a square picture; where a network paints, those of
+    its largest painting and of the result.
     """
     side = job.settings.size or _SIDE
     if job.settings.preset == AT_ONCE:

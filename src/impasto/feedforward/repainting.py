@@ -6,8 +6,8 @@ paints the detail alone is taken: forms and colours stay, and so does the size o
 taken no stronger than the style's own.
 
 The division into coarse and fine is that of Burt, Adelson, The Laplacian Pyramid as a Compact Image
-Code, 1983. Gatys et al., Controlling Perceptual Factors, 2017, section 6, begin a large optimisation
-with an enlarged small one for the same reason.
+Code, 1983. Gatys et al., Controlling Perceptual Factors, 2017, section 6, begin optimising a large
+picture with an enlarged small one for the same reason.
 """
 
 from __future__ import annotations

@@ -88,14 +88,14 @@ class Encoder:
             mean, std = mean.flip(0), std.flip(0)
         scale, offset = convention.scale / std, mean / std
         self._scale, self._offset = scale.view(1, 3, 1, 1), offset.view(1, 3, 1, 1)
-        self._device = torch.device(device)
+        self.device = torch.device(device)
         self._stages = _stages(weights)
         self._convolutions: dict[str, Convolution] = {}
 
     @property
     def key(self) -> Hashable:
         """Equal for encoders that describe a picture alike."""
-        return self._weights, self._pooling, self._padding, self._device, self._dtype
+        return self._weights, self._pooling, self._padding, self.device, self._dtype
 
     @property
     def periodic(self) -> bool:
@@ -226,8 +226,8 @@ class Encoder:
             names = list(biases)
             place = names.index(name)
             made = Convolution(
-                functools.partial(_kernel, self._weights, name, self._device, self._dtype),
-                biases[name].to(self._device, self._dtype),
+                functools.partial(_kernel, self._weights, name, self.device, self._dtype),
+                biases[name].to(self.device, self._dtype),
                 len(biases[names[place - 1]]) if place else 3,
             )
             self._convolutions.setdefault(name, made)  # of two threads, that of the first

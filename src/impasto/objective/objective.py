@@ -18,6 +18,7 @@ from impasto.losses.temporal import Tie, add_ties
 from impasto.losses.total_variation import add_total_variation
 from impasto.objective.content_targets import ContentTarget
 from impasto.objective.describer import Describer
+from impasto.objective.spectrum_targets import SpectrumTarget
 from impasto.objective.style_targets import StyleTarget
 from impasto.objective.tile_gradient import Terms
 from impasto.objective.tile_passes import FirstPass, OwnPasses, SecondPass, TilePasses
@@ -30,7 +31,7 @@ class Evaluation:
 
     Attributes:
         terms: every weighted loss term by name (``content/relu4_2``, ``style/relu1_1``,
-            ``total_variation``, ``temporal``), scalars; their sum is the loss.
+            ``spectrum``, ``total_variation``, ``temporal``), scalars; their sum is the loss.
         gradient: (1, 3, H, W), the derivative of the loss by the picture's pixels (0..1).
     """
 
@@ -53,6 +54,7 @@ class Objective:
         settings: where the weight of total variation and the normalization come from.
         content: what the picture is to show.
         styles: what each region that has a style must reach.
+        spectra: what the pixels of these regions must reach.
         ties: earlier frames of a film, which the picture should stay like.
         passes: who goes over the tiles; None for this process.
     """
@@ -61,6 +63,7 @@ class Objective:
     settings: Settings
     content: ContentTarget
     styles: Sequence[StyleTarget] = ()
+    spectra: Sequence[SpectrumTarget] = ()
     ties: Sequence[Tie] = ()
     passes: TilePasses | None = None
 
@@ -74,6 +77,9 @@ class Objective:
         del first
         gradient = passes.second(picture, found, terms)
         self._add_total_variation(picture, gradient, terms)
+        if self.spectra:
+            found_there = [target.add_to(gradient, picture) for target in self.spectra]
+            terms.values["spectrum"] = torch.stack(found_there).sum()
         if self.ties:
             terms.values["temporal"] = add_ties(gradient, picture, self.ties)
         self.describer.release_windows()

@@ -17,6 +17,7 @@ from impasto.objective.describer import Describer, Sums
 from impasto.objective.feature_regions import FeatureRegion
 from impasto.objective.feature_targets import FeatureTargets, feature_targets, mixed
 from impasto.objective.objective import Objective
+from impasto.objective.spectrum_targets import spectrum_targets
 from impasto.objective.style_targets import LevelRegion, StyleTarget, losses_of_sums
 from impasto.objective.tile_passes import DistantPasses, TiledLevel, TileWorkers
 from impasto.pictures.resizing import Size
@@ -76,8 +77,9 @@ def make_objective(
     beside = _content_sums(describer, settings, content, regions, passes)
     seen = mixed(content, guide)
     styles = _style_targets(describer, settings, regions, shares, beside, seen)
+    spectra = spectrum_targets(settings, regions, shares, encoder.device, periodic=encoder.periodic)
     describer.release_windows()
-    return Objective(describer, settings, target, styles, passes=passes)
+    return Objective(describer, settings, target, styles, spectra, passes=passes)
 
 
 def _tiled_level(

@@ -177,16 +177,15 @@ class Settings(BaseModel):
     (smooth)."""
 
     style_crop: Annotated[Crop | None, STYLE] = None
-    """Part of the style to use: left, top, right, bottom, each 0 to 1.
-    Shares of its width and height."""
+    """Part of the style to use: left, top, right, bottom as shares, 0 to 1, of its sides."""
 
     feather: Annotated[float, REGIONS] = Field(0.02, ge=0, le=0.5, allow_inf_nan=False)
     """Width over which regions blend, as a share of the long side."""
 
     color: Annotated[ColorMode, COLOR] = "style"
     """Whose colours the result has: the style's; the content's own, only light and dark repainted
-    (content); or the style's moved to the content's by mean and covariance (match) or by
-    histogram."""
+    (content); or the style's moved to the content's by mean and covariance or by histogram (match,
+    histogram)."""
 
     color_from: Annotated[str | None, COLOR] = Field(
         None, min_length=1, json_schema_extra={"format": "path"}
@@ -198,6 +197,9 @@ class Settings(BaseModel):
 
     normalization: Annotated[Normalization, LOSSES.rarely] = "scale-free"
     """How losses are scaled: by the target's own size (scale-free), or as a text defines them."""
+
+    spectrum_weight: Annotated[Weight, LOSSES.rarely] = 0.15
+    """Weight of the style's spectrum: how strong detail is in pixels, by fineness and direction."""
 
     total_variation_weight: Annotated[Weight, LOSSES] = 1.0
     """Weight of the total variation loss. It smooths neighbouring pixels."""

@@ -50,6 +50,7 @@ _AS_THEN = {
     "style_margin": 0.0,
     "enlarged_style": "smooth",
     "content_focus": 0.0,
+    "spectrum_weight": 0.0,
 }
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -83,6 +84,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "content_loss": {"features": 1.0},
                 "content_weight": 0.5,
                 "style_weight": 3.0,
+                "spectrum_weight": 0.0,
             },
         ),
         "gatys": Preset(
@@ -148,6 +150,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 """All presets by name."""
 
 _REBUILD = {
+    "spectrum_weight": 0.0,
     "content_focus": 0.0,
     "content_loss": {"features": 1.0},
     "start": "noise",
@@ -162,6 +165,7 @@ COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # From noise strong shallow layers make L-BFGS's first steps too long.
         "texture": {
             "start": "noise",
+            "spectrum_weight": 0.0,
             "total_variation_weight": 10.0,
             "style_layers": {**STYLE_LAYERS, "relu1_1": 0.3, "relu2_1": 0.3},
             "style_weight": 6.0,

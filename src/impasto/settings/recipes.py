@@ -16,7 +16,11 @@ from impasto.settings.film_facts import FilmFacts
 from impasto.settings.presets import AT_ONCE
 from impasto.settings.print_size import PrintSize
 
-_BEFORE: Mapping[str, Any] = {"content_focus": 0.0, "enlarged_style": "smooth"}
+_BEFORE: Mapping[str, Any] = {
+    "content_focus": 0.0,
+    "enlarged_style": "smooth",
+    "spectrum_weight": 0.0,
+}
 """What versions did that had no such setting. A recipe or a checkpoint names all it had."""
 
 UNPAINTED = "none"
