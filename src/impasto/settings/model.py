@@ -198,7 +198,7 @@ class Settings(BaseModel):
     normalization: Annotated[Normalization, LOSSES.rarely] = "scale-free"
     """How losses are scaled: by the target's own size (scale-free), or as a text defines them."""
 
-    spectrum_weight: Annotated[Weight, LOSSES.rarely] = 0.15
+    spectrum_weight: Annotated[Weight, LOSSES.rarely] = 0.3
     """Weight of the style's spectrum: how strong detail is in pixels, by fineness and direction."""
 
     total_variation_weight: Annotated[Weight, LOSSES] = 1.0
