@@ -64,7 +64,7 @@ def test_a_style_is_looked_at_once_for_each_level(tiny: Weights, photograph: Ima
     }  # fmt: skip
     first = stylize(photograph, style, **settings)
     known = dict(style.known)
-    assert len(known) == 2  # levels
+    assert len(known) == 4  # sums of features and of pixels, at two levels
     other = Image(painted(60, 96, seed=5))
     with_memory = stylize(other, style, **settings)
     assert style.known.keys() == known.keys()

@@ -130,7 +130,7 @@ def test_ctrl_c_keeps_the_best_network_so_far(folder: Path) -> None:
     process = _begin(folder, "--steps", "100000", "-o", "so-far.safetensors", *kept)
     _wait_for(folder / "p.png", process)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert b"the best model so far is in so-far.safetensors" in said
     # Before the first look at held-out photographs the base network is the best.

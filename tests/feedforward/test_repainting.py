@@ -35,6 +35,12 @@ def painter(vgg: Weights) -> Painter:
         return Painter(base.kernels, base.film(sums, 0.5))
 
 
+def strength(picture: Tensor, mask: Tensor | None = None) -> float:
+    found = detail_strength([(picture, mask)])
+    assert found is not None
+    return found
+
+
 def coarse(picture: Tensor, times: int = 8) -> Tensor:
     return resize(picture, (picture.shape[2] // times, picture.shape[3] // times))
 
@@ -65,9 +71,9 @@ def test_detail_comes_and_forms_stay(painter: Painter, size: tuple[int, int]) ->
 
 def test_detail_is_no_stronger_than_what_is_allowed(painter: Painter) -> None:
     enlarged = soft(128, 192)
-    found = detail_strength(repaint(painter, enlarged))
+    found = strength(repaint(painter, enlarged))
     weaker = repaint(painter, enlarged, most=found / 2)
-    assert detail_strength(weaker) == pytest.approx(found / 2, rel=0.1)
+    assert strength(weaker) == pytest.approx(found / 2, rel=0.1)
     assert torch.equal(repaint(painter, enlarged, most=2 * found), repaint(painter, enlarged))
 
 
@@ -76,7 +82,15 @@ def test_detail_counts_where_the_mask_says() -> None:
     picture[..., ::2, 48:] = 1  # stripes on the right
     left = torch.zeros(1, 1, 64, 96)
     left[..., :40] = 1
-    assert detail_strength(picture, left) < 0.2 * detail_strength(picture)
+    assert strength(picture, left) < 0.2 * strength(picture)
+    both = detail_strength([(picture, left), (picture, 1 - left)])
+    assert both == pytest.approx(strength(picture))
+
+
+def test_what_nobody_sees_has_no_detail() -> None:
+    assert detail_strength([]) is None
+    assert detail_strength([(soft(64, 96), torch.zeros(1, 1, 64, 96))]) is None
+    assert detail_strength([(torch.zeros(1, 3, 0, 96), None)]) is None
 
 
 def test_what_repeats_goes_on_repeating(painter: Painter) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,23 +16,29 @@ from impasto.losses.spectrum import PATCH, patch_filters
 from impasto.network.weights import Weights
 from impasto.objective import spectrum_targets as module
 from impasto.objective.spectrum_targets import SpectrumTarget, spectrum_targets
-from impasto.objective.style_targets import LevelRegion
+from impasto.objective.style_targets import LevelRegion, StyleView, StyleViews
 from impasto.objective.tiles import Tile
 from impasto.objective.window_plan import Windows
 from impasto.painting.synthesis import stylize
 from impasto.pictures.image import Image
+from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
-from support.pictures import painted
+from support.pictures import flat, painted
 
 SETTINGS = Settings(spectrum_weight=0.5, style_weight=2.0)  # 1 as a product
 CPU = torch.device("cpu")
+
+
+def soft() -> Tensor:
+    """From dark to bright, without any detail."""
+    return torch.linspace(0.2, 0.8, 64).expand(1, 3, 64, 64).contiguous()
 
 
 def target_of(
     style: Tensor, mask: Tensor | None = None, *, periodic: bool = False
 ) -> SpectrumTarget:
     region = LevelRegion.of(style, mask)
-    (target,) = spectrum_targets(SETTINGS, [region], [1.0], CPU, periodic=periodic)
+    (target,) = spectrum_targets(SETTINGS, None, [region], [1.0], CPU, periodic=periodic)
     return target
 
 
@@ -71,6 +82,52 @@ def test_value_and_gradient_are_those_of_the_formula(masked: bool, periodic: boo
     assert (gradient - slope).abs().max() < 1e-4 * slope.abs().max()
 
 
+@pytest.mark.parametrize(
+    "style", [flat(0.2, 0.5, 0.9, size=(64, 64)), soft()], ids=["flat", "soft"]
+)
+def test_a_plain_style_does_not_pull_without_end(style: Tensor) -> None:
+    content = painted(64, 64, seed=2)
+    region = LevelRegion.of(style)
+    (target,) = spectrum_targets(SETTINGS, content, [region], [1.0], CPU)
+    value, gradient = evaluated(target, content)
+    assert 0.5 < value <= 1.0001
+    assert gradient.isfinite().all()
+
+
+def test_styles_of_one_colour_can_be_painted_in(vgg: Weights) -> None:
+    made = stylize(
+        Image(painted(64, 96, seed=1)),
+        Image(flat(0.2, 0.5, 0.9, size=(64, 64))),
+        size=96,
+        iterations=(6, 3),
+        weights=vgg,
+    )
+    assert made.pixels.std() > 0.02
+
+
+def test_regions_have_their_share_and_small_paintings_are_seen_in_their_own_pixels() -> None:
+    picture, style = painted(64, 64, seed=2), painted(40, 40, seed=1)
+    half = evaluated(target_of(style), picture)[0] / 2
+    (target,) = spectrum_targets(SETTINGS, None, [LevelRegion.of(style)], [0.5], CPU)
+    assert evaluated(target, picture)[0] == pytest.approx(half, rel=1e-5)
+    own = StyleViews.of(StyleView(style))
+    enlarged = replace(StyleViews.of(StyleView(resize(style, (80, 80)))), unenlarged=own)
+    (target,) = spectrum_targets(SETTINGS, None, [LevelRegion([(1.0, enlarged)])], [0.5], CPU)
+    assert evaluated(target, picture)[0] == pytest.approx(half, rel=1e-5)
+
+
+def test_what_is_remembered_of_a_style_is_of_its_own_size() -> None:
+    known: dict[Hashable, Any] = {}
+    picture = painted(64, 64, seed=2)
+    for seed in (1, 3, 1):
+        made = [StyleView(painted(40, 40, seed))]
+        views = StyleViews(functools.partial(list, made), known, key=seed)
+        (target,) = spectrum_targets(SETTINGS, None, [LevelRegion([(1.0, views)])], [1.0], CPU)
+        wanted = evaluated(target_of(painted(40, 40, seed)), picture)[0]
+        assert evaluated(target, picture)[0] == pytest.approx(wanted, rel=1e-5)
+    assert len(known) == 2
+
+
 def test_bands_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     style, picture = painted(60, 50, seed=1), painted(64, 45, seed=2)
     value, gradient = evaluated(target_of(style), picture)
@@ -104,7 +161,7 @@ def test_a_region_pulls_at_its_own_pixels() -> None:
 def test_what_is_smaller_than_a_patch_has_no_spectrum(size: tuple[int, int]) -> None:
     small, large = painted(*size, seed=1), painted(64, 64, seed=2)
     assert evaluated(target_of(large), small)[0] == 0
-    assert spectrum_targets(SETTINGS, [LevelRegion.of(small)], [1.0], CPU) == ()
+    assert spectrum_targets(SETTINGS, None, [LevelRegion.of(small)], [1.0], CPU) == ()
 
 
 def test_windows_that_stand_for_themselves_pull_as_in_the_whole_picture() -> None:

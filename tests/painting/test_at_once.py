@@ -13,11 +13,15 @@ import impasto
 from impasto import Compute, SettingsError, iterate, stylize
 from impasto.errors import CheckpointError, PictureError
 from impasto.feedforward.model import Model
-from impasto.painting.at_once import NetworkRun
+from impasto.feedforward.painter import Painter
+from impasto.feedforward.repainting import detail_strength, repaint
+from impasto.painting import at_once as at_once_module
+from impasto.painting.at_once import NetworkRun, start_at_once
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
 from impasto.tasks.styles import Style
+from impasto.tasks.task import Task
 from support.networks import random_base, random_model
 from support.pictures import painted
 
@@ -256,3 +260,52 @@ def test_the_preset_looks_at_a_style_but_once() -> None:
     assert len(style.known) == 1
     assert torch.equal(at_once(style=style).pixels, first.pixels)
     assert len(style.known) == 1
+
+
+def detail(pixels: Tensor) -> float:
+    found = detail_strength([(pixels, None)])
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("side", "again"), [(640, 0), (700, 1), (1100, 1), (1400, 2)])
+def test_large_pictures_are_painted_over_as_often_as_it_pays(
+    monkeypatch: pytest.MonkeyPatch, side: int, again: int
+) -> None:
+    sizes = []
+
+    def noted(painter: Painter, enlarged: Tensor, **given: Any) -> Tensor:
+        sizes.append(max(enlarged.shape[2:]))
+        return repaint(painter, enlarged, **given)
+
+    monkeypatch.setattr(at_once_module, "repaint", noted)
+    at_once(size=side)
+    assert len(sizes) == again
+    assert not sizes or sizes[-1] == side
+
+
+def test_painted_detail_is_held_to_that_of_the_styles_picture() -> None:
+    """An untrained network paints grain, and these styles have little of it."""
+    noise = torch.randn(1, 3, 784, 784, generator=torch.Generator().manual_seed(5))
+    faint, fainter = (Image((0.5 + share * noise).clamp(0, 1)) for share in (0.02, 0.01))
+    found = [
+        detail(at_once(style=style, size=768).pixels)
+        for style in (fainter, [faint, fainter], faint)
+    ]
+    assert found == sorted(found)
+    assert found[0] == pytest.approx(detail(fainter.pixels), rel=0.3)
+    assert found[2] == pytest.approx(detail(faint.pixels), rel=0.3)
+
+
+def test_a_style_that_nobody_sees_limits_no_detail() -> None:
+    hidden = Image(painted(80, 80, seed=8), torch.zeros(1, 1, 80, 80))
+    painted_in = at_once(style=hidden, size=768).pixels
+    assert detail(painted_in) > 0.5 * detail(at_once(style=STYLE, size=768).pixels)
+
+
+def test_frames_of_films_are_not_painted_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(at_once_module, "repaint", lambda *given, **named: pytest.fail("painted"))
+    settings = Settings(preset="instant", size=768)
+    task = Task("stylize", settings, CONTENT, (Style((STYLE,)),), in_film=True)
+    *_, step = start_at_once(task, None, EXACT, BASE)
+    assert step.size == (576, 768)

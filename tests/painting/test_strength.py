@@ -31,7 +31,7 @@ def distances(
         Encoder(weights), settings, content=content.pixels, regions=[LevelRegion.of(style.pixels)]
     )
     terms = {name: float(value) for name, value in objective(picture.pixels).terms.items()}
-    near = sum(value for name, value in terms.items() if name.startswith("style"))
+    near = sum(value for name, value in terms.items() if not name.startswith("content"))
     return near, sum(terms.values()) - near
 
 

@@ -12,6 +12,9 @@ picture with an enlarged small one for the same reason.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -20,8 +23,8 @@ from impasto.feedforward.painter import LEAST_SIDE, Painter
 from impasto.pictures.resizing import Size, on_grid, resize
 
 _COARSE = 4
-"""Times smaller is the size that shows what stays. Half of what a painting showed before it was
-enlarged twofold: its finest strokes are soft in themselves."""
+"""What stays is what a picture this many times smaller shows: after a doubling, half of the size
+before it. The finest strokes of what was enlarged are soft in themselves."""
 
 
 def repaint(
@@ -48,16 +51,25 @@ def repaint(
     return detail.add_(_coarse(enlarged, periodic=periodic)).clamp_(0, 1)
 
 
-def detail_strength(picture: Tensor, mask: Tensor | None = None) -> float:
-    """Root mean square of the detail of a picture, as `repaint` takes it from a painting.
+def detail_strength(views: Iterable[tuple[Tensor, Tensor | None]]) -> float | None:
+    """Root mean square of the detail of pictures, as `repaint` takes it from a painting.
 
     Args:
-        picture: (1, 3, H, W), sRGB 0..1.
-        mask: (1, 1, H, W), 0..1: how much each pixel counts; None for 1 everywhere.
+        views: pictures (1, 3, H, W), sRGB 0..1, each with a mask (1, 1, H, W), 0..1, of how much
+            its pixels count; None for 1 everywhere.
+
+    Returns:
+        Of all pictures together; None where nothing counts.
     """
-    squares = (picture - _coarse(picture)).square().mean(1, keepdim=True)
-    counts = torch.ones_like(squares) if mask is None else mask
-    return float(((squares * counts).sum() / counts.sum().clamp_min(1e-6)).sqrt())
+    whole = count = 0.0
+    for picture, mask in views:
+        if not picture.numel():
+            continue
+        squares = (picture - _coarse(picture)).square().mean(1, keepdim=True)
+        counts = torch.ones_like(squares) if mask is None else mask
+        whole += float((squares * counts).sum())
+        count += float(counts.sum())
+    return math.sqrt(whole / count) if count else None
 
 
 def _coarse(picture: Tensor, *, periodic: bool = False) -> Tensor:

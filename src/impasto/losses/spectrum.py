@@ -20,7 +20,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from impasto.losses.normalization import TINY
 from impasto.losses.statistics import Statistics
 from impasto.machine.sums import total
 
@@ -29,7 +28,7 @@ PATCH = 5
 
 _COLOR_PATCH = 3  # of what is seen of colours, whose detail is coarser
 _LIGHT = (0.2126, 0.7152, 0.0722)
-_FAINT = 1e-5  # variance of a coefficient below which it is hardly seen, 1 of 255
+_FAINT = 1e-5  # variance of a coefficient that is hardly seen, 1 of 255
 
 
 @functools.cache
@@ -68,16 +67,19 @@ def _cosines(side: int) -> Tensor:
 
 @dataclass(frozen=True)
 class SpectrumLoss:
-    """|D (S - S_s) D|^2 / |D S_s D|^2, with S and S_s the products of picture and style.
+    """|D (S - S_s) D|^2 / max |D S_x D|^2, with S and S_s the products of picture and style.
 
-    The diagonal matrix D gives each coefficient of the style's patches a variance of 1, so that the
-    finest detail counts as much as coarser one.
+    S_x is that of the style or of the content. The diagonal matrix D gives each coefficient a
+    variance of 1 in that of the two pictures which has more of it: so the finest detail counts as
+    much as coarser one, and a plain style does not pull without end.
 
     Args:
         style: statistics of the style's patches.
+        content: those of the content's; None where there is none.
     """
 
     style: Statistics
+    content: Statistics | None = None
 
     def __call__(self, picture: Statistics) -> Tensor:
         """Value, a scalar; differentiable by the picture's sums."""
@@ -86,7 +88,9 @@ class SpectrumLoss:
 
     @cached_property
     def _scale(self) -> tuple[Tensor, Tensor]:
-        own = self.style.gram
-        each = (own.diagonal() + _FAINT).rsqrt()
+        known = [one.gram for one in (self.style, self.content) if one is not None]
+        most = torch.stack([gram.diagonal() for gram in known]).amax(0)
+        each = (most + _FAINT).rsqrt()
         scale = torch.outer(each, each)
-        return scale, total((own * scale).square()).clamp_min(TINY)
+        sizes = torch.stack([total((gram * scale).square()) for gram in known])
+        return scale, sizes.amax().clamp_min(1.0)

@@ -106,6 +106,7 @@ class SpectrumTarget:
 
 def spectrum_targets(
     settings: Settings,
+    content: Tensor | None,
     regions: Sequence[LevelRegion],
     shares: Sequence[float],
     device: torch.device,
@@ -116,6 +117,7 @@ def spectrum_targets(
 
     Args:
         settings: the weight of the spectrum is used, and that of the style.
+        content: (1, 3, H, W), sRGB 0..1, of the picture's size; None for a texture.
         regions: with their styles.
         shares: what each region's loss is multiplied by.
         device: where the picture is.
@@ -127,7 +129,10 @@ def spectrum_targets(
         blend = [(part, _of_style(views, device)) for part, views in region.styles]
         known = [(part, sums) for part, sums in blend if sums is not None]
         if known:
-            loss = SpectrumLoss(Statistics.blend(known))
+            beside = None
+            if content is not None:
+                beside = _described(content, _bands(content, periodic=periodic), region.mask)
+            loss = SpectrumLoss(Statistics.blend(known), _enough(beside))
             target = StyleTarget({_NAME: (weight * share, loss)}, mask=region.mask)
             targets.append(SpectrumTarget(target, periodic))
     return tuple(targets)
@@ -143,11 +148,15 @@ def _of_style(views: StyleViews, device: torch.device) -> Statistics | None:
         _described(pixels.to(device), _bands(pixels), None if mask is None else mask.to(device))
         for pixels, mask in seen
     ]
-    counted = [part for part in parts if part is not None and part.count >= FEWEST_POSITIONS]
+    counted = [part for part in map(_enough, parts) if part is not None]
     found = functools.reduce(add, counted) if counted else None
     if seen.known is not None:
         seen.known[key] = {} if found is None else {_NAME: found}
     return found
+
+
+def _enough(sums: Statistics | None) -> Statistics | None:
+    return None if sums is None or sums.count < FEWEST_POSITIONS else sums
 
 
 def _described(picture: Tensor, tiles: Iterable[Tile], mask: Tensor | None) -> Statistics | None:

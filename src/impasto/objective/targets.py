@@ -77,7 +77,9 @@ def make_objective(
     beside = _content_sums(describer, settings, content, regions, passes)
     seen = mixed(content, guide)
     styles = _style_targets(describer, settings, regions, shares, beside, seen)
-    spectra = spectrum_targets(settings, regions, shares, encoder.device, periodic=encoder.periodic)
+    spectra = spectrum_targets(
+        settings, content, regions, shares, encoder.device, periodic=encoder.periodic
+    )
     describer.release_windows()
     return Objective(describer, settings, target, styles, spectra, passes=passes)
 

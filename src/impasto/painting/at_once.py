@@ -45,6 +45,7 @@ BaseSource = str | os.PathLike[str] | BaseNetwork | None
 paints the styles of pictures with the preset ``instant``."""
 
 _SIDES = (96, 2048)  # of what a network paints first, whatever style_scale says
+_LITTLE = 1.3  # times larger: no reason to paint once more
 _TILE = 1024  # side of the parts in which a large picture of a style is looked at
 
 
@@ -150,7 +151,7 @@ class NetworkRun:
         for larger in self._larger_sizes(size):
             shown = (content if larger == final else self._content(larger)).to(self.machine.device)
             painted = enlarge(painted, small, shown, periodic=periodic)
-            if max(larger) <= REPAINTED_SIDE:
+            if self._paints_over(size, larger):
                 most = self._most_detail(styles, larger)
                 painted = repaint(painter, painted, most=most, periodic=periodic)
             small = shown
@@ -215,8 +216,32 @@ class NetworkRun:
             size = max(height, LEAST_SIDE), max(width, LEAST_SIDE)
         return size
 
+    def _larger_sizes(self, size: Size) -> Iterator[Size]:
+        """From the size that is painted first to the last, twofold while there is a way to go.
+
+        Args:
+            size: the first; it is not among them.
+        """
+        final = self.task.final_size
+        while max(size) < max(final):
+            doubled = 2 * max(size)
+            near = max(final) <= doubled * _LITTLE
+            size = final if near or doubled > REPAINTED_SIDE else fit(final, doubled)
+            yield size
+
+    def _paints_over(self, first: Size, larger: Size) -> bool:
+        """Whether the network paints over what was enlarged; see `impasto.feedforward.repainting`.
+
+        Not in films, whose frames would get other detail each, and where little was enlarged.
+        """
+        enough = _LITTLE * max(first) < max(larger) <= REPAINTED_SIDE
+        return enough and not self.task.in_film
+
     def _most_detail(self, styles: Sequence[RegionStyle], size: Size) -> float | None:
-        """How strong the detail of the styles' pictures is at a size; None where one is a model."""
+        """How strong the detail of the styles' pictures is at a size.
+
+        None where one is a model, and where no picture is seen.
+        """
         views = LevelViews(self.task.viewer, size, torch.device("cpu"))
         found: list[tuple[float, float]] = []
         for style, given in zip(styles, self._styles(styles), strict=True):
@@ -225,21 +250,14 @@ class NetworkRun:
             if given.model is not None:
                 return None
             seen = views.of(style.number, style.mask)
-            each = [detail_strength(view.pixels, view.mask) for view in seen]
-            found.append((style.weight, sum(each) / len(each)))
-        return sum(weight * one for weight, one in found) / sum(weight for weight, _ in found)
-
-    def _larger_sizes(self, size: Size) -> Iterator[Size]:
-        """From the size that is painted first, twofold as far as it is painted again, to the last.
-
-        Args:
-            size: the first; it is not among them.
-        """
-        final = self.task.final_size
-        while max(size) < max(final):
-            side = min(2 * max(size), max(final))
-            size = fit(final, side) if side <= REPAINTED_SIDE else final
-            yield size
+            key = seen.key, "detail"
+            known = given.known if seen.known is not None else {}
+            if key not in known:
+                known[key] = detail_strength((view.pixels, view.mask) for view in seen)
+            if known[key] is not None:
+                found.append((style.weight, known[key]))
+        whole = sum(weight for weight, _ in found)
+        return sum(weight * one for weight, one in found) / whole if found else None
 
     def _styles(self, styles: Sequence[RegionStyle]) -> list[Style]:
         everyone = self.task.all_styles

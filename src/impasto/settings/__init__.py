@@ -3,6 +3,7 @@
 - `model`: `Settings`, the one declaration. Begin here.
 - `presets`: named sets of settings, and the values that single commands have instead.
 - `at_once`: what the preset `instant` has no use for.
+- `normalizations`: what goes with losses that are scaled as a text has them.
 - `groups`: under which heading a setting is shown.
 - `print_size`: sheets of paper and resolutions, and the pixels that follow; no setting.
 - `limits`: how large pictures may be.

@@ -28,6 +28,7 @@ from impasto.settings.at_once import check_at_once
 from impasto.settings.bounds import refusal, written
 from impasto.settings.groups import COLOR, LOSSES, NETWORK, PAINT, REGIONS, SIZE, STYLE
 from impasto.settings.limits import LARGEST_SIDE
+from impasto.settings.normalizations import begun_with, check_normalization
 from impasto.settings.parsing import has_truth, parse_numbers, parse_weighted
 from impasto.settings.presets import AT_ONCE, PRESETS, STYLE_LAYERS
 
@@ -177,7 +178,8 @@ class Settings(BaseModel):
     (smooth)."""
 
     style_crop: Annotated[Crop | None, STYLE] = None
-    """Part of the style to use: left, top, right, bottom as shares, 0 to 1, of its sides."""
+    """Part of the style to use: left, top, right, bottom, each 0 to 1.
+    Shares of its width and height."""
 
     feather: Annotated[float, REGIONS] = Field(0.02, ge=0, le=0.5, allow_inf_nan=False)
     """Width over which regions blend, as a share of the long side."""
@@ -265,7 +267,7 @@ class Settings(BaseModel):
         if not isinstance(name, str) or name not in PRESETS:
             raise SettingsError(f"unknown preset {shortened(name)}; {nearest(str(name), PRESETS)}")
         try:
-            super().__init__(**{**PRESETS[name].values, **given})
+            super().__init__(**begun_with(PRESETS[name].values, given))
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from None
         object.__setattr__(self, "__pydantic_fields_set__", set(given))
@@ -316,16 +318,8 @@ class Settings(BaseModel):
                     f"style_crop = {self.style_crop}: should be left, top, right and bottom, with "
                     "left below right and top below bottom, such as 0,0,0.5,1 for the left half"
                 )
-        for setting, weights, plain in (
-            ("style_loss", self.style_loss, "gram"),
-            ("content_loss", self.content_loss, "features"),
-        ):
-            for name, weight in weights.items():
-                if weight and name != plain and self.normalization != "scale-free":
-                    raise ValueError(
-                        f"{setting} {name} needs normalization scale-free, not "
-                        f"{self.normalization}; use {setting} {plain}"
-                    )
+        if self.normalization != "scale-free":
+            check_normalization(dict(self))
         self._check_color()
         if self.preset == AT_ONCE:
             fields = type(self).model_fields

@@ -33,7 +33,8 @@ def as_they_were(settings: Mapping[str, Any]) -> dict[str, Any]:
     Where only some settings are named, or a network painted at once, nothing is added.
     """
     complete = "content_loss" in settings and settings.get("preset") != AT_ONCE
-    return {**_BEFORE, **settings} if complete else dict(settings)
+    missing = {name: value for name, value in _BEFORE.items() if name not in settings}
+    return {**settings, **missing} if complete else dict(settings)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class Task:
             None to keep nothing.
         maps: parts of the content and of ``styles`` that belong together, in place of all of both.
         inputs: the files by name, for the recipe.
+        in_film: whether it is a frame of a film, whose detail must not change from frame to frame.
         printed: what it is printed on; ``content``, ``regions`` and ``maps`` are cut to it already.
     """
 
@@ -61,6 +62,7 @@ class Task:
     inputs: Inputs = field(default_factory=Inputs)
     networks: Mapping[str, str] = field(default_factory=dict)
     printed: Print | None = None
+    in_film: bool = False
 
     @property
     def at_once(self) -> bool:

@@ -226,6 +226,7 @@ class Film:
             palette=self._palette(settings.color_from),
             kept=self._kept if kept is None else resize(kept, self.size).clamp(0, 1),
             inputs=Inputs.of(self.task.source, self.task.style, self.task.regions),
+            in_film=True,
         )
 
     def shot_painter(self) -> ShotPainter:
