@@ -40,7 +40,7 @@ def large() -> Image:
 @pytest.fixture
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows that are worth it in a picture of 768 pixels, where a test takes seconds."""
-    monkeypatch.setattr(window_plan, "_FEWEST_SAMPLES", 10)
+    monkeypatch.setattr(window_plan, "_FEWEST_SAMPLES", 12)
     monkeypatch.setattr(window_plan, "MARGIN", 32)
 
 
