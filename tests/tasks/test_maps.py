@@ -257,8 +257,14 @@ def test_a_run_with_maps_is_resumed_with_the_same_maps(
             iterate(photograph, painting, weights=tiny, resume=file, **other)
 
 
-def test_on_the_command_line(tmp_path: Path) -> None:
-    """What `show` prints makes the very picture again; limits reach every picture."""
+FEW = ("--size", 64, "--iterations", 2)
+GIVEN_PAIR = ("stylize", "photo.png", "a b.png")
+GIVEN_REGION = ("--region", "mask.png:none")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures, masks and maps in files."""
     drawn(64, 48).save(tmp_path / "photo.png")
     drawn(60, 60, seed=2).save(tmp_path / "a b.png")
     content_map = halves(BLUE, BLUE, 30, 20)
@@ -269,25 +275,31 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     open_image(np.arange(48, dtype=np.uint8).reshape(6, 8) % 2 * 255).save(tmp_path / "mask.png")
     drawn(80, 80).save(tmp_path / "big.png")
     (tmp_path / "folder").mkdir()
-    red, blue = Pillow.new("RGB", (9, 9), RED), ("--map", "blue.png", "blue.png", "red.png")
-    red.save(tmp_path / "red.png")
-    few = ("--size", 64, "--iterations", 2)
-    pair = ("stylize", "photo.png", "a b.png")
+    Pillow.new("RGB", (9, 9), RED).save(tmp_path / "red.png")
+    return tmp_path
+
+
+def test_what_show_prints_makes_the_very_picture_again(folder: Path) -> None:
     maps = ("--map", "content map.png", "style.jpg")
-    region = ("--region", "mask.png:none")
-    done = run(*pair, *region, *maps, *few, "--json", "-o", "1.png", folder=tmp_path)
+    asked = (*GIVEN_PAIR, *GIVEN_REGION, *maps, *FEW)
+    done = run(*asked, "--json", "-o", "1.png", folder=folder)
     assert done.returncode == 0, done.stderr
     assert b"too few for" in done.stdout  # in "warnings"
-    shown = run("show", "1.png", folder=tmp_path).stdout.decode().splitlines()[-1]
+    shown = run("show", "1.png", folder=folder).stdout.decode().splitlines()[-1]
     command = shlex.split(shown)
-    assert command[:4] == ["impasto", *pair]
-    assert command[4:9] == [*region, *maps]
-    again = run(*command[1:], "-o", "2.png", folder=tmp_path)
+    assert command[:4] == ["impasto", *GIVEN_PAIR]
+    assert command[4:9] == [*GIVEN_REGION, *maps]
+    again = run(*command[1:], "-o", "2.png", folder=folder)
     assert again.returncode == 0
     assert b"impasto: " in again.stderr
-    assert np.array_equal(pixels(tmp_path / "1.png"), pixels(tmp_path / "2.png"))
-    assert read_recipe(tmp_path / "1.png")["inputs"]["maps"] == ["content map.png", "style.jpg"]
-    small = ("--max-pixels", "4000", *few)
+    assert np.array_equal(pixels(folder / "1.png"), pixels(folder / "2.png"))
+    assert read_recipe(folder / "1.png")["inputs"]["maps"] == ["content map.png", "style.jpg"]
+
+
+def test_what_cannot_be_is_refused_and_limits_reach_every_picture(folder: Path) -> None:
+    pair, region = GIVEN_PAIR, GIVEN_REGION
+    blue = ("--map", "blue.png", "blue.png", "red.png")
+    small = ("--max-pixels", "4000", *FEW)
     cases: dict[str, Sequence[object]] = {
         "no style's map has its colour #ff0000": [*pair, "--map", "content map.png", "blue.png"],
         "--map has 1 map for content and 1 style;": [*pair, "--map", "blue.png"],
@@ -305,7 +317,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
         },
     }  # fmt: skip
     for words, arguments in cases.items():
-        result = run_here(*arguments, folder=tmp_path)
+        result = run_here(*arguments, folder=folder)
         assert result.returncode == 2, words
         line = error_line(result)
         assert words in line or (words.startswith("big.png") and "limit of 4000" in line)

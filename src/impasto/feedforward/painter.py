@@ -12,9 +12,17 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from impasto.feedforward.inference import infer
 from impasto.feedforward.network import STRIDE, forward
+from impasto.pictures.resizing import Size, on_grid
 
 LEAST_SIDE = 2 * STRIDE
 """The least that goes through the network, which compares the places of its coarsest level."""
+
+
+def size_that_repeats(size: Size) -> Size:
+    """The size nearest to another, height and width, at which pictures that repeat are painted."""
+    height, width = on_grid(size, STRIDE)
+    return max(height, LEAST_SIDE), max(width, LEAST_SIDE)
+
 
 _conversions = WeakIdKeyDictionary()
 """Kernels on other devices and in other formats, for as long as the kernels themselves are there:
@@ -67,7 +75,7 @@ class Painter:
         Args:
             picture: (1, 3, H, W), float32, sRGB 0..1, where the kernels are.
             periodic: whether it repeats, so that beyond its border lies its opposite edge; H and W
-                are multiples of `STRIDE` then, and at least `LEAST_SIDE`.
+                are then of `size_that_repeats`.
 
         Returns:
             (1, 3, H, W), float32, 0..1.

@@ -18,9 +18,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from impasto.feedforward.network import STRIDE
-from impasto.feedforward.painter import LEAST_SIDE, Painter
-from impasto.pictures.resizing import Size, on_grid, resize
+from impasto.feedforward.painter import Painter, size_that_repeats
+from impasto.pictures.resizing import resize
 
 _COARSE = 4
 """What stays is what a picture this many times smaller shows: after a doubling, half of the size
@@ -42,7 +41,9 @@ def repaint(
         (1, 3, H, W), 0..1.
     """
     size = (enlarged.shape[2], enlarged.shape[3])
-    given = resize(enlarged, _taken(size), periodic=True).clamp(0, 1) if periodic else enlarged
+    given = enlarged
+    if periodic:
+        given = resize(enlarged, size_that_repeats(size), periodic=True).clamp(0, 1)
     again = resize(painter.paint(given, periodic=periodic), size, periodic=periodic)
     detail = again.sub_(_coarse(again, periodic=periodic))
     strength = float(detail.square().mean().sqrt())
@@ -76,9 +77,3 @@ def _coarse(picture: Tensor, *, periodic: bool = False) -> Tensor:
     height, width = picture.shape[2:]
     small = max(1, height // _COARSE), max(1, width // _COARSE)
     return resize(resize(picture, small, periodic=periodic), (height, width), periodic=periodic)
-
-
-def _taken(size: Size) -> Size:
-    """The size nearest to another at which a network paints pictures that repeat."""
-    height, width = on_grid(size, STRIDE)
-    return max(height, LEAST_SIDE), max(width, LEAST_SIDE)

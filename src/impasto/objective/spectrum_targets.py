@@ -141,18 +141,16 @@ def spectrum_targets(
 def _of_style(views: StyleViews, device: torch.device) -> Statistics | None:
     """The patches of all pictures of a style, enlarged ones in their own pixels."""
     seen = views.unenlarged or views
-    key = seen.key, _NAME, device
-    if seen.known is not None and key in seen.known:
-        return seen.known[key].get(_NAME)
-    parts = [
-        _described(pixels.to(device), _bands(pixels), None if mask is None else mask.to(device))
-        for pixels, mask in seen
-    ]
-    counted = [part for part in map(_enough, parts) if part is not None]
-    found = functools.reduce(add, counted) if counted else None
-    if seen.known is not None:
-        seen.known[key] = {} if found is None else {_NAME: found}
-    return found
+
+    def find() -> Statistics | None:
+        parts = [
+            _described(pixels.to(device), _bands(pixels), None if mask is None else mask.to(device))
+            for pixels, mask in seen
+        ]
+        counted = [part for part in map(_enough, parts) if part is not None]
+        return functools.reduce(add, counted) if counted else None
+
+    return seen.remembered((_NAME, device), find)
 
 
 def _enough(sums: Statistics | None) -> Statistics | None:

@@ -18,7 +18,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, field, replace
 from operator import add
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -34,6 +34,8 @@ from impasto.settings.model import Settings
 FINE_BLOCKS = (1, 2, 3)
 """Blocks whose layers see the grain of paint and the edges of strokes. Where a painting is enlarged
 they look at its own pixels, or they would ask for a blur (docs/decisions/0026-own-pixels.md)."""
+
+Found = TypeVar("Found")
 
 Slopes = Mapping[str, tuple[Tensor, Tensor]]
 """By style layer: the derivative of the loss by the picture's sum (C,) and product (C, C)."""
@@ -57,15 +59,15 @@ class StyleViews:
 
     Attributes:
         make: makes the views, each time that they are asked for.
-        known: statistics that were computed before, in this run or another; None where they depend
-            on more than the style and the size at which it is looked at.
-        key: what of the views the known statistics depend on.
+        known: what was found out before, in this run or another; None where it depends on more
+            than the style and the size at which it is looked at.
+        key: what of the views the known depends on.
         unenlarged: the same pictures at their own size, where the level enlarges them: for the
             layers of `FINE_BLOCKS`, which would see a blur. None where all are looked at alike.
     """
 
     make: Callable[[], Iterable[StyleView]]
-    known: MutableMapping[Hashable, Sums] | None = None
+    known: MutableMapping[Hashable, Any] | None = None
     key: Hashable = None
     unenlarged: StyleViews | None = None
 
@@ -94,13 +96,19 @@ class StyleViews:
 
     def _remembered(self, describer: Describer, layers: Iterable[str]) -> Sums:
         """The statistics of all views at their scale, from memory if they are known."""
-        if self.known is None:
-            return self._sums(describer, layers)
         way = describer.encoder.key, frozenset(layers), describer.side
-        key = self.key, (*way, describer.exact, describer.means)
+        name = (*way, describer.exact, describer.means)
+        return self.remembered(name, lambda: self._sums(describer, layers))
+
+    def remembered(self, name: Hashable, find: Callable[[], Found]) -> Found:
+        """What was found out of the views under a name, from memory if it is known."""
+        if self.known is None:
+            return find()
+        key = self.key, name
         if key not in self.known:
-            self.known[key] = self._sums(describer, layers)
-        return self.known[key]
+            self.known[key] = find()
+        found: Found = self.known[key]
+        return found
 
     def _sums(self, describer: Describer, layers: Iterable[str]) -> Sums:
         sums: list[Sums] = []

@@ -141,7 +141,7 @@ def in_windows(
     began = of_windows.sums(picture, layers, windows.tiles)
     of_windows = replace(of_windows, whole=whole, began=began)
     target = _content_in(content, describer, picture, tiles, windows, sampler, keep=keep_content)
-    spectra = [target.in_windows(picture, windows) for target in objective.spectra]
+    spectra = [one.in_windows(picture, windows) for one in objective.spectra]
     live = replace(objective, describer=of_windows, content=target, spectra=spectra)
     return WindowedObjective(live, windows, float(windows.free.mean()))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,8 +19,7 @@ from torch import Tensor
 from impasto.errors import SettingsError
 from impasto.feedforward.base import BaseNetwork, load_base
 from impasto.feedforward.model import FAINT, REPAINTED_SIDE, WORKING_SIDE
-from impasto.feedforward.network import STRIDE
-from impasto.feedforward.painter import LEAST_SIDE, Painter
+from impasto.feedforward.painter import Painter, size_that_repeats
 from impasto.feedforward.repainting import detail_strength, repaint
 from impasto.feedforward.style_code import CODE_LAYERS
 from impasto.feedforward.upsampling import enlarge
@@ -31,7 +31,7 @@ from impasto.objective.describer import Describer
 from impasto.painting.memory_plan import MemoryPlan
 from impasto.painting.run import MoveCount, Step
 from impasto.pictures.color_transfer import WeightedColors, linear_transfer
-from impasto.pictures.resizing import Size, fit, on_grid, resize
+from impasto.pictures.resizing import Size, fit, resize
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.tasks.checks import check, check_left_to_paint
 from impasto.tasks.kept_mask import open_kept_mask
@@ -211,10 +211,7 @@ class NetworkRun:
         weighted = (side * weight for side, weight in zip(sides, weights, strict=True))
         mean = sum(weighted) / sum(weights)
         size = fit(final, round(mean))
-        if self.task.settings.seamless:
-            height, width = on_grid(size, STRIDE)
-            size = max(height, LEAST_SIDE), max(width, LEAST_SIDE)
-        return size
+        return size_that_repeats(size) if self.task.settings.seamless else size
 
     def _larger_sizes(self, size: Size) -> Iterator[Size]:
         """From the size that is painted first to the last, twofold while there is a way to go.
@@ -250,12 +247,9 @@ class NetworkRun:
             if given.model is not None:
                 return None
             seen = views.of(style.number, style.mask)
-            key = seen.key, "detail"
-            known = given.known if seen.known is not None else {}
-            if key not in known:
-                known[key] = detail_strength((view.pixels, view.mask) for view in seen)
-            if known[key] is not None:
-                found.append((style.weight, known[key]))
+            strength = seen.remembered("detail", partial(detail_strength, seen))
+            if strength is not None:
+                found.append((style.weight, strength))
         whole = sum(weight for weight, _ in found)
         return sum(weight * one for weight, one in found) / whole if found else None
 

@@ -186,8 +186,8 @@ class Settings(BaseModel):
 
     color: Annotated[ColorMode, COLOR] = "style"
     """Whose colours the result has: the style's; the content's own, only light and dark repainted
-    (content); or the style's moved to the content's by mean and covariance or by histogram (match,
-    histogram)."""
+    (content); or the style's moved to the content's by mean and covariance (match) or by
+    histogram."""
 
     color_from: Annotated[str | None, COLOR] = Field(
         None, min_length=1, json_schema_extra={"format": "path"}

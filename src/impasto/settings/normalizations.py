@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PLAIN: Mapping[str, str] = {"style_loss": "gram", "content_loss": "features"}
-"""The losses that the texts have."""
+_PLAIN = {"style_loss": "gram", "content_loss": "features"}  # the losses that texts have
 
 
 def begun_with(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +29,7 @@ def check_normalization(values: Mapping[str, Any]) -> None:
         ValueError: a loss that has no such scale.
     """
     way = values["normalization"]
-    for setting, plain in PLAIN.items():
+    for setting, plain in _PLAIN.items():
         for name, weight in values[setting].items():
             if weight and name != plain:
                 raise ValueError(
