@@ -200,7 +200,7 @@ def main() -> None:
 def compare(bench: Bench, pairs: list[Pair], methods: list[str]) -> Iterator[dict[str, Any]]:
     """Paints and judges what is not there yet; yields what is known of each picture."""
     bench.output.mkdir(parents=True, exist_ok=True)
-    for pair in pairs:
+    for pair in map(dataclasses.replace, pairs):  # copies: what a pair has worked out goes with it
         ways = {method: _known(bench, pair, method) for method in ("photograph", "default")}
         whole = ways["photograph"]["loss"] - ways["default"]["loss"]
         for method in methods:

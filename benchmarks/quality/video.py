@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from benchmarks.quality.made_clips import MadeClip
 from benchmarks.quality.metrics import lab
 from impasto.losses.temporal import Tie
 from impasto.motion.consistency import find_holes
-from impasto.motion.flow import find_flow, import_opencv
+from impasto.motion.flow import import_opencv
 from impasto.motion.stillness import find_still
 from impasto.motion.warping import warp
 from impasto.network.encoder import Encoder
@@ -44,6 +44,7 @@ from impasto.pictures.image import Image
 from impasto.pictures.resizing import resize
 from impasto.video.film_painting import film_task, paint_film
 from impasto.video.film_task import Film
+from impasto.video.motion_trail import MotionTrail
 from impasto.video.shot_painter import TIE
 from impasto.video_files.opening import open_video
 
@@ -70,10 +71,23 @@ class Clip:
     frames: Sequence[Tensor]
 
     def motion(self, number: int, gap: int) -> tuple[Tensor, Tensor]:
-        """Flow from a frame to the one ``gap`` before, and where it can be trusted."""
-        before, now = self.frames[number - gap], self.frames[number]
-        back, forth = find_flow(now, before), find_flow(before, now)
-        return back, 1 - find_holes(before, now, forth, back)
+        """Flow from a frame to the one ``gap`` before, 1 or 8, and where it can be trusted."""
+        return self._motion[number][gap]
+
+    @cached_property
+    def _motion(self) -> list[dict[int, tuple[Tensor, Tensor]]]:
+        """Of each frame, by gap. Flow over eight frames is guessed by way of those between."""
+        trail, found = MotionTrail(), list[dict[int, tuple[Tensor, Tensor]]]()
+        for now in self.frames:
+            trail.add(now)
+            links = trail.links()
+            found.append(
+                {
+                    gap: (link.back, 1 - find_holes(before, now, link.forth, link.back))
+                    for gap, before, link in links
+                }
+            )
+        return found
 
 
 @dataclass(eq=False)
@@ -290,7 +304,8 @@ def measure(
         paintings = {one: METHODS[one](film, start, stop) for one in ("stills", *asked.methods)}
         figures = Figures(clip, paintings["stills"], encoder)
         for method, painting in paintings.items():
-            row = {"clip": name, "style": style.stem, "method": method, **figures.of(painting)}
+            row = {"clip": name, "picture": style.stem, "method": method}
+            row |= figures.of(painting)
             row["parts"] = painting.parts
             rows.append(row)
             print(words(row), flush=True)
@@ -311,7 +326,7 @@ def keep(folder: Path, painting: Painting) -> None:
 
 def words(row: Mapping[str, Any]) -> str:
     """A row as it is printed."""
-    found = [f"{row['clip']:12.12} {row['style']:12.12} {row['method']:8}"]
+    found = [f"{row['clip']:12.12} {row['picture']:12.12} {row['method']:8}"]
     found += [f"{name} {value:.3f}" for name, value in row.items() if isinstance(value, float)]
     return "  ".join(found)
 
@@ -338,7 +353,8 @@ def main() -> None:
                 path = made(path, Path(folder), int(start or 0) + asked.frames)
             rows += measure(named, path, int(start or 0), asked.styles, asked)
     if asked.json:
-        write_json(asked.json, rows)
+        known = [{name: value for name, value in row.items() if value == value} for row in rows]
+        write_json(asked.json, known)  # JSON has no NaN
 
 
 def made(name: str, folder: Path, count: int) -> str:

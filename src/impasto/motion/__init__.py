@@ -8,6 +8,7 @@ takes a picture along it.
 - `warping`: a picture sampled along a flow, without blur and without darkening.
 - `consistency`: holes, where a warped picture is not to be trusted. `filling`: what goes in there.
 - `stillness`: what does not move at all.
+- `unseen`: motion where the film shows none, as on a plain wall. `slopes`: derivatives.
 - `light`: what a fade or a flash did to a whole frame. `noise`: how strong the film's grain is.
 
 A frame and the one before it, as a painter uses them::

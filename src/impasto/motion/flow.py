@@ -2,9 +2,9 @@
 
 Source: Kroeger, Timofte, Dai, Van Gool, Fast Optical Flow using Dense Inverse Search, ECCV 2016,
 in OpenCV's preset "medium". The preset stops at half size; here it goes on to single pixels,
-because a film that is warped along its flow for many frames shows every error of it. DIS
-takes both frames to be in one light, so that in a fade or a flash their histograms are matched
-first.
+because a film that is warped along its flow for many frames shows every error of it. Where a frame
+does not show motion, DIS guesses; there the flow is smoothed (`unseen`). DIS takes both frames to
+be in one light, so that in a fade or a flash their histograms are matched first.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.errors import MissingExtraError
+from impasto.motion.unseen import Luma, smooth_unseen
 from impasto.motion.warping import warp
-
-_Luma = np.ndarray[Any, np.dtype[np.float32]]
 
 _LEAST_SIDE = 24
 """OpenCV's DIS refuses pictures that are too small for a few of its patches of 8 pixels."""
@@ -53,9 +52,10 @@ def find_flow(first: Tensor, second: Tensor, guess: Tensor | None = None) -> Ten
     lumas = _in_one_light(_luma(first), _luma(second))
     begin = None if guess is None else _padded(guess)[0].permute(1, 2, 0).contiguous().cpu().numpy()
     flow = search.calc(*(np.rint(luma * 255).astype(np.uint8) for luma in lumas), begin)
+    found = torch.from_numpy(np.ascontiguousarray(flow.transpose(2, 0, 1)))[None]
+    found = smooth_unseen(found, *lumas, cv2)
     height, width = first.shape[-2:]
-    inside = np.ascontiguousarray(flow[:height, :width].transpose(2, 0, 1))
-    return torch.from_numpy(inside)[None].to(first.device)
+    return found[..., :height, :width].contiguous().to(first.device)
 
 
 def join_flows(first: Tensor, second: Tensor) -> Tensor:
@@ -86,11 +86,11 @@ def import_opencv() -> Any:
     return cv2
 
 
-def _luma(picture: Tensor) -> _Luma:
+def _luma(picture: Tensor) -> Luma:
     """Luma (H, W), 0..1, at least of the least size."""
     weights = picture.new_tensor(_LUMA).view(1, 3, 1, 1)
     luma = (picture * weights).sum(1, keepdim=True).clamp(0, 1)
-    pixels: _Luma = _padded(luma)[0, 0].cpu().numpy()
+    pixels: Luma = _padded(luma)[0, 0].cpu().numpy()
     return pixels
 
 
@@ -100,7 +100,7 @@ def _padded(values: Tensor) -> Tensor:
     return functional.pad(values, (0, missing[1], 0, missing[0]), mode="replicate")
 
 
-def _in_one_light(first: _Luma, second: _Luma) -> tuple[_Luma, _Luma]:
+def _in_one_light(first: Luma, second: Luma) -> tuple[Luma, Luma]:
     """Both frames in the light of the one with more contrast, where the light has changed."""
     own, other = (
         np.quantile(luma.ravel()[:: max(1, luma.size // _SAMPLES)], _QUANTILES)
@@ -113,7 +113,7 @@ def _in_one_light(first: _Luma, second: _Luma) -> tuple[_Luma, _Luma]:
     return _mapped(first, own, other), second
 
 
-def _mapped(luma: _Luma, own: Any, wanted: Any) -> _Luma:
+def _mapped(luma: Luma, own: Any, wanted: Any) -> Luma:
     """``luma`` with the quantiles ``wanted``, having quantiles ``own``."""
-    mapped: _Luma = np.interp(luma, own, wanted).astype(np.float32)
+    mapped: Luma = np.interp(luma, own, wanted).astype(np.float32)
     return mapped

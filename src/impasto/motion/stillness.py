@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.motion.noise import measure_noise
+from impasto.motion.slopes import slopes_of
 from impasto.motion.warping import warp
 
 _CELL = 4  # all is decided for squares of so many pixels
@@ -77,7 +78,7 @@ class _Cells(NamedTuple):
     def of(cls, previous: Tensor, current: Tensor) -> _Cells:
         """The cells of two frames; a frame's last row and column of cells may be narrower."""
         change = current - previous
-        x, y = _slopes((previous + current) / 2)
+        x, y = slopes_of((previous + current) / 2)
         products = [change.square() / 3, x * x, x * y, y * y, x * change, y * change]
         sums = [product.sum(1, keepdim=True) for product in products]
         cells = functional.avg_pool2d(torch.cat((change, *sums), 1), _CELL, ceil_mode=True)
@@ -103,16 +104,6 @@ class _Cells(NamedTuple):
         xx, _, yy = self.slopes[0, :, None, None]
         total: Tensor = (xx + yy) / 2 * (side * _CELL) ** 2
         return (variance / total.clamp(min=1e-14)).sqrt()
-
-
-def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Derivatives along x and y, by Scharr's filters."""
-    padded = functional.pad(picture, (1, 1, 1, 1), mode="replicate")
-    across = padded[..., 2:] - padded[..., :-2]
-    down = padded[..., 2:, :] - padded[..., :-2, :]
-    x = 3 * (across[..., :-2, :] + across[..., 2:, :]) + 10 * across[..., 1:-1, :]
-    y = 3 * (down[..., :-2] + down[..., 2:]) + 10 * down[..., 1:-1]
-    return x / 32, y / 32
 
 
 def _without_specks(still: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from impasto.video.frame_painter import FramePainter, PaintedFrame
 from impasto.video.mask_film import MaskedFrame
 from impasto.video.motion_trail import GAPS, GAPS_AT_ONCE, MotionTrail
 
-TIE = 130.0
+TIE = 260.0
 """Weight of the temporal loss at steadiness 1, in units of the usual loss of the shot's frames."""
 
 TIE_AT_ONCE = 8.0
