@@ -72,7 +72,7 @@ class VideoFlags:
 
     keyframes: Annotated[FilePath | None, Parameter(group=PAINT.title, metavar="FILE")] = None
     """Settings and styles that change with time: CSV with a line time,style,strength... or JSON
-    Lines."""
+    Lines; or a painted film, for its own."""
 
     from_: Annotated[str | None, Parameter(name="--from", group=SIZE.title, metavar="TIME")] = None
     """Where the painting begins: seconds, or 00:01:12.5."""
@@ -146,15 +146,17 @@ def video(
 ) -> int:
     """Behind ``impasto video``; see `COMMANDS`."""
     given = {key: value for key, value in settings.given().items() if key in settings.known()}
+    there = {"--map": True, "--region": region, **flags.of_recipes(settings.own())}
     keywords: dict[str, Any] = {"style": None, "regions": []}
     if styles or region or flags.keyframes is None:
+        if not (styles or region):
+            _refuse_without_style(settings.dropped(there))
         named = StyleArguments.parse(styles, region or ())
         given |= named.settings(settings.own())
         keywords = {"style": named.keywords()["style"], "regions": named.regions}
     flags.machine.check()
     name = flags.output.name(_default_name(film, styles, flags))
     check_inputs(keywords["style"] or [])
-    there = {"--map": True, "--region": region, **flags.of_recipes(settings.own())}
 
     def begin() -> FilmTask:
         from impasto.video.film_painting import film_task
@@ -163,6 +165,16 @@ def video(
         return film_task(film, **keywords, **flags.keywords(), **flags.machine.prepare(), **given)
 
     return _Watch(flags, name, begin).run()
+
+
+def _refuse_without_style(left: str | None) -> None:
+    """Says what would stand for the styles, if what ``--like`` leaves would.
+
+    Raises:
+        SettingsError: it would.
+    """
+    if left is not None and ("--keyframes" in left or "--region" in left):
+        raise SettingsError(f"STYLE is missing; {left}")
 
 
 def _default_name(film: str, styles: tuple[str, ...], flags: VideoFlags) -> str:

@@ -93,7 +93,8 @@ def iterate_video(
         settings: how it looks; defaults to ``Settings()``. ``size`` is the film's long side.
         regions: as for `iterate`; a mask may be a film of the same length.
         keep: a mask of what stays as it is, a still or a film: white stays.
-        keyframes: a track or its file: settings and styles that change with time; see
+        keyframes: a track, its file, or a film that was painted with one: settings and styles that
+            change with time; see
             `impasto.video.keyframes`.
         steadiness: how firmly a frame holds to those before it, 0..1.
         boil: share of each frame that begins anew, 0..1: above 0 the paint is alive.
