@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from impasto.cli.progress import (
@@ -26,36 +27,53 @@ def choose_film_display(*, quiet: bool, json: bool) -> Display[FilmProgress]:
 
 
 @dataclass
-class _Pace:
-    """How fast frames come, of those that this process paints."""
+class FilmPace:
+    """How fast frames come, of those that are painted now, and how long the others will take.
 
-    began: float | None = None
-    first: int = 0
+    A shot's first frame takes several times as long as one that follows, so each kind is counted
+    by itself; and so that no time is told before both are known.
+    """
 
-    def words(self, progress: FilmProgress) -> str:
-        """Frames a minute, and the time left."""
-        now = time.monotonic()
-        if self.began is None or progress.note is None:
-            self.began, self.first = now, progress.done
+    _began: float | None = None
+    _seconds: dict[bool, list[float]] = field(default_factory=lambda: {True: [], False: []})
+
+    def words(self, progress: FilmProgress, now: float) -> str:
+        """Frames a minute, and the time left; empty while nothing can be said.
+
+        Args:
+            progress: each in its turn.
+            now: its time in seconds, from any beginning.
+        """
+        note = progress.note
+        if self._began is None or note is None or progress.frames is None:
+            self._began = now
             return ""
-        painted, spent = progress.done - self.first, now - self.began
-        if not painted or progress.frames is None or spent <= 0:
+        self._seconds[note.is_first].append(sum(note.seconds.values()))
+        left, firsts = progress.frames - progress.done, progress.unbegun
+        spent, known = now - self._began, [*self._seconds[True], *self._seconds[False]]
+        if spent <= 0 or not sum(known) or (left > firsts and not self._seconds[False]):
             return ""
-        left = (progress.frames - progress.done) * spent / painted
-        return f"{60 * painted / spent:.1f} frames a minute, {duration(left)} left"
+        work = sum(
+            count * fmean(self._seconds[kind] or known)
+            for kind, count in ((True, firsts), (False, left - firsts))
+        )
+        time_left = duration(work * spent / sum(known))
+        return f"{60 * len(known) / spent:.1f} frames a minute, {time_left} left"
 
 
 class _Lines(LineDisplay["FilmProgress"]):
-    """A line on standard error every ten seconds."""
+    """A line on standard error every ten seconds, and as soon as the time left is known."""
 
     def __init__(self) -> None:
-        self._last, self._pace = 0.0, _Pace()
+        self._last, self._pace, self._told = 0.0, FilmPace(), False
 
     def show(self, progress: FilmProgress) -> None:
         """Prints a line if it is time for one."""
-        pace = self._pace.words(progress)
-        if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
-            self._last = time.monotonic()
+        now = time.monotonic()
+        pace = self._pace.words(progress, now)
+        news = bool(pace) and not self._told
+        if news or now - self._last >= SECONDS_BETWEEN_LINES:
+            self._last, self._told = now, self._told or news
             self.say("; ".join(filter(None, (_words(progress), pace))))
 
 
@@ -66,12 +84,12 @@ class _Bar(BarDisplay["FilmProgress"]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pace = _Pace()
+        self._pace = FilmPace()
 
     def show(self, progress: FilmProgress) -> None:
         """Moves the bar."""
         share = progress.done / progress.frames if progress.frames else 0.0
-        self.move(share, _words(progress), self._pace.words(progress))
+        self.move(share, _words(progress), self._pace.words(progress, time.monotonic()))
 
 
 def _words(progress: FilmProgress) -> str:
