@@ -205,9 +205,10 @@ def paint_by_ray(
         ImpastoError: a shot cannot be painted; what is painted stays in the folder.
     """
     ray, threads = import_ray(), task.compute.threads or 1
-    order, on_gpus = _order(task, folder, threads), is_on_gpus(task.compute)
+    order = _order(task, folder, threads)
     enter_cluster(address)
     try:
+        on_gpus = is_on_gpus(task.compute)
         share, each = ("GPU", 1) if on_gpus else ("CPU", threads)
         needs = {"num_cpus": 0 if on_gpus else threads, "num_gpus": int(on_gpus)}
         work = ray.remote(**needs, max_retries=0)(_paint_on_node)
