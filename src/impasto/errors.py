@@ -15,6 +15,7 @@
 
     UserWarning
     ├── PictureWarning     a picture with something that cannot be used, which is read without it
+    │   └── FrameWarning   the first of many pictures in a row that has it
     └── RegionWarning      a region that some layers hardly see, while others do, or that a recipe
                            has and the run has not
 
@@ -74,6 +75,10 @@ class DivergenceError(ImpastoError):
 
 class PictureWarning(UserWarning):
     """A picture with something that cannot be used, or without its end; it is read nevertheless."""
+
+
+class FrameWarning(PictureWarning):
+    """The same of one of many pictures in a row: the first that has a fault stands for all."""
 
 
 class RegionWarning(UserWarning):

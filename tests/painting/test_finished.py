@@ -13,6 +13,7 @@ import torch
 import impasto
 from impasto import Image, Settings
 from impasto.network.weights import Weights
+from impasto.video.film_painting import FrameSteps, film_task
 
 PAIRS = {
     "stylize": "iterate",
@@ -38,6 +39,20 @@ def test_the_call_shows_itself_as_what_it_is(name: str) -> None:
     assert f"{name}(" in page
     assert "compute: 'Compute | None' = None, " in page
     assert call.__doc__.splitlines()[0] in page
+
+
+def test_the_call_that_paints_a_film_shows_itself_too() -> None:
+    call = impasto.iterate_video
+    signature = inspect.signature(call)
+    assert signature.parameters == inspect.signature(film_task).parameters
+    assert signature.parameters["steadiness"].default == 0.5
+    assert signature.return_annotation == "FrameSteps"
+    assert get_type_hints(call)["return"] == FrameSteps
+    assert (call.__name__, call.__module__) == ("iterate_video", film_task.__module__)
+    assert "iterate_video(video: 'str" in pydoc.plain(pydoc.render_doc(call))
+    assert pickle.loads(pickle.dumps(call)) is call
+    with pytest.raises(TypeError, match=r"^iterate_video\(\) missing 1 required positional"):
+        impasto.iterate_video()  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("name", PAIRS)

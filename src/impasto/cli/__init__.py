@@ -8,12 +8,13 @@ To see how a command works, read `commands` (what there is), `exit_codes` (how o
 - `standard_error`: what is said survives a terminal that is gone
 - `settings_flags`: flags from the settings model; `run_flags`, `checkpoint_flags`: all other flags
 - `style_arguments`: the styles, regions and maps of a command line
-- `painting_commands`, `sheet_commands`, `batch_command`, `studio_command`: commands that paint
+- `painting_commands`, `sheet_commands`, `batch_command`, `video_command`, `studio_command`: what
+  paints
 - `proof_command`, `print_flags`, `print_run`: proofs, and what is said before a print
 - `fact_commands`, `bench_command`: commands that tell, by way of `tables`
 - `watched_run`, `progress`: a run of one picture or sheet, and what is said meanwhile
 - `finished_files`: where its files go when they cannot go where they were asked for
-- `batch_display`: what is said while a batch is painted
+- `batch_display`, `film_display`: what is said while a batch or a film is painted
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ from impasto.cli.commands import flags_of
 from impasto.cli.run_flags import FilePath
 from impasto.cli.tables import AsJson, print_facts, print_json, print_table
 from impasto.errors import PictureError, SettingsError
+from impasto.files import STANDARD_STREAM
 from impasto.layers import layer_facts
 from impasto.messages import printable
 from impasto.settings.at_once import USED_AT_ONCE
@@ -23,6 +24,7 @@ from impasto.settings.parsing import setting_text
 from impasto.settings.presets import AT_ONCE, PRESETS
 
 if TYPE_CHECKING:
+    from impasto.settings.keyframe import Keyframe
     from impasto.settings.recipes import Inputs, Recipe
 
 
@@ -50,24 +52,11 @@ def show(
             raise PictureError(f"{name}: its recipe is nested too deeply to print") from error
         return
     recipe = check_recipe(given, name)
-    size = f", {recipe.size[0]} x {recipe.size[1]}" if recipe.size else ""
-    version = recipe.version or "of an unknown version"
-    sheet = "" if recipe.print_size is None else f", for {recipe.print_size}"
-    print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}{sheet}") + "\n")
-    at_once = recipe.settings.get("preset") == AT_ONCE
-    told = USED_AT_ONCE if at_once else recipe.settings
-    of_film = () if recipe.film is None else recipe.film.told().items()
-    shown = [(k, setting_text(v)) for k, v in recipe.settings.items() if k in told]
-    print_table([*shown, *of_film])
-    if recipe.inputs is not None:
-        print("\nmade of:")
-        print_table(
-            _named_inputs(recipe.inputs, "film" if recipe.command == "video" else "content")
-        )
+    _print_recipe(recipe, name)
     progress = given.get("progress")
     if isinstance(progress, float) and 0 <= progress < 1:
         print(f"\nThe run was {progress:.0%} done when this was taken from it.")
-    _print_command(recipe, name)
+    _print_command(recipe, name, None if picture == STANDARD_STREAM else picture)
 
 
 def presets(
@@ -132,12 +121,41 @@ def doctor(*, json: AsJson = False) -> int:
     return 1 if facts["problems"] else 0
 
 
-def _print_command(recipe: Recipe, name: str) -> None:
+def _print_recipe(recipe: Recipe, name: str) -> None:
+    """Prints what a picture or a film says of its making, apart from the command."""
+    size = f", {recipe.size[0]} x {recipe.size[1]}" if recipe.size else ""
+    version = recipe.version or "of an unknown version"
+    sheet = "" if recipe.print_size is None else f", for {recipe.print_size}"
+    print(printable(f"{name}: made by impasto {version}, {recipe.command}{size}{sheet}") + "\n")
+    at_once = recipe.settings.get("preset") == AT_ONCE
+    told = USED_AT_ONCE if at_once else recipe.settings
+    of_film = () if recipe.film is None else recipe.film.told().items()
+    shown = [(k, setting_text(v)) for k, v in recipe.settings.items() if k in told]
+    print_table([*shown, *of_film])
+    if recipe.film is not None and recipe.film.moments:
+        print("\nkeyframes:")
+        print_table(_moment_rows(recipe.film.moments))
+    if recipe.inputs is not None:
+        print("\nmade of:")
+        print_table(
+            _named_inputs(recipe.inputs, "film" if recipe.command == "video" else "content")
+        )
+
+
+def _moment_rows(moments: Sequence[Keyframe]) -> list[list[str]]:
+    """Keyframes as rows of a table, below their names."""
+    rows = [one.cells() for one in moments]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return [names, *([row.get(name, "") for name in names] for row in rows)]
+
+
+def _print_command(recipe: Recipe, name: str, file: str | None) -> None:
     """Prints what makes a picture or a film again."""
+    known = flags_of(recipe.command)
     try:
-        command = command_line_of(recipe, name, flags_of(recipe.command))
+        command = command_line_of(recipe, name, known, file=file)
         if not _can_be_shown(command):
-            command = command_line_of(recipe, name, flags_of(recipe.command), ascii_only=True)
+            command = command_line_of(recipe, name, known, file=file, ascii_only=True)
     except SettingsError as error:
         print("\n" + printable(f"This version of impasto cannot make it again: {error}"))
         return

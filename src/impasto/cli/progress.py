@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from impasto.cli.standard_error import can_redraw
 from impasto.messages import printable
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from impasto.painting.run import Step
 
 SECONDS_BETWEEN_LINES = 10.0
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
@@ -45,25 +47,32 @@ class RunProgress:
         )
 
 
-def choose_display(*, quiet: bool, json: bool) -> Display:
+def choose_display(*, quiet: bool, json: bool) -> Display[RunProgress]:
     """A bar on a terminal that can draw one; else lines, or nothing for a program that reads."""
+    return fitting_display(Bar, Lines, quiet=quiet, json=json)
+
+
+def fitting_display(
+    bar: type[Display[P]], lines: type[Display[P]], *, quiet: bool, json: bool
+) -> Display[P]:
+    """The one of two displays that fits; one that shows nothing where nobody is to see it."""
     if quiet:
         return Display()
     if can_redraw():
-        return Bar()
-    return Display() if json else Lines()
+        return bar()
+    return Display() if json else lines()
 
 
-class Display:
-    """Shows how far a run is; this one shows nothing. A context manager."""
+class Display(Generic[P]):
+    """Shows how far a run is, of progress ``P``; this one shows nothing. A context manager."""
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Nothing to do."""
 
-    def show(self, progress: RunProgress) -> None:
+    def show(self, progress: P) -> None:
         """Shows a new progress; nothing here."""
 
     def warn(self, message: str) -> None:
@@ -73,7 +82,49 @@ class Display:
         """Says what the run is going to be; nothing here."""
 
 
-class Lines(Display):
+class LineDisplay(Display[P]):
+    """Speaks in lines on standard error."""
+
+    def say(self, message: str) -> None:
+        """Prints a line."""
+        print(printable(message), file=sys.stderr, flush=True)
+
+    def warn(self, message: str) -> None:
+        """Prints a line."""
+        self.say(f"impasto: {message}")
+
+
+class BarDisplay(Display[P]):
+    """A bar on standard error that goes away when the work is done."""
+
+    BEGINS = ""
+    """What stands beside the bar before the first progress."""
+
+    def __init__(self) -> None:
+        self._progress, self._task = rich_bar(self.BEGINS)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def move(self, share: float, description: str, left: str) -> None:
+        """Moves the bar to a share of the work, 0..1, with words on both sides."""
+        self._progress.update(self._task, completed=share, description=description, left=left)
+
+    def say(self, message: str) -> None:
+        """Prints a line above the bar."""
+        line = printable(message)
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, message: str) -> None:
+        """Prints a line above the bar."""
+        self.say(f"impasto: {message}")
+
+
+class Lines(LineDisplay[RunProgress]):
     """A line on standard error at the end of every level, and every ten seconds."""
 
     def __init__(self) -> None:
@@ -89,54 +140,23 @@ class Lines(Display):
             return
         self._last = now
         loss = f"loss {progress.step.loss:.4g}, " if progress.step.terms else ""
-        print(
-            f"{progress.place()}: {loss}{progress.share:.0%} done, {left} left",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    def say(self, message: str) -> None:
-        """Prints a line."""
-        print(printable(message), file=sys.stderr, flush=True)
-
-    def warn(self, message: str) -> None:
-        """Prints a line."""
-        print(f"impasto: {printable(message)}", file=sys.stderr, flush=True)
+        self.say(f"{progress.place()}: {loss}{progress.share:.0%} done, {left} left")
 
 
-class Bar(Display):
-    """A progress bar on standard error that goes away when the work is done."""
+class Bar(BarDisplay[RunProgress]):
+    """A bar with level, iteration and loss."""
+
+    BEGINS = "loading the network"
 
     def __init__(self) -> None:
+        super().__init__()
         self._clock = _Clock()
-        self._progress, self._task = rich_bar("loading the network")
-
-    def __enter__(self) -> Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
 
     def show(self, progress: RunProgress) -> None:
         """Moves the bar."""
-        step = progress.step
         part = f"{printable(progress.part)}  " if progress.part else ""
-        self._progress.update(
-            self._task,
-            completed=progress.share,
-            description=f"{part}{_place(step)}",
-            left=f"{self._clock.left(progress.share)} left",
-        )
-
-    def say(self, message: str) -> None:
-        """Prints a line above the bar."""
-        line = printable(message)
-        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def warn(self, message: str) -> None:
-        """Prints a line above the bar."""
-        self.say(f"impasto: {message}")
+        left = f"{self._clock.left(progress.share)} left"
+        self.move(progress.share, f"{part}{_place(progress.step)}", left)
 
 
 def _place(step: Step) -> str:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 from cyclopts import Parameter
 
 from impasto.errors import RegionWarning, SettingsError
+from impasto.files import STANDARD_STREAM
+from impasto.messages import counted
 from impasto.paths import local_path
 from impasto.settings.command_line import check_names
 from impasto.settings.groups import PAINT
@@ -29,6 +31,7 @@ from impasto.settings.wording import help_text, schemas, setting_value
 if TYPE_CHECKING:
     from cyclopts import Token
 
+    from impasto.settings.film_facts import FilmFacts
     from impasto.settings.recipes import Recipe
 
 G = TypeVar("G", bound="GivenSettings")
@@ -132,15 +135,22 @@ class GivenSettings:
         if self._recipe and self._recipe.print_size is not None and not given.get("--print", True):
             dropped["--print"] = f"the sheet {self._recipe.print_size}"
         if self._recipe and self._recipe.film is not None:
-            for flag, (word,) in self._recipe.film.flags().items():
-                if not given.get(flag, True):
-                    dropped[flag] = f"{flag[2:]} {word}"
+            dropped |= self._dropped_of_film(self._recipe.film, given)
         if not dropped:
             return None
         return (
             f"{self.like}: its recipe has {' and '.join(dropped.values())}; give them again "
             f"with {' and '.join(dropped)}"
         )
+
+    def _dropped_of_film(self, facts: FilmFacts, given: Mapping[str, object]) -> dict[str, str]:
+        """The same of how a film was painted: what there is, by what gives it again."""
+        words = {flag: f"{flag[2:]} {word}" for flag, (word,) in facts.flags().items()}
+        dropped = {flag: words[flag] for flag in words if not given.get(flag, True)}
+        if "--keyframes" in dropped and facts.moments and self.like != STANDARD_STREAM:
+            del dropped["--keyframes"]  # they are in the file itself
+            dropped[f"--keyframes {self.like}"] = counted(len(facts.moments), "keyframe")
+        return dropped
 
     @functools.cached_property  # standard input can be read but once
     def _recipe(self) -> Recipe | None:

@@ -7,7 +7,6 @@ import json as json_module
 import math
 import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.standard_error import can_redraw
 from impasto.cli.style_arguments import StyleArguments
 from impasto.cli.training_traces import Trace, moved_words, open_traces
-from impasto.errors import DivergenceError, OutputError, PictureWarning, SettingsError
+from impasto.errors import DivergenceError, OutputError, SettingsError
 from impasto.files import (
     check_file,
     displaced_error,
@@ -32,6 +31,7 @@ from impasto.files import (
     written_beside,
 )
 from impasto.messages import counted, printable, shell_word
+from impasto.own_warnings import hearing_warnings
 from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
 
 if TYPE_CHECKING:
@@ -239,12 +239,10 @@ class _Watch:
         """Takes all steps; a signal waits for the step that is half done."""
         try:
             with interruption.waiting(lambda: self.last is not None):
-                with warnings.catch_warnings(record=True) as found:
-                    warnings.simplefilter("ignore")
-                    warnings.simplefilter("always", PictureWarning)
+                with hearing_warnings() as heard:
                     steps = begin()
-                for warning in found:
-                    display.warn(str(warning.message))
+                    for warning in heard.news():
+                        display.warn(str(warning))
                 with contextlib.closing(steps):
                     for step in steps:
                         self.last = step

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import json as json_module
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from impasto.cli.film_display import choose_film_display
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.painting_commands import RegionNames, StyleNames
-from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration, rich_bar
+from impasto.cli.progress import Display, duration
 from impasto.cli.run_flags import FilePath, NetworkFlags, OutputFlags, check_inputs, stem
 from impasto.cli.settings_flags import GivenSettings, setting_flags
-from impasto.cli.standard_error import can_redraw
 from impasto.cli.style_arguments import StyleArguments
 from impasto.errors import SettingsError
 from impasto.messages import counted, printable
+from impasto.own_warnings import hearing_warnings
 from impasto.settings.film_facts import FilmFacts
 from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
 
@@ -71,7 +72,7 @@ class VideoFlags:
 
     keyframes: Annotated[FilePath | None, Parameter(group=PAINT.title, metavar="FILE")] = None
     """Settings and styles that change with time: CSV with a line time,style,strength... or JSON
-    Lines."""
+    Lines; or a painted film, for its own."""
 
     from_: Annotated[str | None, Parameter(name="--from", group=SIZE.title, metavar="TIME")] = None
     """Where the painting begins: seconds, or 00:01:12.5."""
@@ -113,13 +114,18 @@ class VideoFlags:
         }
         return {"--keep": "keep" in given, **{name: own[name] is not None for name in own}}
 
-    def times(self) -> dict[str, Any]:
-        """Beginning and end in seconds."""
+    def keywords(self) -> dict[str, Any]:
+        """The same for Python's functions, with beginning and end in seconds."""
         from impasto.video.keyframes import seconds_of
 
-        start = 0 if self.from_ is None else seconds_of(self.from_, "--from")
-        end = None if self.to is None else seconds_of(self.to, "--to")
-        return {"start": start, "end": end}
+        return {
+            "keyframes": None if self.keyframes is None else str(self.keyframes),
+            "steadiness": FilmFacts.steadiness if self.steadiness is None else self.steadiness,
+            "boil": FilmFacts.boil if self.boil is None else self.boil,
+            "fps": self.fps,
+            "start": 0 if self.from_ is None else seconds_of(self.from_, "--from"),
+            "end": None if self.to is None else seconds_of(self.to, "--to"),
+        }
 
 
 def video(
@@ -140,37 +146,35 @@ def video(
 ) -> int:
     """Behind ``impasto video``; see `COMMANDS`."""
     given = {key: value for key, value in settings.given().items() if key in settings.known()}
-    beside = flags.of_recipes(settings.own())
-    left = settings.dropped({"--map": True, "--region": region, **beside})
-    if left is not None and not flags.output.quiet:
-        print(f"impasto: {printable(left)}", file=sys.stderr)
+    there = {"--map": True, "--region": region, **flags.of_recipes(settings.own())}
+    keywords: dict[str, Any] = {"style": None, "regions": []}
     if styles or region or flags.keyframes is None:
+        if not (styles or region):
+            _refuse_without_style(settings.dropped(there))
         named = StyleArguments.parse(styles, region or ())
         given |= named.settings(settings.own())
-        keywords = named.keywords()
-    else:
-        keywords = {"style": None, "regions": []}
-    keywords.pop("maps", None)
+        keywords = {"style": named.keywords()["style"], "regions": named.regions}
     flags.machine.check()
     name = flags.output.name(_default_name(film, styles, flags))
-    check_inputs([one for one in keywords["style"] or [] if isinstance(one, str)])
+    check_inputs(keywords["style"] or [])
 
-    def task() -> FilmTask:
+    def begin() -> FilmTask:
         from impasto.video.film_painting import film_task
 
-        return film_task(
-            film,
-            **keywords,
-            keyframes=None if flags.keyframes is None else str(flags.keyframes),
-            steadiness=FilmFacts.steadiness if flags.steadiness is None else flags.steadiness,
-            boil=FilmFacts.boil if flags.boil is None else flags.boil,
-            fps=flags.fps,
-            **flags.times(),
-            **flags.machine.prepare(),
-            **given,
-        )
+        settings.warn_of_dropped(there)
+        return film_task(film, **keywords, **flags.keywords(), **flags.machine.prepare(), **given)
 
-    return _Watch(flags, name).run(task())
+    return _Watch(flags, name, begin).run()
+
+
+def _refuse_without_style(left: str | None) -> None:
+    """Says what would stand for the styles, if what ``--like`` leaves would.
+
+    Raises:
+        SettingsError: it would.
+    """
+    if left is not None and ("--keyframes" in left or "--region" in left):
+        raise SettingsError(f"STYLE is missing; {left}")
 
 
 def _default_name(film: str, styles: tuple[str, ...], flags: VideoFlags) -> str:
@@ -191,32 +195,50 @@ class _Watch:
     Attributes:
         flags: what was asked for.
         name: of the film to write.
+        begin: opens what is needed, and returns what is to be painted.
+        last: how far it has come.
+        warnings: what was said of it.
     """
 
     flags: VideoFlags
     name: str
+    begin: Callable[[], FilmTask]
+    last: FilmProgress | None = None
+    warnings: list[str] = field(default_factory=list)
 
-    def run(self, task: FilmTask) -> int:
+    def run(self) -> int:
         """Paints and writes. Returns the exit code."""
-        began, made = time.monotonic(), self._begin(task)
-        last: FilmProgress | None = None
+        began, output = time.monotonic(), self.flags.output
         try:
-            with self._display() as see:
-                while True:
-                    try:
-                        last = next(made)
-                    except StopIteration as end:
-                        target: Path = end.value
-                        break
-                    see.add(last)
+            with choose_film_display(quiet=output.quiet, json=output.json) as display:
+                target = self._follow(display)
         except Interrupted:
-            return self._interrupted(last)
-        finally:
-            made.close()
-        self._report(target, last, time.monotonic() - began)
+            return self._interrupted()
+        self._report(target, time.monotonic() - began)
         return 0
 
-    def _begin(self, task: FilmTask) -> Generator[FilmProgress, None, Path]:
+    def _follow(self, display: Display[FilmProgress]) -> Path:
+        """Takes all steps, and says what is doubtful as soon as it is known. Returns the file."""
+        with hearing_warnings() as heard, ExitStack() as stack:
+
+            def warn() -> None:
+                for warning in heard.news():
+                    self.warnings.append(str(warning))
+                    display.warn(str(warning))
+
+            stack.callback(warn)  # also of a film that fails
+            made = stack.enter_context(closing(self._made(self.begin())))
+            while True:
+                try:
+                    self.last = next(made)
+                except StopIteration as end:
+                    target: Path = end.value
+                    return target
+                warn()
+                display.show(self.last)
+
+    def _made(self, task: FilmTask) -> Generator[FilmProgress, None, Path]:
+        """The work that was asked for."""
         from impasto.video.film_file import FilmOutput, make_film
         from impasto.video.keyframes import seconds_of
         from impasto.video.shot_workers import Workforce
@@ -240,116 +262,25 @@ class _Watch:
         )
         return make_film(task, film, Workforce(flags.engine, flags.workers, flags.address))
 
-    def _display(self) -> contextlib.AbstractContextManager[_Lines]:
-        output = self.flags.output
-        if output.quiet or (output.json and not can_redraw()):
-            return _Silence()
-        return _Bar() if can_redraw() else _Lines()
-
-    def _interrupted(self, last: FilmProgress | None) -> int:
+    def _interrupted(self) -> int:
         kept = "nothing was painted yet"
-        if last is not None and not (self.flags.frame or self.flags.preview):
+        if self.last is not None and not (self.flags.frame or self.flags.preview):
             kept = f"the painted frames are in {self.name}.impasto; the same command goes on"
         print(f"impasto: interrupted; {printable(kept)}", file=sys.stderr)
         return interruption.exit_code
 
-    def _report(self, target: Path, last: FilmProgress | None, seconds: float) -> None:
-        frames = 0 if last is None else last.done
+    def _report(self, target: Path, seconds: float) -> None:
+        frames = 0 if self.last is None else self.last.done
         output = self.flags.output
         if output.json:
             facts = {
                 "output": str(target),
                 "frames": frames,
-                "shots": 0 if last is None else last.shots,
+                "shots": 0 if self.last is None else self.last.shots,
                 "seconds": round(seconds, 3),
+                "warnings": self.warnings,
             }
             print(json_module.dumps(facts), flush=True)
         elif not output.quiet:
             what = counted(frames, "frame")
             print(f"wrote {printable(str(target))} ({what}) in {duration(seconds)}", flush=True)
-
-
-@dataclass
-class _Pace:
-    """How fast frames come, of those that this process paints."""
-
-    began: float | None = None
-    first: int = 0
-
-    def words(self, progress: FilmProgress) -> str:
-        """Frames a minute, and the time left."""
-        now = time.monotonic()
-        if self.began is None or progress.note is None:
-            self.began, self.first = now, progress.done
-            return ""
-        painted, spent = progress.done - self.first, now - self.began
-        if not painted or progress.frames is None or spent <= 0:
-            return ""
-        left = (progress.frames - progress.done) * spent / painted
-        return f"{60 * painted / spent:.1f} frames a minute, {duration(left)} left"
-
-
-class _Lines:
-    """A line on standard error every ten seconds."""
-
-    def __init__(self) -> None:
-        self._last, self._pace = 0.0, _Pace()
-
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to do."""
-
-    def add(self, progress: FilmProgress) -> None:
-        """Prints a line if it is time for one."""
-        pace = self._pace.words(progress)
-        if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
-            self._last = time.monotonic()
-            print("; ".join(filter(None, (_words(progress), pace))), file=sys.stderr, flush=True)
-
-
-class _Silence(_Lines):
-    """Says nothing."""
-
-    def add(self, progress: FilmProgress) -> None:
-        """Nothing to say."""
-
-
-class _Bar(_Lines):
-    """A bar that goes away when the work is done."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._progress, self._task = rich_bar("opening the film")
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def add(self, progress: FilmProgress) -> None:
-        """Moves the bar."""
-        self._progress.update(
-            self._task,
-            completed=progress.done / progress.frames if progress.frames else 0.0,
-            description=_words(progress),
-            left=self._pace.words(progress),
-        )
-
-
-def _words(progress: FilmProgress) -> str:
-    """Where the work stands."""
-    of = "" if progress.frames is None else f"/{progress.frames}"
-    if progress.stage != "painting":
-        doing = {"looking": "looking for cuts", "writing": "writing the film"}[progress.stage]
-        return f"{doing}: frame {progress.done}{of}"
-    words = f"frame {progress.done}{of}"
-    if progress.shots:
-        words += f", {counted(progress.shots, 'shot')}"
-    note = progress.note
-    if note is not None and note.warping_error is not None:
-        words += f", warping error {note.warping_error:.5f}"
-    return words

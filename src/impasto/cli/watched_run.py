@@ -11,7 +11,6 @@ import logging
 import math
 import sys
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,9 +21,10 @@ from impasto.cli.finished_files import save_somewhere
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.progress import Display, RunProgress, choose_display, duration
 from impasto.cli.run_flags import OutputFlags, TraceFlags
-from impasto.errors import ClusterError, DivergenceError, OutputError, PictureWarning, RegionWarning
+from impasto.errors import ClusterError, DivergenceError, OutputError
 from impasto.files import STANDARD_STREAM, appeared, displaced_error
 from impasto.messages import counted, printable
+from impasto.own_warnings import hearing_warnings
 
 if TYPE_CHECKING:
     from impasto.painting.run import Step
@@ -173,7 +173,10 @@ _TRACES = {"record": "film", "plot": "plot", "log": "log", "checkpoint": "checkp
 
 
 def _follow(
-    run: WatchedRun[S], outcome: _Outcome[S], display: Display, see: Callable[[S], None]
+    run: WatchedRun[S],
+    outcome: _Outcome[S],
+    display: Display[RunProgress],
+    see: Callable[[S], None],
 ) -> None:
     """Takes all steps. If something stops them early, ``outcome`` says what it was."""
 
@@ -198,7 +201,7 @@ def _follow(
 
 
 @contextlib.contextmanager
-def _passing_on_words(display: Display) -> Iterator[None]:
+def _passing_on_words(display: Display[RunProgress]) -> Iterator[None]:
     """Shows what a cluster's log says, of workers that are lost and of others that have come."""
     log, handler = logging.getLogger("impasto.cluster"), logging.Handler()
     handler.emit = lambda record: display.warn(record.getMessage())  # type: ignore[method-assign]
@@ -216,12 +219,9 @@ def _passing_on_words(display: Display) -> Iterator[None]:
 
 def _begin(run: WatchedRun[S], outcome: _Outcome[S]) -> Generator[S, None, object]:
     """Begins the run. Adds to ``outcome`` what is doubtful about it; returns the steps."""
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("ignore")
-        for category in (PictureWarning, RegionWarning):
-            warnings.simplefilter("always", category)
+    with hearing_warnings() as heard:
         steps = run.begin()
-    outcome.warnings += [str(warning.message) for warning in found]
+        outcome.warnings += map(str, heard.news())
     return steps
 
 

@@ -1,43 +1,44 @@
-"""How a function that yields steps becomes one that returns the picture: `iterate`, `stylize`."""
+"""How a function becomes another that goes on with its result: `iterate` becomes `stylize`."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, get_type_hints
 
-from impasto.pictures.image import Image
 from impasto.torch_state import with_torch_defaults
 
 P = ParamSpec("P")
-Steps = TypeVar("Steps")
+Begun = TypeVar("Begun")
+Result = TypeVar("Result")
 
 
 def finished(
-    iterate: Callable[P, Steps], name: str, doc: str, paint_all: Callable[[Steps], Image]
-) -> Callable[P, Image]:
-    """The function that takes all steps of ``iterate`` and returns the picture.
+    begin: Callable[P, Begun], name: str, doc: str, finish: Callable[[Begun], Result]
+) -> Callable[P, Result]:
+    """The function that calls ``begin`` and returns what ``finish`` makes of its result.
 
-    It has the parameters of ``iterate`` and belongs to the same module, in which it must be bound
+    It has the parameters of ``begin`` and belongs to the same module, in which it must be bound
     to ``name``: so it can be pickled.
 
     Args:
-        iterate: checks its arguments and returns the steps.
+        begin: checks its arguments; returns steps, for example.
         name: of the new function.
         doc: its docstring.
-        paint_all: takes all steps and returns the picture.
+        finish: goes on, with all steps, for example; its annotation says what is returned.
     """
 
-    @functools.wraps(iterate)
+    @functools.wraps(begin)
     @with_torch_defaults
-    def finish(*args: P.args, **kwargs: P.kwargs) -> Image:
-        inspect.getcallargs(finish, *args, **kwargs)  # an error names this call, not `iterate`
-        return paint_all(iterate(*args, **kwargs))
+    def call(*args: P.args, **kwargs: P.kwargs) -> Result:
+        inspect.getcallargs(call, *args, **kwargs)  # an error names this call, not `begin`
+        return finish(begin(*args, **kwargs))
 
-    finish.__name__ = finish.__qualname__ = name
-    finish.__doc__ = doc
-    finish.__annotations__ = {**iterate.__annotations__, "return": Image}
-    signature = inspect.signature(iterate).replace(return_annotation="Image")
-    finish.__signature__ = signature  # type: ignore[attr-defined]
-    return finish
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = doc
+    call.__annotations__ = {**begin.__annotations__, "return": get_type_hints(finish)["return"]}
+    returned = finish.__annotations__["return"]
+    signature = inspect.signature(begin).replace(return_annotation=returned)
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    return call

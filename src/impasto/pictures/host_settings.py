@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 from PIL import ImageFile
 
-from impasto.errors import PictureWarning
+from impasto.errors import FrameWarning, PictureWarning
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ _lock = threading.RLock()
 _loads = 0  # that run now, in all threads
 _truncated_allowed = False  # by the host
 _changes = contextlib.ExitStack()  # puts back what `_undisturbed` has changed
-_thread = threading.local()  # .warnings: of the picture that it decodes
+_thread = threading.local()  # .warnings: of the picture that it decodes; .many: see below
 
 
 def by_own_rules(decode: Callable[[], T], max_pixels: int) -> T:
@@ -45,7 +45,7 @@ def by_own_rules(decode: Callable[[], T], max_pixels: int) -> T:
         except (Warning, PIL.Image.DecompressionBombError):
             decoded = _undisturbed(decode, max_pixels)
     for message in messages:
-        warnings.warn(message, PictureWarning, stacklevel=3)
+        _pass_on(message)
     return decoded
 
 
@@ -53,9 +53,37 @@ def warn(message: str) -> None:
     """Warn of a picture (PictureWarning); within `by_own_rules` once that is done."""
     messages = getattr(_thread, "warnings", None)
     if messages is None:
-        warnings.warn(message, PictureWarning, stacklevel=3)
+        _pass_on(message)
     else:
         messages[message] = None
+
+
+@contextlib.contextmanager
+def as_one_of_many(name: str, said: set[str]) -> Iterator[None]:
+    """Pictures in a row have the same faults: each is warned of once, for the first that has it.
+
+    Args:
+        name: of the picture that is decoded meanwhile, as messages begin with it.
+        said: what was said of others; what is said of this one is added.
+    """
+    _thread.many = name, said
+    try:
+        yield
+    finally:
+        _thread.many = None
+
+
+def _pass_on(message: str) -> None:
+    """Leaves a warning to the host, unless others in the picture's row had the same fault."""
+    many = getattr(_thread, "many", None)
+    if many is None:
+        warnings.warn(message, PictureWarning, stacklevel=4)
+        return
+    name, said = many
+    fault = message.removeprefix(name)
+    if fault not in said:
+        warnings.warn(message, FrameWarning, stacklevel=4)
+        said.add(fault)
 
 
 @contextlib.contextmanager

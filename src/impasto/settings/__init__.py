@@ -11,6 +11,7 @@
 - `wording`: what help pages say of settings.
 - `bounds`: what a value should be, in words, and why one is refused.
 - `recipes`: what made a picture, as the picture says it, and whether that can be believed.
+- `film_facts`, `keyframe`: what a film's recipe says beside its settings.
 - `command_line`: from a recipe to the command that makes its picture again.
 
 No module here knows pictures, tensors or files of pictures.

@@ -26,7 +26,12 @@ _WITHOUT_NAMES = {
 
 
 def command_line_of(
-    recipe: Recipe, name: str, known: Collection[str] | None = None, *, ascii_only: bool = False
+    recipe: Recipe,
+    name: str,
+    known: Collection[str] | None = None,
+    *,
+    file: str | None = None,
+    ascii_only: bool = False,
 ) -> str:
     """The command line that makes a picture again; words in place of inputs without a name.
 
@@ -34,6 +39,7 @@ def command_line_of(
         recipe: what made the picture.
         name: how messages name the picture.
         known: the flags that its command has; None if all settings are among them.
+        file: that of the picture, which is named where it holds what makes it again; None for none.
         ascii_only: whether to spell out what is no ASCII.
 
     Raises:
@@ -46,7 +52,7 @@ def command_line_of(
     check_names(recipe.settings, name)
     pictures = _pictures(recipe) or _WITHOUT_NAMES[recipe.command]
     words = ["impasto", recipe.command, *pictures]
-    for flag, values in _needed_flags(recipe, known).items():
+    for flag, values in _needed_flags(recipe, known, file).items():
         words += [flag, *values]
     return " ".join(shell_word(word, ascii_only=ascii_only) for word in words)
 
@@ -99,7 +105,9 @@ def _argument(name: str | None, word: str = "FILE") -> str:
     return f"./{name}" if name.startswith("-") and name != STANDARD_STREAM else name
 
 
-def _needed_flags(recipe: Recipe, known: Collection[str] | None) -> dict[str, list[str]]:
+def _needed_flags(
+    recipe: Recipe, known: Collection[str] | None, file: str | None
+) -> dict[str, list[str]]:
     """The flags of a command, with their values, that its defaults and the preset do not give."""
     name, settings = recipe.command, Settings(**recipe.settings)
     preset = Settings(preset=settings.preset).model_dump(mode="json")
@@ -120,7 +128,7 @@ def _needed_flags(recipe: Recipe, known: Collection[str] | None) -> dict[str, li
         flags.pop("--size", None)
         flags |= _print_flags(recipe.print_size)
     if recipe.film is not None:
-        own = recipe.film.flags()
+        own = recipe.film.flags(file)
         flags |= {flag: [_argument(word) for word in words] for flag, words in own.items()}
     return flags
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from impasto.errors import SettingsError
+from impasto.settings.keyframe import Keyframe
 from impasto.settings.parsing import setting_text
 
 UNNAMED = ""
@@ -19,6 +20,7 @@ UNNAMED = ""
 _FLAGS = {"start": "--from", "end": "--to"}
 _FILES = ("keyframes", "keep")
 _TIMES = ("start", "end", "frame")
+_MOMENTS = "moments"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class FilmFacts:
         start: the second at which the painting begins.
         end: the second at which it ends; None for the film's end.
         frame: the second of the one frame that was painted; None for a film.
+        moments: what the keyframes say, each with all that holds there; none in recipes of versions
+            that knew their file's name alone.
     """
 
     steadiness: float = 0.5
@@ -44,10 +48,12 @@ class FilmFacts:
     start: float = 0.0
     end: float | None = None
     frame: float | None = None
+    moments: tuple[Keyframe, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What a recipe says of them: steadiness and boil, and what else was given."""
-        return {name: getattr(self, name) for name in self._told()}
+        moments = {_MOMENTS: [one.to_json() for one in self.moments]} if self.moments else {}
+        return {**{name: getattr(self, name) for name in self._told()}, **moments}
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -59,28 +65,37 @@ class FilmFacts:
         if not isinstance(value, Mapping):
             raise SettingsError("'film' should be facts by name")
         known = {one.name: value[one.name] for one in fields(cls) if one.name in value}
+        moments = known.pop(_MOMENTS, [])
         for name, fact in known.items():
             if not (isinstance(fact, str) if name in _FILES else _is_number(fact)):
                 kind = "the name of a file" if name in _FILES else "a number"
                 raise SettingsError(f"'film' has a {name} that should be {kind}")
-        return cls(**known)
+        if not isinstance(moments, list):
+            raise SettingsError("'film' has moments that should be a list of keyframes")
+        return cls(**known, moments=tuple(map(Keyframe.from_json, moments)))
 
     def told(self) -> dict[str, str]:
         """Each as it is shown, by the name of its flag without dashes."""
         return {_flag(name)[2:]: self._text(name) or "(no file)" for name in self._told()}
 
-    def flags(self) -> dict[str, list[str]]:
-        """The flags that a command needs to paint so; a word in place of a file without a name."""
+    def flags(self, painted: str | None = None) -> dict[str, list[str]]:
+        """The flags that a command needs to paint so; a word in place of a file without a name.
+
+        Args:
+            painted: the file with these facts, from which keyframes can be read again; None where
+                it is none.
+        """
         usual = type(self)()
-        return {
+        flags = {
             _flag(name): [self._text(name) or "FILE"]
             for name in self._told()
             if getattr(self, name) != getattr(usual, name)
         }
+        return flags | ({"--keyframes": [painted]} if painted and self.moments else {})
 
     def _told(self) -> list[str]:
         usual, always = type(self)(), ("steadiness", "boil")
-        names = [one.name for one in fields(self)]
+        names = [one.name for one in fields(self) if one.name != _MOMENTS]
         return [n for n in names if n in always or getattr(self, n) != getattr(usual, n)]
 
     def _text(self, name: str) -> str:

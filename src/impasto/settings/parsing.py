@@ -79,6 +79,16 @@ def parse_numbers(value: object) -> object:
     return [float(value)] if isinstance(value, Real) else value
 
 
+def is_plain(value: object) -> bool:
+    """Whether a recipe's value has the form of a setting: nothing within lists and mappings but
+    texts and numbers.
+    """
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    parts = value if isinstance(value, list | tuple) else ()
+    return not any(isinstance(part, Mapping | list | tuple) for part in parts)
+
+
 def setting_text(value: Any) -> str:
     """A setting's value as a user writes it behind its flag; weighted names part at spaces."""
     if isinstance(value, Mapping):

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from impasto.errors import PictureError, SettingsError
 from impasto.settings.film_facts import FilmFacts
+from impasto.settings.parsing import is_plain
 from impasto.settings.presets import AT_ONCE
 from impasto.settings.print_size import PrintSize
 
@@ -159,7 +160,7 @@ def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
     refusal = f"{name}: its recipe is not of the form that impasto writes"
     if not isinstance(command, str) or not re.fullmatch(r"[a-z][a-z-]{,30}", command):
         raise PictureError(f"{refusal}: 'command' should be the name of a command")
-    if not isinstance(settings, Mapping) or not all(map(_is_setting, settings.values())):
+    if not isinstance(settings, Mapping) or not all(map(is_plain, settings.values())):
         raise PictureError(f"{refusal}: 'settings' should be texts and numbers by name")
     if size is not None and not _is_size(size):
         raise PictureError(f"{refusal}: 'size' should be a width and a height")
@@ -175,13 +176,6 @@ def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
         raise PictureError(f"{refusal}: {error}") from error
     sides = None if size is None else (size[0], size[1])
     return Recipe(command, as_they_were(settings), sides, version, inputs, sheet, film)
-
-
-def _is_setting(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    parts = value if isinstance(value, (list, tuple)) else ()
-    return not any(isinstance(part, (Mapping, list, tuple)) for part in parts)
 
 
 def _is_size(value: Any) -> bool:

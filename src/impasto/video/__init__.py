@@ -8,7 +8,8 @@
 - `film_file`: `stylize_video`, from a film to a file. `work_folder`: where painted frames lie until
   then. `shot_workers`: shots painted by several processes, or by a Ray cluster.
 - `film_recipe`: what made a film, as its file says it.
-- `keyframes`: what changes with time. `mask_film`: masks that are films.
+- `keyframes`: what changes with time, from a file or a painted film. `mask_film`: masks that are
+  films.
 - `stills`: looks before the work.
 
 Films are read and written by `impasto.video_files`; the motion is found by `impasto.motion`.

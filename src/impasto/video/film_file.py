@@ -45,6 +45,7 @@ class FilmProgress:
         frames: all frames of this stage; None while it is not known.
         note: of the frame that was painted last; None in other stages and for frames of before.
         shots: how many shots there are.
+        unbegun: how many of them have no painted frame yet; their first frames take longest.
     """
 
     stage: str
@@ -52,6 +53,7 @@ class FilmProgress:
     frames: int | None
     note: FrameNote | None = None
     shots: int = 0
+    unbegun: int = 0
 
 
 @dataclass(frozen=True)
@@ -216,13 +218,14 @@ def _paint(
     film: Film, shots: Sequence[Shot], folder: WorkFolder, workforce: Workforce
 ) -> Generator[FilmProgress, None, None]:
     total = sum(shot.stop - shot.start for shot in shots)
-    open_shots = [shot for shot in shots if len(folder.notes(shot)) < shot.stop - shot.start]
-    done = sum(len(folder.notes(shot)) for shot in shots)
-    yield FilmProgress("painting", done, total, shots=len(shots))
+    painted = {shot: len(folder.notes(shot)) for shot in shots}
+    open_shots = [shot for shot in shots if painted[shot] < shot.stop - shot.start]
+    done, unbegun = sum(painted.values()), list(painted.values()).count(0)
+    yield FilmProgress("painting", done, total, None, len(shots), unbegun)
     with closing(workforce.paint(film, open_shots, folder)) as notes:
         for note in notes:
-            done += 1
-            yield FilmProgress("painting", done, total, note, len(shots))
+            done, unbegun = done + 1, unbegun - note.is_first
+            yield FilmProgress("painting", done, total, note, len(shots), unbegun)
 
 
 def _write(

@@ -15,13 +15,13 @@ from impasto.errors import PictureError, SettingsError
 from impasto.files import STANDARD_STREAM
 from impasto.machine.compute import Compute
 from impasto.painting.at_once import BaseSource
+from impasto.painting.finished import finished
 from impasto.painting.named_pictures import picture_opener
 from impasto.painting.synthesis import WeightsSource
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
 from impasto.tasks.regions import RegionSource
 from impasto.tasks.styles import StyleSource
-from impasto.torch_state import with_torch_defaults
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.keyframes import KeyframeTrack
 from impasto.video.mask_film import MaskedFrame, MaskFilm
@@ -58,79 +58,6 @@ class FrameStep:
 
 FrameSteps = Generator[FrameStep, None, None]
 """The frames of a film as they are painted; `close` breaks it off."""
-
-
-@with_torch_defaults
-def iterate_video(
-    video: str | os.PathLike[str],
-    style: StyleSource | None = None,
-    settings: Settings | None = None,
-    *,
-    regions: Sequence[RegionSource] = (),
-    keep: str | os.PathLike[str] | None = None,
-    keyframes: KeyframeTrack | str | os.PathLike[str] | None = None,
-    steadiness: float = 0.5,
-    boil: float = 0.0,
-    fps: float | None = None,
-    start: float | Fraction = 0.0,
-    end: float | Fraction | None = None,
-    weights: WeightsSource = None,
-    compute: Compute | None = None,
-    base: BaseSource = None,
-    **overrides: Any,
-) -> FrameSteps:
-    """Repaints a film in the style of pictures; yields every frame, painted one by one.
-
-    The first frame of a shot is painted as a still. Every other one begins with the frame before,
-    warped along the motion of the film, and is tied to those 1, 4 and 8 before it (Ruder,
-    Dosovitskiy, Brox: Artistic Style Transfer for Videos, 2016). What stands still in the film
-    stands still in the painting. Memory does not grow with the length.
-
-    Args:
-        video: a film that PyAV reads, an animation (GIF, WebP, PNG), or pictures in a row: a
-            folder, or a pattern such as ``frames/*.png`` or ``frames/%05d.png``.
-        style: as for `iterate`; None where keyframes or regions name the styles.
-        settings: how it looks; defaults to ``Settings()``. ``size`` is the film's long side.
-        regions: as for `iterate`; a mask may be a film of the same length.
-        keep: a mask of what stays as it is, a still or a film: white stays.
-        keyframes: a track or its file: settings and styles that change with time; see
-            `impasto.video.keyframes`.
-        steadiness: how firmly a frame holds to those before it, 0..1.
-        boil: share of each frame that begins anew, 0..1: above 0 the paint is alive.
-        fps: frames a second of pictures in a row; 25 if not given.
-        start: seconds from the film's beginning at which the painting begins.
-        end: seconds at which it ends; None for all.
-        weights: see `WeightsSource`.
-        compute: where it runs.
-        base: as for `iterate`.
-        **overrides: single settings by name: ``size=512``, ``preset="fast"``...
-
-    Raises:
-        SettingsError: an unknown setting, a value out of range, or keyframes that cannot be read.
-        PictureError: a film, mask or style that cannot be read; (while iterating) one that is
-            damaged or ends early.
-        WeightsError: weights, a model or a base network that cannot be used.
-        DivergenceError: (while iterating) a loss that stays NaN or infinite.
-        MissingExtraError: ``impasto[video]`` is not installed.
-    """
-    task = film_task(
-        video,
-        style,
-        settings,
-        regions=regions,
-        keep=keep,
-        keyframes=keyframes,
-        steadiness=steadiness,
-        boil=boil,
-        fps=fps,
-        start=start,
-        end=end,
-        weights=weights,
-        compute=compute,
-        base=base,
-        **overrides,
-    )
-    return paint_film(task.open())
 
 
 def film_task(
@@ -174,6 +101,54 @@ def film_task(
         base,
         compute,
     )
+
+
+def _paint(task: FilmTask) -> FrameSteps:
+    return paint_film(task.open())
+
+
+iterate_video = finished(
+    film_task,
+    "iterate_video",
+    """Repaints a film in the style of pictures; yields every frame, painted one by one.
+
+    The first frame of a shot is painted as a still. Every other one begins with the frame before,
+    warped along the motion of the film, and is tied to those 1, 4 and 8 before it (Ruder,
+    Dosovitskiy, Brox: Artistic Style Transfer for Videos, 2016). What stands still in the film
+    stands still in the painting. Memory does not grow with the length.
+
+    Args:
+        video: a film that PyAV reads, an animation (GIF, WebP, PNG), or pictures in a row: a
+            folder, or a pattern such as ``frames/*.png`` or ``frames/%05d.png``.
+        style: as for `iterate`; None where keyframes or regions name the styles.
+        settings: how it looks; defaults to ``Settings()``. ``size`` is the film's long side.
+        regions: as for `iterate`; a mask may be a film of the same length.
+        keep: a mask of what stays as it is, a still or a film: white stays.
+        keyframes: a track, its file, or a film that was painted with one: settings and styles that
+            change with time; see `impasto.video.keyframes`.
+        steadiness: how firmly a frame holds to those before it, 0..1.
+        boil: share of each frame that begins anew, 0..1: above 0 the paint is alive.
+        fps: frames a second of pictures in a row; 25 if not given.
+        start: seconds from the film's beginning at which the painting begins.
+        end: seconds at which it ends; None for all.
+        weights: see `WeightsSource`.
+        compute: where it runs.
+        base: as for `iterate`.
+        **overrides: single settings by name: ``size=512``, ``preset="fast"``...
+
+    Raises:
+        SettingsError: an unknown setting, a value out of range, or keyframes that cannot be read.
+        PictureError: a film, mask or style that cannot be read; (while iterating) one that is
+            damaged or ends early.
+        WeightsError: weights, a model or a base network that cannot be used.
+        DivergenceError: (while iterating) a loss that stays NaN or infinite.
+        MissingExtraError: ``impasto[video]`` is not installed.
+
+    Warns:
+        As `iterate`; of pictures in a row the first with a fault stands for all.
+    """,
+    _paint,
+)
 
 
 def paint_film(film: Film) -> FrameSteps:

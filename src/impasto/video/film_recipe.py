@@ -33,6 +33,7 @@ def recipe_of(film: Film, moment: Fraction | None = None) -> dict[str, Any]:
         float(own.start),
         None if own.end is None else float(own.end),
         None if moment is None else float(moment),
+        () if film.track is None else tuple(film.track.keyframes),
     )
     return {
         "impasto": __version__,

@@ -21,7 +21,11 @@ from typing import Any
 
 from impasto.errors import SettingsError
 from impasto.files import PATH_ERRORS, check_input, path_of, reason_of
+from impasto.pictures.reading import picture_name
+from impasto.settings.keyframe import Keyframe as Keyframe
 from impasto.settings.model import Settings
+from impasto.settings.recipes import check_recipe
+from impasto.video_files.recipes import may_hold_recipe, read_recipe
 
 STYLE, TIME = "style", "time"
 
@@ -34,21 +38,6 @@ FIXED = frozenset(
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
 _WORD = re.compile(r"""(['"])(.+?)\1(?::(\S+))?(?=\s|$)|(\S+)""")
 """A style with its weight: its name in quotes, where it may have spaces, or a word."""
-
-
-@dataclass(frozen=True)
-class Keyframe:
-    """What holds at a moment.
-
-    Attributes:
-        time: in seconds, 0 or later.
-        settings: by name, those that it gives.
-        styles: names of styles and their weights; None to keep those before.
-    """
-
-    time: Fraction
-    settings: Mapping[str, Any]
-    styles: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,11 +114,16 @@ def read_keyframes(file: str) -> KeyframeTrack:
     Times are seconds or ``[[HH:]MM:]SS``. A style may be several, with weights:
     ``flow.jpg:2 ink.jpg``; a name with spaces stands in quotes: ``'my ink.jpg':2``.
 
+    A film that was painted with keyframes has them in its recipe, and so has a frame of one. Files
+    have the names there that they had when it was painted.
+
     Raises:
-        PictureError: there is no such file.
+        PictureError: there is no such file, or it is a picture or a film without a recipe.
         SettingsError: it cannot be understood; the message names the line.
     """
     check_input(file)
+    if may_hold_recipe(file):
+        return _of_painted(file)
     path = path_of(file)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -138,6 +132,21 @@ def read_keyframes(file: str) -> KeyframeTrack:
     rows = _json_rows(text, file) if text.lstrip().startswith("{") else _csv_rows(text, file)
     folder = path.parent
     return KeyframeTrack.of([_keyframe(row, f"{file}, line {n}", folder) for n, row in rows], file)
+
+
+def _of_painted(file: str) -> KeyframeTrack:
+    """The keyframes in the recipe of a film, or of a frame of one."""
+    facts = check_recipe(read_recipe(file), picture_name(file)).film
+    if facts is not None and facts.moments:
+        return KeyframeTrack.of(facts.moments, file)
+    if facts is not None and facts.keyframes:
+        raise SettingsError(
+            f"{file}: its recipe has of its keyframes the name {facts.keyframes!r} only; give that "
+            "file"
+        )
+    raise SettingsError(
+        f"{file}: was painted without keyframes; give a film with some, or a file of keyframes"
+    )
 
 
 def seconds_of(written: object, name: str) -> Fraction:

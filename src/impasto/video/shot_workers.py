@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 import queue
+import warnings
 from collections import Counter, deque
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import impasto.errors
-from impasto.errors import ImpastoError, SettingsError
+from impasto.errors import FrameWarning, ImpastoError, SettingsError
 from impasto.machine.processes import Child, ChildEnded, Inbox, Parent
 from impasto.machine.processors import usable_processors
 from impasto.machine.ray_cluster import enter_cluster, first_line, import_ray, is_on_gpus
 from impasto.machine.worker_memory import memory_of_each, workers_that_fit
+from impasto.own_warnings import HeardWarnings, hearing_warnings
 from impasto.video.film_painting import paint_shot
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.shots import Shot
@@ -47,9 +49,15 @@ class ShotOrder:
 
 @dataclass(frozen=True)
 class ShotDone:
-    """A worker's word that all frames of a shot are painted."""
+    """A worker's word that all frames of a shot are painted.
+
+    Attributes:
+        shot: the shot.
+        warnings: those of impasto that came meanwhile, without those of frames.
+    """
 
     shot: Shot
+    warnings: Sequence[Warning] = ()
 
 
 @dataclass(frozen=True)
@@ -145,9 +153,9 @@ def paint_by_processes(
         ImpastoError: a shot cannot be painted; what is painted stays in the folder.
     """
     threads = task.compute.threads or max(1, usable_processors() // workers)
-    order = ShotOrder(replace(task, compute=replace(task.compute, threads=threads)), folder)
+    order = _order(task, folder, threads)
     waiting = deque(sorted(shots, key=lambda shot: shot.start - shot.stop))
-    inbox, at_work, lost = Inbox(), dict[Child, Shot](), dict[Shot, int]()
+    inbox, at_work, record = Inbox(), dict[Child, Shot](), _Record()
     with ExitStack() as stack:
 
         def start(shot: Shot) -> None:
@@ -163,9 +171,8 @@ def paint_by_processes(
             match message:
                 case FrameNote():
                     yield message
-                case ShotFailed():
-                    raise getattr(impasto.errors, message.kind, ImpastoError)(message.error)
-                case ShotDone():
+                case ShotDone() | ShotFailed():
+                    record.take(message)
                     del at_work[child]
                     if waiting:
                         at_work[child] = waiting.popleft()
@@ -174,10 +181,7 @@ def paint_by_processes(
                         child.end()
                 case ChildEnded() if child in at_work:
                     shot = at_work.pop(child)
-                    lost[shot] = lost.get(shot, 0) + 1
-                    if lost[shot] == ATTEMPTS:
-                        how = message.killed_by or message.last_words
-                        raise ImpastoError(_why(shot, how))
+                    record.lose(shot, message.killed_by or message.last_words)
                     start(shot)
 
 
@@ -201,18 +205,15 @@ def paint_by_ray(
         ImpastoError: a shot cannot be painted; what is painted stays in the folder.
     """
     ray, threads = import_ray(), task.compute.threads or 1
-    order = ShotOrder(replace(task, compute=replace(task.compute, threads=threads)), folder)
+    order = _order(task, folder, threads)
     enter_cluster(address)
     try:
         on_gpus = is_on_gpus(task.compute)
         share, each = ("GPU", 1) if on_gpus else ("CPU", threads)
-        work = ray.remote(num_cpus=0 if on_gpus else threads, num_gpus=int(on_gpus), max_retries=0)(
-            _paint_on_node
-        )
-        waiting, seen, lost = deque(shots), dict.fromkeys(shots, 0), Counter[Shot]()
-        for shot in shots:
-            seen[shot] = len(folder.notes(shot))
-        at_work: dict[Any, Shot] = {}
+        needs = {"num_cpus": 0 if on_gpus else threads, "num_gpus": int(on_gpus)}
+        work = ray.remote(**needs, max_retries=0)(_paint_on_node)
+        seen = {shot: len(folder.notes(shot)) for shot in shots}
+        waiting, record, at_work = deque(shots), _Record(), dict[Any, Shot]()
         while waiting or at_work:
             fit = workers or max(1, int(ray.cluster_resources().get(share, 1) // each))
             while waiting and len(at_work) < fit:
@@ -226,43 +227,89 @@ def paint_by_ray(
             for reference in ready:
                 shot = at_work.pop(reference)
                 try:
-                    failed: ShotFailed | None = ray.get(reference)
+                    record.take(ray.get(reference))
                 except ray.exceptions.RayError as error:  # the worker or its node was lost
-                    lost[shot] += 1
-                    if lost[shot] == ATTEMPTS:
-                        raise ImpastoError(_why(shot, first_line(error))) from error
+                    record.lose(shot, first_line(error))
                     waiting.appendleft(shot)
-                    continue
-                if failed is not None:
-                    raise getattr(impasto.errors, failed.kind, ImpastoError)(failed.error)
     finally:
         ray.shutdown()
-
-
-def _paint_on_node(order: ShotOrder, shot: Shot) -> ShotFailed | None:
-    """The task of a cluster: one shot. Runs in a process of a node."""
-    try:
-        for _ in paint_shot(order.task.open(), shot, order.folder):
-            pass
-    except ImpastoError as error:
-        return ShotFailed(type(error).__name__, str(error))
-    return None
 
 
 def paint_shots(parent: Parent) -> None:
     """Paints the shots that come, until the parent ends it. Runs in the worker process."""
     order: ShotOrder = parent.receive()
     film = None
-    while True:
-        shot: Shot = parent.receive()
+    with hearing_warnings() as heard:
+        while True:
+            shot: Shot = parent.receive()
+            try:
+                film = film or order.task.open()
+                for note in paint_shot(film, shot, order.folder):
+                    parent.send(note)
+            except ImpastoError as error:
+                parent.send(ShotFailed(type(error).__name__, str(error)))
+                return
+            parent.send(ShotDone(shot, _of_interest(heard)))
+
+
+def _paint_on_node(order: ShotOrder, shot: Shot) -> ShotDone | ShotFailed:
+    """The task of a cluster: one shot. Runs in a process of a node."""
+    with hearing_warnings() as heard:
         try:
-            film = film or order.task.open()
-            for note in paint_shot(film, shot, order.folder):
-                parent.send(note)
+            for _ in paint_shot(order.task.open(), shot, order.folder):
+                pass
         except ImpastoError as error:
-            parent.send(ShotFailed(type(error).__name__, str(error)))
-            return
-        parent.send(ShotDone(shot))
+            return ShotFailed(type(error).__name__, str(error))
+        return ShotDone(shot, _of_interest(heard))
+
+
+def _of_interest(heard: HeardWarnings) -> list[Warning]:
+    """What a worker passes on. Whoever writes the film reads all frames, and is warned of them."""
+    return [one for one in heard.news() if not isinstance(one, FrameWarning)]
+
+
+def _order(task: FilmTask, folder: WorkFolder, threads: int) -> ShotOrder:
+    """What workers with so many threads each are to do."""
+    return ShotOrder(replace(task, compute=replace(task.compute, threads=threads)), folder)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What has become of the shots so far.
+
+    Attributes:
+        losses: how many workers died of each shot.
+        said: the warnings that were passed on.
+    """
+
+    losses: Counter[Shot] = field(default_factory=Counter)
+    said: set[str] = field(default_factory=set)
+
+    def take(self, message: ShotDone | ShotFailed) -> None:
+        """Takes a worker's last word of a shot; passes on its warnings, each wording once.
+
+        Raises:
+            ImpastoError: the shot cannot be painted.
+        """
+        if isinstance(message, ShotFailed):
+            raise getattr(impasto.errors, message.kind, ImpastoError)(message.error)
+        for warning in message.warnings:
+            if str(warning) not in self.said:
+                self.said.add(str(warning))
+                warnings.warn(warning, stacklevel=2)
+
+    def lose(self, shot: Shot, how: str) -> None:
+        """Counts a worker that died of a shot.
+
+        Raises:
+            ImpastoError: that were too many.
+        """
+        self.losses[shot] += 1
+        if self.losses[shot] == ATTEMPTS:
+            raise ImpastoError(
+                f"frames {shot.start} to {shot.stop - 1}: {ATTEMPTS} workers died of them ({how}); "
+                "perhaps they need more memory: use a smaller size, or fewer workers"
+            )
 
 
 def _next(inbox: Inbox) -> tuple[Child, Any]:
@@ -277,10 +324,3 @@ def _next(inbox: Inbox) -> tuple[Child, Any]:
 def _few(threads: int) -> dict[str, str]:
     spin = os.environ.get("GOMP_SPINCOUNT", "10000")
     return {"OMP_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": spin}
-
-
-def _why(shot: Shot, how: str) -> str:
-    return (
-        f"frames {shot.start} to {shot.stop - 1}: {ATTEMPTS} workers died of them ({how}); perhaps "
-        "they need more memory: use a smaller size, or fewer workers"
-    )

@@ -66,6 +66,11 @@ class FrameNote:
     seconds: Mapping[str, float] = field(default_factory=dict)
     warping_error: float | None = None
 
+    @property
+    def is_first(self) -> bool:
+        """Whether it is of a shot's first frame, which is painted as a still."""
+        return self.number == self.shot
+
 
 @dataclass(frozen=True)
 class WorkFolder:

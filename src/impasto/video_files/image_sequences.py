@@ -6,7 +6,7 @@ import contextlib
 import glob
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import PIL.Image
 
 from impasto.errors import PictureError, SettingsError
 from impasto.pictures.formats import PICTURE_EXTENSIONS
-from impasto.pictures.image import open_image
+from impasto.pictures.host_settings import as_one_of_many
+from impasto.pictures.image import Image, open_image
 from impasto.pictures.metadata import orientation_of
 from impasto.video_files.colors import ColorCoding, coding_by_height
 from impasto.video_files.video import Frame, Video
@@ -78,11 +79,17 @@ class SequenceSource:
 
     files: tuple[Path, ...]
     max_pixels: int
+    _faults: set[str] = field(default_factory=set, repr=False, compare=False)  # that were told
+
+    def picture(self, file: Path) -> Image:
+        """One of them. What is wrong with many is warned of once."""
+        with as_one_of_many(str(file), self._faults):
+            return open_image(file, max_pixels=self.max_pixels)
 
     def frames(self, video: Video, start: int, end: int | None) -> Iterator[Frame]:
         """See `Video.frames`."""
         for number, file in enumerate(self.files[start:end], start):
-            image = open_image(file, max_pixels=self.max_pixels)
+            image = self.picture(file)
             size = (image.height, image.width)
             if size != video.size:
                 raise _other_size(video.name, file, size, video.size)
@@ -108,7 +115,8 @@ def open_sequence(name: str, path: Path, fps: Fraction, max_pixels: int) -> Vide
         raise PictureError(
             f"{name}: there are no pictures ({', '.join(PICTURE_EXTENSIONS)} are read)"
         )
-    first = open_image(files[0], max_pixels=max_pixels)
+    source = SequenceSource(tuple(files), max_pixels)
+    first = source.picture(files[0])
     size = (first.height, first.width)
     transparent = first.alpha is not None
     for file in files[1:]:
@@ -128,7 +136,7 @@ def open_sequence(name: str, path: Path, fps: Fraction, max_pixels: int) -> Vide
         bits=first.bits,
         has_alpha=transparent,
         colors=ColorCoding("rgb", True, guess.primaries, guess.transfer, guess.matrix_code),
-        source=SequenceSource(tuple(files), max_pixels),
+        source=source,
         first_number=first_number,
     )
 

@@ -59,6 +59,11 @@ def read_recipe(
     return recipe
 
 
+def may_hold_recipe(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a picture or a film by its first bytes."""
+    return _kind_of(path) is not None or format_of(_head(path)) is not None
+
+
 def tags_with(recipe: Mapping[str, Any] | None, extension: str) -> dict[str, str]:
     """The tags of a film's container that hold its recipe; none where it has another place."""
     if recipe is None or extension not in (".mkv", ".webm"):
@@ -77,13 +82,7 @@ def _kind_of(source: object) -> Kind | None:
     """What kind of film a source is by its first bytes; None where it is none."""
     if not isinstance(source, str | os.PathLike) or os.fspath(source) == STANDARD_STREAM:
         return None
-    if not is_file(source):
-        return None
-    try:
-        with path_of(source).open("rb") as file:
-            head = file.read(64)
-    except PATH_ERRORS:
-        return None  # whoever reads pictures says why
+    head = _head(source)
     if format_of(head) is not None:
         return None
     if head[4:8] in _BOXES:
@@ -92,6 +91,17 @@ def _kind_of(source: object) -> Kind | None:
         return "matroska"
     is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
     return "other" if is_avi or head.startswith(_OTHERS) else None
+
+
+def _head(file: str | os.PathLike[str]) -> bytes:
+    """The first bytes of a file; none of what cannot be read: whoever reads it says why."""
+    if not is_file(file):
+        return b""
+    try:
+        with path_of(file).open("rb") as stream:
+            return stream.read(64)
+    except PATH_ERRORS:
+        return b""
 
 
 def _in_boxes(film: Path, name: str) -> dict[str, Any] | None:
