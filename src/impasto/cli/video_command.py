@@ -6,7 +6,8 @@ import contextlib
 import json as json_module
 import sys
 import time
-from collections.abc import Generator, Mapping
+import warnings
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,7 +21,7 @@ from impasto.cli.run_flags import FilePath, NetworkFlags, OutputFlags, check_inp
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.standard_error import can_redraw
 from impasto.cli.style_arguments import StyleArguments
-from impasto.errors import SettingsError
+from impasto.errors import PictureWarning, SettingsError
 from impasto.messages import counted, printable
 from impasto.settings.film_facts import FilmFacts
 from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
@@ -201,7 +202,7 @@ class _Watch:
         began, made = time.monotonic(), self._begin(task)
         last: FilmProgress | None = None
         try:
-            with self._display() as see:
+            with self._display() as see, self._warnings_said():
                 while True:
                     try:
                         last = next(made)
@@ -239,6 +240,17 @@ class _Watch:
             None if output.side_by_side is None else str(output.side_by_side),
         )
         return make_film(task, film, Workforce(flags.engine, flags.workers, flags.address))
+
+    @contextlib.contextmanager
+    def _warnings_said(self) -> Iterator[None]:
+        """What is doubtful about the film, or done to it, goes to standard error."""
+        with warnings.catch_warnings():
+            if not self.flags.output.quiet:
+                warnings.simplefilter("default", PictureWarning)  # each of them once
+            warnings.showwarning = lambda message, *_, **__: print(
+                f"impasto: {printable(str(message))}", file=sys.stderr
+            )
+            yield
 
     def _display(self) -> contextlib.AbstractContextManager[_Lines]:
         output = self.flags.output
