@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Generator, Sequence
@@ -22,12 +23,13 @@ from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
 from impasto.tasks.regions import RegionSource
 from impasto.tasks.styles import StyleSource
+from impasto.video.cut_finder import find_passages
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.keyframes import KeyframeTrack
 from impasto.video.mask_film import MaskedFrame, MaskFilm
 from impasto.video.motion_trail import GAPS
 from impasto.video.shot_painter import PastFrame, ShotPainter, SteadySettings, areas_of
-from impasto.video.shots import CutFinder, Shot
+from impasto.video.shots import Shot
 from impasto.video.work_folder import FrameNote, WorkFolder
 
 
@@ -39,7 +41,7 @@ class FrameStep:
         number: of the frame in the film, from 0.
         time: when it appears, in seconds, as the film says it.
         duration: how long it stays, in seconds.
-        shot: number of the first frame of its shot.
+        shot: number of the first frame of its shot, or of the flash within one that it belongs to.
         pixels: (1, 3, H, W), float32, sRGB, 0..1: as the film shows it.
         alpha: (1, 1, H, W), 0..1; None where all is opaque.
         painted: (1, 3, H, W), before what stays of the film was put back.
@@ -153,15 +155,15 @@ iterate_video = finished(
 
 def paint_film(film: Film) -> FrameSteps:
     """All frames of an open film, in order, painted in memory."""
-    finder, painter, shot, any_frame = CutFinder(), film.shot_painter(), 0, False
-    for masked in film.frames():
-        if film.is_over(masked.frame):
-            break
-        if not film.covers(masked.frame):
-            continue
-        if finder.is_new(masked.frame.pixels):
-            painter.begin()
-            shot = masked.frame.number
+    painter, shot, left, any_frame = film.shot_painter(), 0, 0, False
+    until_end = itertools.takewhile(lambda masked: not film.is_over(masked.frame), film.frames())
+    covered = (masked for masked in until_end if film.covers(masked.frame))
+    for masked, passage in find_passages(covered, lambda masked: masked.frame):
+        painter.pass_on(passage)
+        if passage.leaves:
+            left = shot
+        if passage.begins or passage.returns:
+            shot = masked.frame.number if passage.begins else left
         any_frame = True
         yield _step(film, painter, masked, shot)
     if not any_frame:
@@ -179,21 +181,43 @@ def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNot
     first = shot.start + len(notes)
     if first >= shot.stop:
         return
-    needed = max(shot.start, first - max(GAPS))
-    past: list[PastFrame] = []
-    for masked in film.frames(needed, shot.stop):
+    strands = _to_go_on_from(shot, first)
+    needed = sorted({number for strand in strands for number in strand})
+    past: dict[int, PastFrame] = {}
+    for masked in film.frames(needed[0] if needed else first, shot.stop):
         number = masked.frame.number
+        if number in needed:
+            past[number] = _past_frame(film, masked, folder.painted(number))
         if number < first:
-            own = resize(masked.frame.pixels, film.size).clamp(0, 1)
-            settings = film.task_of(masked).settings
-            areas = areas_of(masked, film.size)
-            past.append(PastFrame(own, folder.painted(number), settings, areas))
             continue
         if number == first:
-            painter.begin(past, notes[-1].usual_loss if notes else 0.0)
-        step = _step(film, painter, masked, shot.start)
+            for strand in strands:
+                usual_loss = notes[strand[-1] - shot.start].usual_loss
+                painter.keep()
+                painter.begin([past[one] for one in strand], usual_loss)
+        painter.pass_on(shot.passage(number))
+        step = _step(film, painter, masked, shot.strand_start(number))
         folder.add(shot, step.note, step.painted)
         yield step.note
+
+
+def _to_go_on_from(shot: Shot, first: int) -> list[list[int]]:
+    """Numbers of the painted frames that a frame and those after it depend on.
+
+    The last ones are of the frames it follows. Within a flash, those that come before are of the
+    scene that will be seen again.
+    """
+    if first == shot.start:
+        return []
+    left = shot.left_at(first - 1)
+    lasts = [first - 1] if left is None else [left, first - 1]
+    return [shot.strand(last, max(GAPS)) for last in lasts]
+
+
+def _past_frame(film: Film, masked: MaskedFrame, painted: Tensor) -> PastFrame:
+    own = resize(masked.frame.pixels, film.size).clamp(0, 1)
+    settings = film.task_of(masked).settings
+    return PastFrame(own, painted, settings, areas_of(masked, film.size))
 
 
 def shown(film: Film, masked: MaskedFrame, painted: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -65,6 +65,12 @@ class MotionTrail:
         """Takes the shot's next frame, (1, 3, H, W), sRGB 0..1."""
         self._nodes.append(_Node(frame))
 
+    def copy(self) -> MotionTrail:
+        """The same frames; what is added to one of the two is not in the other."""
+        trail = MotionTrail(self.gaps)
+        trail._nodes.extend(self._nodes)
+        return trail
+
     def links(self) -> list[tuple[int, Tensor, Link]]:
         """Of the latest frame: how far back, the earlier frame, the motion; the nearest first."""
         latest = len(self._nodes) - 1

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from impasto.losses.temporal import Tie
 from impasto.motion.consistency import find_holes
+from impasto.motion.cuts import is_blank
 from impasto.motion.filling import fill_holes
 from impasto.motion.stillness import find_still
 from impasto.motion.warping import warp
 from impasto.pictures.resizing import Size, resize
 from impasto.settings.model import Settings
+from impasto.video.cut_finder import Passage
 from impasto.video.frame_painter import FramePainter, PaintedFrame
 from impasto.video.mask_film import MaskedFrame
 from impasto.video.motion_trail import GAPS, GAPS_AT_ONCE, MotionTrail
@@ -64,6 +66,25 @@ class PastFrame:
     areas: Tensor | None = None
 
 
+@dataclass(eq=False)
+class Strand:
+    """Frames that were painted one after the other: as much of them as the next one depends on.
+
+    Attributes:
+        past: the last frames, in order.
+        trail: the motion between them.
+        usual_loss: what they reach, by which those that follow are judged.
+    """
+
+    past: deque[PastFrame] = field(default_factory=lambda: deque(maxlen=max(GAPS)))
+    trail: MotionTrail = field(default_factory=MotionTrail)
+    usual_loss: float = 0.0
+
+    def copy(self) -> Strand:
+        """The same frames; the two go on apart."""
+        return Strand(self.past.copy(), self.trail.copy(), self.usual_loss)
+
+
 @dataclass(frozen=True)
 class SteadySettings:
     """How firmly frames hold to those before.
@@ -88,7 +109,6 @@ class ShotPainter:
 
     Attributes:
         seconds: spent on motion and painting since they were last cleared.
-        usual_loss: what frames of the shot reach, by which those that follow are judged.
         warping_error: of the last frame, `warping_error`; None for a shot's first frame.
     """
 
@@ -97,40 +117,56 @@ class ShotPainter:
     steady: SteadySettings = field(default_factory=SteadySettings)
     seconds: dict[str, float] = field(default_factory=dict, init=False)
     warping_error: float | None = field(default=None, init=False)
-    usual_loss: float = field(default=0.0, init=False)
-    _trail: MotionTrail = field(default_factory=MotionTrail, init=False)
-    _past: deque[PastFrame] = field(default_factory=lambda: deque(maxlen=max(GAPS)), init=False)
+    _strand: Strand = field(default_factory=Strand, init=False)
+    _kept: Strand = field(default_factory=Strand, init=False)
+
+    @property
+    def usual_loss(self) -> float:
+        """What the last frames reach, by which those that follow are judged."""
+        return self._strand.usual_loss
+
+    def pass_on(self, passage: Passage) -> None:
+        """Makes ready for the film's next frame, by how the film goes to it."""
+        if passage.leaves:
+            self.keep()
+        if passage.returns:
+            self._strand = self._kept.copy()
+        if passage.begins:
+            self.begin()
 
     def begin(self, past: Sequence[PastFrame] = (), usual_loss: float = 0.0) -> None:
         """Forgets all frames, or goes on after those that were painted before.
 
         Args:
-            past: the shot's last frames, as many as `GAPS` asks for, in order.
+            past: the last frames, as many as `GAPS` asks for, in order.
             usual_loss: as it was after the last of them.
         """
-        self._past = deque(past, maxlen=max(GAPS))
-        self._trail = MotionTrail(GAPS_AT_ONCE if self.painter.at_once else GAPS)
+        trail = MotionTrail(GAPS_AT_ONCE if self.painter.at_once else GAPS)
         for one in past:
-            self._trail.add(one.frame)
-        self.usual_loss = usual_loss
+            trail.add(one.frame)
+        self._strand = Strand(deque(past, maxlen=max(GAPS)), trail, usual_loss)
+
+    def keep(self) -> None:
+        """Keeps the frames so far, so that a flash can be painted and they be gone on with."""
+        self._kept = self._strand.copy()
 
     def paint(self, frame: MaskedFrame) -> PaintedFrame:
         """The shot's next frame, of any size. Raises as `FramePainter`."""
         own = resize(frame.frame.pixels, self.size).clamp(0, 1)
         areas = areas_of(frame, self.size)
         settings = self.painter.task_of(frame).settings
-        settled = all(past.settings == settings for past in self._past)
-        self._trail.add(own)
-        if not self._past or not settings.weights.style:
+        settled = all(past.settings == settings for past in self._strand.past)
+        self._strand.trail.add(own)
+        if not self._strand.past or not settings.weights.style:
             painted = self._timed("painting", lambda: self.painter.still(frame))
             self.warping_error = None
         else:
             painted = self._follow(frame, own, areas, settled)
-        if not self._past or not settled:
-            self.usual_loss = painted.loss
+        if not self._strand.past or not settled:
+            self._strand.usual_loss = painted.loss
         pixels = painted.pixels.mul(LEVELS).round_().div_(LEVELS)
         painted = PaintedFrame(pixels, painted.losses, painted.evaluations)
-        self._past.append(PastFrame(own, painted.pixels, settings, areas))
+        self._strand.past.append(PastFrame(own, painted.pixels, settings, areas))
         return painted
 
     def _follow(
@@ -147,7 +183,7 @@ class ShotPainter:
         enough = CREEP * self.usual_loss
         painted = self._timed("painting", lambda: self.painter.follow(frame, start, ties, enough))
         if settled and not alive:
-            kept = painted.pixels.lerp(self._past[-1].painted, still)
+            kept = painted.pixels.lerp(self._strand.past[-1].painted, still)
             painted = PaintedFrame(kept, painted.losses, painted.evaluations)
         self.warping_error = _warping_error(painted.pixels, ties[0])
         return painted
@@ -162,8 +198,11 @@ class ShotPainter:
     ) -> tuple[Tensor, list[Tie], Tensor]:
         """Where the motion leads: what the frame starts from, its ties, and what stands still."""
         starts, shares, still = list[Tensor](), list[Tensor](), None
-        for gap, before, (back, forth) in self._trail.links():
-            past = self._past[-gap]
+        blank = is_blank(own)
+        for gap, before, (back, forth) in self._strand.trail.links():
+            past = self._strand.past[-gap]
+            if blank:  # where things are cannot be seen, so the paint stays where it is
+                back, forth = torch.zeros_like(back), torch.zeros_like(forth)
             starts.append(warp(past.painted, back))
             shares.append(1 - find_holes(before, own, forth, back))
             same = find_still(before, own, back)
@@ -178,7 +217,7 @@ class ShotPainter:
             Tie(picture, share, firm * unit / len(starts))
             for picture, share in zip(starts, shares, strict=True)
         ]
-        return start.lerp(self._past[-1].painted, still), ties, still
+        return start.lerp(self._strand.past[-1].painted, still), ties, still
 
     def _timed(self, what: str, work: Callable[[], PaintedFrame]) -> PaintedFrame:
         began = time.perf_counter()

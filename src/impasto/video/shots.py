@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
-from torch import Tensor
-
-from impasto.motion.consistency import find_holes
-from impasto.motion.cuts import is_cut
-from impasto.motion.flow import find_flow
-from impasto.pictures.resizing import fit, resize
+from impasto.video.cut_finder import Passage, find_passages
 from impasto.video_files.video import Frame, Span
 
-SIDE = 256
-"""Long side in pixels at which frames are compared."""
+
+@dataclass(frozen=True)
+class Flash:
+    """Frames within a shot that do not show its scene: white, black, or something else.
+
+    Attributes:
+        start: number of its first frame.
+        stop: the number after its last.
+        begins: whether it is painted for itself; blank frames and fades go on from the scene.
+    """
+
+    start: int
+    stop: int
+    begins: bool
+
+    def __contains__(self, number: int) -> bool:
+        """Whether a frame is one of it."""
+        return self.start <= number < self.stop
 
 
 @dataclass(frozen=True)
@@ -25,27 +36,47 @@ class Shot:
     Attributes:
         start: number of its first frame.
         stop: the number after its last.
+        flashes: in order. One directly after another belongs to the same absence of the scene.
     """
 
     start: int
     stop: int
+    flashes: tuple[Flash, ...] = ()
 
+    def flash_at(self, number: int) -> Flash | None:
+        """The flash that a frame belongs to."""
+        return next((flash for flash in self.flashes if number in flash), None)
 
-@dataclass(eq=False)
-class CutFinder:
-    """Looks at frames one after the other."""
+    def passage(self, number: int) -> Passage:
+        """How the film goes to one of the shot's frames."""
+        flash, before = self.flash_at(number), self.flash_at(number - 1)
+        if number == self.start:
+            return Passage(begins=True)
+        if flash is None or flash == before:
+            return Passage(returns=flash is None and before is not None)
+        return Passage(leaves=before is None, begins=flash.begins)
 
-    _before: Tensor | None = None
+    def strand_start(self, number: int) -> int:
+        """The first of the frames that are painted one after the other up to a frame."""
+        own = self.flash_at(number)
+        return own.start if own is not None and own.begins else self.start
 
-    def is_new(self, pixels: Tensor) -> bool:
-        """Whether a frame, (1, 3, H, W), begins a shot; the first one does."""
-        size = (pixels.shape[2], pixels.shape[3])
-        small = resize(pixels, fit(size, min(SIDE, max(size)))).clamp(0, 1)
-        before, self._before = self._before, small
-        if before is None:
-            return True
-        back, forth = find_flow(small, before), find_flow(before, small)
-        return is_cut(find_holes(before, small, forth, back))
+    def strand(self, number: int, most: int) -> list[int]:
+        """The last so many of these frames, by number, the frame itself among them."""
+        own, start, found = self.flash_at(number), self.strand_start(number), list[int]()
+        while number >= start and len(found) < most:
+            if self.flash_at(number) in (own, None):
+                found.append(number)
+            number -= 1
+        return found[::-1]
+
+    def left_at(self, number: int) -> int | None:
+        """The scene's last frame before the flash that a frame belongs to; None outside of one."""
+        if self.flash_at(number) is None:
+            return None
+        while self.flash_at(number) is not None:
+            number -= 1
+        return number
 
 
 @dataclass(frozen=True)
@@ -61,16 +92,51 @@ class Cutting:
     span: Span
 
 
+@dataclass(eq=False)
+class _Cuts:
+    """Cuts as they are found; whether one is that of a flash turns out later."""
+
+    starts: list[int] = field(default_factory=list)
+    flashes: list[Flash] = field(default_factory=list)
+    _open: list[tuple[int, bool]] = field(default_factory=list)  # start and `Flash.begins`
+
+    def add(self, number: int, passage: Passage) -> None:
+        """Takes the next frame."""
+        if passage.returns:
+            stops = [*(start for start, _ in self._open[1:]), number]
+            self.flashes += [
+                Flash(start, stop, begins)
+                for (start, begins), stop in zip(self._open, stops, strict=True)
+            ]
+            self._open.clear()
+        elif passage.leaves:
+            self._settle()
+            self._open.append((number, passage.begins))
+        elif passage.begins:
+            self._open.append((number, True))
+
+    def shots(self, stop: int) -> list[Shot]:
+        """All shots of a film that ends before a frame."""
+        self._settle()
+        stops = [*self.starts[1:], stop]
+        return [
+            Shot(start, end, tuple(one for one in self.flashes if start < one.start < end))
+            for start, end in zip(self.starts, stops, strict=bool(self.starts))
+        ]
+
+    def _settle(self) -> None:
+        """Nothing has come back: what might have been flashes are shots."""
+        self.starts += [start for start, begins in self._open if begins]
+        self._open.clear()
+
+
 def find_shots(frames: Iterable[Frame]) -> Generator[Frame, None, Cutting]:
     """Looks at frames, yields them, and returns how they are cut."""
-    finder, starts, last = CutFinder(), list[int](), -1
-    first = end = Fraction(0)
-    for frame in frames:
-        if not starts:
+    cuts, last, first, end = _Cuts(), -1, Fraction(0), Fraction(0)
+    for frame, passage in find_passages(frames, lambda frame: frame):
+        if last < 0:
             first = frame.time
-        if finder.is_new(frame.pixels):
-            starts.append(frame.number)
+        cuts.add(frame.number, passage)
         last, end = frame.number, frame.time + frame.duration
         yield frame
-    stops = [*starts[1:], last + 1]
-    return Cutting([Shot(*pair) for pair in zip(starts, stops, strict=bool(starts))], (first, end))
+    return Cutting(cuts.shots(last + 1), (first, end))

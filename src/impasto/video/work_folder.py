@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from impasto.files import PATH_ERRORS, reason_of, replacing
 from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import open_image
 from impasto.pictures.resizing import Size
-from impasto.video.shots import Cutting, Shot
+from impasto.video.shots import Cutting, Flash, Shot
 
 ENDING = ".impasto"
 _PLAN, _SHOTS, _MEMORY, _LOCK = "film.json", "shots.json", "memory.json", "film.lock"
@@ -49,7 +49,7 @@ class FrameNote:
 
     Attributes:
         number: of the frame in the film.
-        shot: number of the first frame of its shot.
+        shot: number of the first frame of its shot, or of the flash within one that it belongs to.
         usual_loss: what frames of the shot reach, by which those that follow are judged.
         losses: the frame's weighted loss terms by name.
         evaluations: of the objective.
@@ -166,12 +166,12 @@ class WorkFolder:
             return None
         found = json.loads(file.read_text(encoding="utf-8"))
         first, last = map(Fraction, found["span"])
-        return Cutting([Shot(*pair) for pair in found["shots"]], (first, last))
+        return Cutting([_shot(*shot) for shot in found["shots"]], (first, last))
 
     def keep_cutting(self, cutting: Cutting) -> None:
         """Keeps the film's shots. Raises `OutputError`."""
         found = {
-            "shots": [(shot.start, shot.stop) for shot in cutting.shots],
+            "shots": [astuple(shot) for shot in cutting.shots],
             "span": [str(time) for time in cutting.span],
         }
         with self._errors_named():
@@ -258,6 +258,11 @@ class WorkFolder:
             yield
         except PATH_ERRORS as error:
             raise OutputError(f"{self.path}: cannot be used ({reason_of(error)})") from error
+
+
+def _shot(start: int, stop: int, flashes: Sequence[Sequence[int]] = ()) -> Shot:
+    """A shot as JSON has it."""
+    return Shot(start, stop, tuple(Flash(first, end, bool(own)) for first, end, own in flashes))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -14,6 +14,7 @@ from impasto.pictures.hidden_colors import fill_hidden_colors
 from impasto.video_files.av_library import import_av, reporting_ffmpeg
 from impasto.video_files.colors import ColorCoding, coding_of
 from impasto.video_files.decoding import decoded_frames, packets_expected, stated_end
+from impasto.video_files.deinterlacing import deinterlaced
 from impasto.video_files.frame_times import timed
 from impasto.video_files.planes import bits_of, has_alpha, is_full_range, is_rgb, pixels_of
 from impasto.video_files.rotation import Turn, turn_of
@@ -47,7 +48,8 @@ class FilmSource:
         """See `Video.frames`."""
         with open_container(self.path, video.name) as container:
             stream = container.streams[self.stream]
-            frames = decoded_frames(container, stream, video.name)
+            decoded = decoded_frames(container, stream, video.name)
+            frames = deinterlaced(decoded, stream.time_base)
             stated = stated_end(stream)
             for number, (frame, time, duration) in enumerate(
                 timed(frames, stream.time_base, video.rate, stated)
@@ -163,6 +165,7 @@ def _facts(container: Any, stream: Any, first: Any, path: Path, name: str) -> Vi
         chapters=len(container.chapters()),
         metadata=own_metadata(container.metadata),
         path=path,
+        is_interlaced=bool(first.interlaced_frame),
     )
 
 

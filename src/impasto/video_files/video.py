@@ -91,6 +91,7 @@ class Video:
         path: the file; None for an image sequence.
         first_number: the number in the name of the first picture of an image sequence.
         source: where the frames come from.
+        is_interlaced: whether the file's first frame is; frames are made whole as they are read.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Video:
     metadata: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
     first_number: int | None = None
+    is_interlaced: bool = False
 
     @property
     def expected_frames(self) -> int | None:

@@ -1,0 +1,128 @@
+"""Flashes and darkness: no cuts where the scene returns, and the painting goes on after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import impasto
+from benchmarks.quality.made_clips import MadeClip
+from impasto.video.film_file import FilmOutput, make_film
+from impasto.video.film_painting import film_task
+from impasto.video.shot_workers import Workforce
+from impasto.video.shots import Flash, Shot, find_shots
+from impasto.video.work_folder import WorkFolder
+from impasto.video_files.video import Frame
+from support.moving_pictures import QUICK, panned, still, style_file, write_frames
+
+RATE = 24
+SCENE = MadeClip((96, 160), pan=(1.0, 0.5), disc_speed=(-1.5, 0.5))
+OTHER = MadeClip((96, 160), pan=(2.0, 1.0), seed=3)
+WHITE, BLACK = (torch.full((1, 3, *SCENE.size), level) for level in (1.0, 0.0))
+
+
+def shots_of(frames: Sequence[Tensor]) -> list[Shot]:
+    """How frames of 8 bits are cut."""
+    looking = find_shots(
+        Frame(number, Fraction(number, RATE), Fraction(1, RATE), (frame * 255).round() / 255)
+        for number, frame in enumerate(frames)
+    )
+    while True:
+        try:
+            next(looking)
+        except StopIteration as end:
+            return list(end.value.shots)
+
+
+def scene(start: int, stop: int, clip: MadeClip = SCENE) -> list[Tensor]:
+    return [clip.frame(number) for number in range(start, stop)]
+
+
+def coded(frame: Tensor) -> Tensor:
+    """A plain frame as a codec gives it back."""
+    noise = torch.randn(frame.shape, generator=torch.Generator().manual_seed(1))
+    return (frame + 0.008 * noise).clamp(0, 1)
+
+
+@pytest.mark.parametrize(
+    "flash",
+    [[WHITE], [BLACK], [coded(WHITE)] * 3, [coded(BLACK)], [coded(WHITE)] * 12],
+    ids=["white", "black", "coded white", "coded black", "half a second"],
+)
+def test_a_flash_belongs_to_its_shot(flash: list[Tensor]) -> None:
+    stop = 3 + len(flash)
+    frames = [*scene(0, 3), *flash, *scene(stop, stop + 2)]
+    assert shots_of(frames) == [Shot(0, stop + 2, (Flash(3, stop, False),))]
+
+
+def test_a_flash_that_fades_and_one_that_is_too_bright_end_where_the_scene_is_seen() -> None:
+    faded = [WHITE, *(SCENE.frame(n).lerp(WHITE, part) for n, part in ((4, 0.97), (5, 0.7)))]
+    bright = [(SCENE.frame(3) * 6).clamp(0, 1)]
+    assert shots_of([*scene(0, 3), *faded, *scene(6, 8)]) == [Shot(0, 8, (Flash(3, 5, False),))]
+    assert shots_of([*scene(0, 3), *bright, *scene(4, 6)]) == [Shot(0, 6, (Flash(3, 4, False),))]
+
+
+def test_a_few_frames_of_something_else_are_painted_for_themselves() -> None:
+    frames = [*scene(0, 3), *scene(0, 2, OTHER), *scene(5, 7)]
+    assert shots_of(frames) == [Shot(0, 7, (Flash(3, 5, True),))]
+
+
+@pytest.mark.parametrize("card", [WHITE, coded(WHITE)], ids=["white", "coded"])
+def test_what_stays_for_longer_is_cut(card: Tensor) -> None:
+    frames = [*scene(0, 2), *[card] * 13, *scene(15, 17)]
+    assert shots_of(frames) == [Shot(0, 2), Shot(2, 15), Shot(15, 17)]
+
+
+@pytest.mark.parametrize("dark", [0, 2, 14])
+def test_a_fade_through_black_to_another_scene_is_one_cut(dark: int) -> None:
+    out = [SCENE.frame(number) * (1 - (number + 1) / 5) for number in range(5)]
+    into = [OTHER.frame(number) * ((number + 1) / 5) for number in range(5)]
+    assert shots_of([*out, *[BLACK] * dark, *into]) == [
+        Shot(0, 5 + dark),
+        Shot(5 + dark, dark + 10),
+    ]
+
+
+def test_a_fade_to_black_and_back_is_no_cut() -> None:
+    gains = [1, 0.75, 0.5, 0.25, 0, 0, 0.25, 0.5, 0.75, 1]
+    frames = [SCENE.frame(number) * gain for number, gain in enumerate(gains)]
+    assert shots_of(frames) == [Shot(0, 10, (Flash(4, 6, False),))]
+
+
+def test_the_painting_after_a_flash_is_the_one_before_it(tmp_path: Path) -> None:
+    clip = still(6)
+    clip[2] = clip[3] = coded(torch.ones(1, 3, 48, 64))
+    source, style = write_frames(tmp_path / "in", clip), style_file(tmp_path)
+    steps = list(impasto.iterate_video(source, style, **QUICK))
+    assert [step.shot for step in steps] == [0] * 6
+    for number in (4, 5):
+        assert torch.equal(steps[number].pixels, steps[1].pixels)
+    # The flash itself is painted, and is no other picture.
+    alone = impasto.stylize(source % 2, style, **QUICK).pixels
+    apart = [float((steps[2].pixels - one).square().mean()) for one in (steps[1].pixels, alone)]
+    assert 0 < apart[0] < 0.5 * apart[1]
+
+
+def test_a_film_broken_off_around_flashes_goes_on_to_the_same_frames(tmp_path: Path) -> None:
+    clip = panned(10)
+    clip[2] = clip[3] = coded(torch.ones(1, 3, 48, 64))
+    clip[6:8] = panned(2, seed=2)
+    source, style = write_frames(tmp_path / "in", clip), style_file(tmp_path)
+    steps = list(impasto.iterate_video(source, style, **QUICK))
+    assert [step.shot for step in steps] == [0] * 6 + [6] * 2 + [0] * 2
+    target = tmp_path / "parts.mkv"
+    task, output = film_task(source, style, **QUICK), FilmOutput(str(target), keep_frames=True)
+    for frames in (3, 4, 7, 99):  # within a flash, after it, within the other one
+        with closing(make_film(task, output, Workforce(workers=1))) as made:
+            for progress in made:
+                if progress.stage == "painting" and progress.done == frames:
+                    break
+    folder = WorkFolder.beside(target)
+    for step in steps:
+        assert torch.equal(step.painted, folder.painted(step.number)), step.number
