@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from impasto.cli.cluster_log import passing_on_log, print_message, say_nothing
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.painting_commands import RegionNames, StyleNames
 from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration, rich_bar
@@ -201,7 +202,9 @@ class _Watch:
         began, made = time.monotonic(), self._begin(task)
         last: FilmProgress | None = None
         try:
-            with self._display() as see:
+            silent = self.flags.output.quiet or self.flags.output.json
+            tell = say_nothing if silent else print_message
+            with self._display() as see, passing_on_log(tell):
                 while True:
                     try:
                         last = next(made)
