@@ -21,7 +21,19 @@ if not Path("/proc/self/task").exists():
 pytestmark = pytest.mark.alone
 
 SHALLOW = ["--content-layers", "relu2_1", "--style-layers", "relu1_1", "relu2_1"]
-FLAGS = ["--print", "13cm", "--dpi", "100", "--levels", "2", "--iterations", "3,12", "--threads", "1", *SHALLOW]
+FLAGS = [
+    "--print",
+    "13cm",
+    "--dpi",
+    "100",
+    "--levels",
+    "2",
+    "--iterations",
+    "3,12",
+    "--threads",
+    "1",
+    *SHALLOW,
+]
 
 
 def _pixels(path: Path) -> np.ndarray:
