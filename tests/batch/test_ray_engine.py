@@ -75,10 +75,14 @@ def test_a_cluster_paints_the_same_pixels_and_outlives_a_node(
 
 def test_without_a_cluster_there_is_one_clear_line(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png")
+    address = f"127.0.0.1:{free_port()}"
     result = run(
         "batch", "a.png", "--styles", "a.png", "-o", "out", *FLAGS, "--engine", "ray",
-        "--address", f"127.0.0.1:{free_port()}", folder=tmp_path,
+        "--address", address, folder=tmp_path,
     )  # fmt: skip
     assert result.returncode == 2
-    last = result.stderr.decode().splitlines()[-1]
-    assert "cannot be reached" in last
+    said = result.stderr.decode()
+    assert f"connecting to the Ray cluster {address}" in said
+    last = said.splitlines()[-1]
+    assert f"the Ray cluster {address} cannot be reached" in last
+    assert "ray start --head" in last

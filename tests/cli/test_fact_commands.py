@@ -61,7 +61,7 @@ def test_doctor_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["threads"]["used"] == torch.get_num_threads()
     assert facts["weights"]["sha256"] == EMBEDDED_SHA256
     assert facts["memory"]["total"] > facts["memory"]["free"] > 0
-    assert set(facts["extras"]) == {"video", "plot", "heic"}
+    assert set(facts["extras"]) == {"video", "plot", "cluster", "heic", "onnx", "studio"}
     assert run_command(["doctor"]) == 0
     text = capsys.readouterr().out
     assert "nothing is ever fetched" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +15,22 @@ from support.command_line import error_line, run, run_here
 QUICK = ["--iterations", "2", "--threads", "1"]
 
 
+def assert_announced(said: bytes, announced: str) -> None:
+    """That the first lines say what a print will be, and what it will take."""
+    first, second, *_ = said.decode().splitlines()
+    assert first.startswith(announced)
+    assert re.fullmatch(r"about \d+ .* on cpu.*, with up to \d+\.\d GB of memory", second)
+
+
 def test_a_print_is_announced_and_its_file_says_it(folder: Path) -> None:
     flags = ["--print", "5x5cm", "--dpi", "30", "--bleed", "3mm", "--bits", "16", *QUICK]
     done = run("stylize", "house.png", "waves.png", "-o", "out.tif", *flags, folder=folder)
     assert done.returncode == 0
-    first, second, *_ = done.stderr.decode().splitlines()
-    assert first.startswith(
+    announced = (
         "5x5cm at 30 dpi with 3 mm of bleed: 5.0 x 5.0 cm, 66 x 66 pixels; 33% of the "
         "photograph's width is cut off"
     )
-    assert second.startswith("about ")
-    assert second.endswith(" GB of memory")
+    assert_announced(done.stderr, announced)
     with Image.open(folder / "out.tif") as found:
         assert found.size == (66, 66)
         assert found.info["dpi"] == pytest.approx((30, 30))
@@ -39,13 +45,29 @@ def test_a_proof_and_the_picture_that_goes_on_from_it(folder: Path) -> None:
     kept = ["--checkpoint", "run.safetensors"]
     done = run("proof", *names, *flags, *kept, "--crop", "64", "--at", "50%,0.5", folder=folder)
     assert done.returncode == 0, done.stderr
+    announced = "12cm at 40 dpi: 12.0 x 8.0 cm, 189 x 126 pixels"
+    assert_announced(done.stderr, announced)
     sheet = np.asarray(Image.open(folder / "house-in-waves-proof.png"))
     assert min(sheet.shape[:2]) > 64
     went_on = ["--resume", "run.safetensors", "-o", "out.jpg", "--overwrite"]
-    assert run("stylize", *names, *went_on, folder=folder).returncode == 0
+    done = run("stylize", *names, *went_on, folder=folder)
+    assert done.returncode == 0, done.stderr
+    # So small a proof is the picture itself, of which nothing is left to paint.
+    assert done.stderr.decode().startswith(announced)
     with Image.open(folder / "out.jpg") as found:
         assert found.size == (189, 126)
         assert found.info["dpi"] == (40, 40)
+
+
+def test_a_texture_is_announced_too(folder: Path) -> None:
+    flags = ["--print", "6x4cm", "--dpi", "30", "-o", "out.png", *QUICK]
+    done = run("texture", "waves.png", *flags, folder=folder)
+    assert done.returncode == 0, done.stderr
+    with Image.open(folder / "out.png") as found:
+        size = found.size
+    assert sorted(size) == [47, 71]
+    assert_announced(done.stderr, "6x4cm at 30 dpi: ")
+    assert f"{size[0]} x {size[1]} pixels" in done.stderr.decode()
 
 
 def test_what_cannot_be_printed_is_said_in_a_line(folder: Path) -> None:

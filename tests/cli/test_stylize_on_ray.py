@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -20,7 +21,19 @@ if not Path("/proc/self/task").exists():
 pytestmark = pytest.mark.alone
 
 SHALLOW = ["--content-layers", "relu2_1", "--style-layers", "relu1_1", "relu2_1"]
-FLAGS = ["--size", "512", "--levels", "2", "--iterations", "3,12", "--threads", "1", *SHALLOW]
+FLAGS = [
+    "--print",
+    "13cm",
+    "--dpi",
+    "100",
+    "--levels",
+    "2",
+    "--iterations",
+    "3,12",
+    "--threads",
+    "1",
+    *SHALLOW,
+]
 
 
 def _pixels(path: Path) -> np.ndarray:
@@ -33,6 +46,8 @@ def test_a_node_killed_half_way_costs_no_pixel(tmp_path: Path) -> None:
     work = ["stylize", "photo.png", "style.png", *FLAGS]
     alone = run(*work, "-o", "alone.png", folder=tmp_path)
     assert alone.returncode == 0, alone.stderr
+    assert b"about " in alone.stderr.splitlines()[1]
+    assert b" on cpu" in alone.stderr.splitlines()[1]
     log = tmp_path / "log.jsonl"
     with two_nodes() as (address, second):
         there = ["--engine", "ray", "--address", address, "--log", str(log)]
@@ -49,6 +64,8 @@ def test_a_node_killed_half_way_costs_no_pixel(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=400)
     words = said.decode()
     assert process.returncode == 0, words
+    assert f"connecting to the Ray cluster {address}" in words
+    assert re.search(r"about \d+ .*; this process takes up to .* each of 2 workers up to", words)
     assert "2 workers share out the tiles of levels from 512x512 on" in words
     assert "was lost" in words
     apart = np.abs(_pixels(tmp_path / "shared.png") - _pixels(tmp_path / "alone.png"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -50,6 +52,17 @@ def test_small_levels_stay_here(vgg: Weights) -> None:
     needs = needs_of(vgg, (192, 256), 8)
     own = own_plan(needs, (192, 256))
     assert share_out((192, 256), needs, hands(8, 8), own, 3, 1) is None
+
+
+def test_the_spectrum_takes_a_band_beside_the_pictures(vgg: Weights) -> None:
+    """Where a picture has workers, it is no longer hidden by the memory of a window."""
+    needs = needs_of(vgg, (1024, 1024), 16)
+    more = {
+        size: replace(needs, spectrum=True).without_tiles(size, 512)
+        - needs.without_tiles(size, 512)
+        for size in ((256, 256), (4096, 4096), (8192, 8192))
+    }
+    assert 0 <= more[256, 256] < more[4096, 4096] == more[8192, 8192] == 2 * 2**18 * 40 * 4
 
 
 def test_a_single_worker_is_no_help(vgg: Weights) -> None:

@@ -11,7 +11,7 @@ import torch
 from impasto.errors import CheckpointError, SettingsError
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
-from impasto.painting.planning import estimate_run
+from impasto.painting.planning import estimate_alone
 from impasto.painting.synthesis import iterate, last_step, prepare_run, stylize, texture
 from impasto.pictures.image import Image
 from impasto.settings.command_line import command_line_of
@@ -129,6 +129,7 @@ def test_the_estimate_grows_with_the_work_left(
 ) -> None:
     step = run_until(iterate(photograph, painting, size=96, **quick(tiny, levels=2)), 1)
     run = prepare_run(step.run.task, tiny).run
-    estimates = [estimate_run(run, level) for level in range(2)]
+    estimates = [estimate_alone(run, level) for level in range(2)]
     assert all(one.seconds > 0 for one in estimates)
+    assert estimate_alone(run, 1, last=1).seconds < estimates[1].seconds
     assert estimates[0].peak == max(plan.peak for plan in run.plans)

@@ -94,6 +94,16 @@ def test_column_captions_keep_close_to_pictures_of_any_height() -> None:
         assert ink_in(plate, left, 0, right, top - 20) == 0
 
 
+def test_a_title_is_whole_above_a_narrow_picture() -> None:
+    long = "A title of many more words than stand above a narrow picture, the"
+    one, other = (
+        compose([[Cell(flat(RED, 10, 100), "HOH")]], title=f"{long} {end}", cell_size=100)
+        for end in ("end", "bed")
+    )
+    assert one.pixels.shape == other.pixels.shape
+    assert (pixels_of(one) != pixels_of(other)).any()  # the last word is there
+
+
 def test_captions_are_centred_below_their_picture() -> None:
     plate = compose([[Cell(flat(RED), "HOH")]], cell_size=200)
     left, _, right, bottom = box_of(plate, RED)

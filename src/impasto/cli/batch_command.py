@@ -21,6 +21,7 @@ from impasto.cli.batch_display import (
     passed_over_words,
     say_errors,
 )
+from impasto.cli.cluster_log import passing_on_log, print_message, say_nothing
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.progress import duration
 from impasto.cli.run_flags import FilePath, NetworkFlags
@@ -202,7 +203,9 @@ def _paint(jobs: list[BatchJob], passed_over: list[str], output: str, flags: Bat
             try:
                 if plan.todo:
                     engine = _choose_engine(list(plan.todo), flags.engine, flags)
-                    _follow(run, plan, engine, display)
+                    tell = say_nothing if flags.quiet or flags.json else print_message
+                    with passing_on_log(tell):
+                        _follow(run, plan, engine, display)
             except KeyboardInterrupt:
                 interrupted = True
             except OutputError as error:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from impasto.cli.print_flags import cluster_words
 from impasto.cli.progress import duration
 from impasto.cli.run_flags import OutputFlags
 from impasto.messages import counted
@@ -42,11 +43,7 @@ def rehearse(
 
 
 def _lines(found: ClusterEstimate) -> list[str]:
-    lines = [_line(level) for level in found.levels]
-    peak = f"this process takes up to {found.peak / 1e9:.1f} GB"
-    each = f", and each of {counted(found.workers, 'worker')} up to {found.worker_peak / 1e9:.1f}"
-    shared = f"{each} GB" if found.worker_peak else "; no level is large enough for the cluster"
-    return [*lines, f"about {duration(found.seconds)}; {peak}{shared}"]
+    return [*map(_line, found.levels), cluster_words(found)]
 
 
 def _line(level: LevelEstimate) -> str:

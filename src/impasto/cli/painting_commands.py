@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,7 +42,6 @@ from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
 from impasto.settings.parsing import setting_text
 from impasto.settings.presets import AT_ONCE, command_defaults
-from impasto.settings.print_size import PrintSize
 
 if TYPE_CHECKING:
     from impasto.painting.run import Step
@@ -110,6 +109,12 @@ class PaintingFlags:
         found = self.machine.prepare()
         compute = self.cluster.compute(found["compute"])
         return {**found, "compute": compute, **checkpoints}
+
+    def prepare_told(self, prints: PrintFlags) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Sets the process up, for a print too. Keywords of `stylize_task` and of `begin_told`."""
+        means = self.prepare()
+        sources = {"compute": means["compute"], "resume": means.pop("resume")}
+        return {**sources, "print_size": prints.size}, means
 
 
 @Parameter(name="*")
@@ -205,12 +210,13 @@ def stylize(
     notes: list[str] = []
 
     def begin() -> Steps:
-        from impasto.painting.synthesis import iterate
+        from impasto.cli.print_run import begin_told
+        from impasto.painting.opened_task import stylize_task
 
         settings.warn_of_dropped({"--map": maps, "--region": region, "--print": prints.sheet})
-        if prints.size is None:
-            return iterate(content, **named.keywords(), **flags.prepare(), **given)
-        return _begin_print(content, named.keywords(), given, prints.size, flags, notes)
+        sources, means = flags.prepare_told(prints)
+        task, saved = stylize_task(content, None, given, **named.keywords(), **sources)
+        return begin_told(task, saved, notes, **means)
 
     inputs = [content, *named.files()]
     if flags.dry_run:
@@ -218,24 +224,6 @@ def stylize(
         keywords = {**named.keywords(), **prints.keywords()}
         return rehearse(content, keywords, given, flags.prepare_dry_run(), flags.output)
     return check_and_paint(begin, of_step, inputs, chosen, name, flags, prints, notes)
-
-
-def _begin_print(
-    content: str,
-    named: Mapping[str, Any],
-    given: Mapping[str, Any],
-    size: PrintSize,
-    flags: PaintingFlags,
-    notes: list[str],
-) -> Steps:
-    """Begins a print; adds to ``notes`` what there is to say of it."""
-    from impasto.cli.print_run import begin_print
-    from impasto.painting.opened_task import stylize_task
-
-    means = flags.prepare()
-    places = {"compute": means["compute"], "resume": means.pop("resume")}
-    task, saved = stylize_task(content, None, given, **named, **places, print_size=size)
-    return begin_print(task, saved, notes, **means)
 
 
 @setting_flags("texture", "content_* size feather strength keep")
@@ -270,17 +258,20 @@ def texture(
     if isinstance(shape, str):
         given["size"] = shape
     chosen = flags.checkpoints.settings("texture", given)
+    notes: list[str] = []
 
     def begin() -> Steps:
-        from impasto.painting.synthesis import iterate_texture
+        from impasto.cli.print_run import begin_told
+        from impasto.painting.opened_task import texture_task
 
         others = {key: value for key, value in given.items() if key != "size"}
         side = chosen.size if "size" in given else None
         wanted = shape if isinstance(shape, tuple) else side
-        means = {**flags.prepare(), **prints.keywords()}
-        return iterate_texture(named.styles, wanted, **means, **others)
+        sources, means = flags.prepare_told(prints)
+        task, saved = texture_task(named.styles, wanted, None, others, **sources)
+        return begin_told(task, saved, notes, **means)
 
-    return check_and_paint(begin, of_step, named.files(), chosen, name, flags, prints)
+    return check_and_paint(begin, of_step, named.files(), chosen, name, flags, prints, notes)
 
 
 @setting_flags("reconstruct", "style_* content_layers feather strength color* keep seamless expand")

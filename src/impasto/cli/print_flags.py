@@ -10,11 +10,13 @@ from cyclopts import Parameter
 
 from impasto.cli.progress import duration
 from impasto.errors import SettingsError
+from impasto.messages import counted
 from impasto.pictures.formats import depth_refusal
 from impasto.settings.groups import FILES, SIZE
 from impasto.settings.print_size import DPI, PrintSize, print_size
 
 if TYPE_CHECKING:
+    from impasto.painting.cluster_estimate import ClusterEstimate
     from impasto.painting.planning import RunEstimate
     from impasto.painting.synthesis import PreparedRun
     from impasto.tasks.prints import Print
@@ -109,6 +111,18 @@ def print_words(printed: Print) -> str:
 
 def run_words(prepared: PreparedRun, estimate: RunEstimate) -> str:
     """What a run is expected to take, in a line."""
-    seconds, machine = estimate.seconds, prepared.run.machine
-    about = duration(60 * round(seconds / 60)) if seconds > 600 else duration(seconds)
-    return f"about {about} on {machine}, with up to {estimate.peak / 1e9:.1f} GB of memory"
+    took, memory = _about(estimate.seconds), f"{estimate.peak / 1e9:.1f} GB of memory"
+    return f"{took} on {prepared.run.machine}, with up to {memory}"
+
+
+def cluster_words(estimate: ClusterEstimate) -> str:
+    """What a run on a cluster is expected to take, in a line."""
+    took, workers = _about(estimate.seconds), counted(estimate.workers, "worker")
+    peak = f"this process takes up to {estimate.peak / 1e9:.1f} GB"
+    each = f", and each of {workers} up to {estimate.worker_peak / 1e9:.1f} GB"
+    shared = each if estimate.worker_peak else "; no level is large enough for the cluster"
+    return f"{took}; {peak}{shared}"
+
+
+def _about(seconds: float) -> str:
+    return f"about {duration(60 * round(seconds / 60) if seconds > 600 else seconds)}"

@@ -66,15 +66,23 @@ def proof(
     chosen = flags.checkpoints.settings("stylize", given)
     places = [read_place(text) for text in at or ()]
 
+    notes: list[str] = []
+
     def begin() -> ProofSteps:
-        from impasto.sheets.proof import iterate_proof
+        from impasto.cli.print_run import begin_told
+        from impasto.painting.opened_task import stylize_task
+        from impasto.sheets.proof import check_crops, choose_places, with_places
 
         settings.warn_of_dropped({"--map": maps, "--region": region, "--print": prints.sheet})
-        keywords = {**named.keywords(), **flags.prepare(), **prints.keywords()}
-        return iterate_proof(content, at=places, crop=crop, **keywords, **given)
+        check_crops(places, crop)
+        sources, means = flags.prepare_told(prints)
+        task, saved = stylize_task(content, None, given, **named.keywords(), **sources)
+        shown = choose_places(task, places, crop)
+        steps = begin_told(task, saved, notes, seen=[one.box for one in shown], **means)
+        return with_places(steps, shown, task.final_size)
 
     inputs = [content, *named.files()]
-    return check_and_paint(begin, _of_step, inputs, chosen, name, flags, prints)
+    return check_and_paint(begin, _of_step, inputs, chosen, name, flags, prints, notes)
 
 
 def _of_step(step: ProofStep) -> RunProgress:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from impasto.cli.cluster_log import passing_on_log
 from impasto.cli.film_display import choose_film_display
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.painting_commands import RegionNames, StyleNames
@@ -210,7 +211,10 @@ class _Watch:
         """Paints and writes. Returns the exit code."""
         began, output = time.monotonic(), self.flags.output
         try:
-            with choose_film_display(quiet=output.quiet, json=output.json) as display:
+            with (
+                choose_film_display(quiet=output.quiet, json=output.json) as display,
+                passing_on_log(display.warn),
+            ):
                 target = self._follow(display)
         except Interrupted:
             return self._interrupted()

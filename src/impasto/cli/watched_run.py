@@ -11,12 +11,13 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
+from impasto.cli.cluster_log import passing_on_log
 from impasto.cli.finished_files import save_somewhere
 from impasto.cli.interruption import Interrupted, interruption
 from impasto.cli.progress import Display, RunProgress, choose_display, duration
@@ -111,7 +112,7 @@ def paint_and_save(run: WatchedRun[S]) -> int:
                 for trace in traces.values():
                     trace.add(progress.step)
 
-            with _passing_on_words(display):
+            with passing_on_log(display.warn):
                 _follow(run, outcome, display, see)
         if outcome.last is None:
             raise outcome.failure or Interrupted(
@@ -198,23 +199,6 @@ def _follow(
         outcome.interrupted = True
     except (ClusterError, DivergenceError, OutputError) as error:
         outcome.failure = error
-
-
-@contextlib.contextmanager
-def _passing_on_words(display: Display[RunProgress]) -> Iterator[None]:
-    """Shows what a cluster's log says, of workers that are lost and of others that have come."""
-    log, handler = logging.getLogger("impasto.cluster"), logging.Handler()
-    handler.emit = lambda record: display.warn(record.getMessage())  # type: ignore[method-assign]
-    before = log.propagate, log.level
-    log.propagate = False
-    log.setLevel(logging.INFO)
-    log.addHandler(handler)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.propagate = before[0]
-        log.setLevel(before[1])
 
 
 def _begin(run: WatchedRun[S], outcome: _Outcome[S]) -> Generator[S, None, object]:

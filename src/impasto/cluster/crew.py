@@ -31,6 +31,7 @@ PATIENCE = 120.0
 """Seconds to wait for a first worker, and for one where all are lost."""
 
 _START = 30.0  # seconds to wait for the others, once there is one
+_SILENCE = 10.0  # seconds after which it is said that the first worker is waited for
 _SHARE = 0.8  # of a machine's free memory, for all workers on it
 _MOST_FAILURES = 6  # workers that end before they are ready, in a row
 
@@ -133,9 +134,12 @@ class Crew:
 
     def await_some(self) -> None:
         """Waits until there is a worker. Raises `ClusterError` where none comes."""
-        until = time.monotonic() + PATIENCE
+        until, told = time.monotonic() + PATIENCE, False
         while not self.workers:
             self.restock(timeout=0.5)
+            if not self.workers and not told and time.monotonic() > until - PATIENCE + _SILENCE:
+                log.info("waiting for a worker of the cluster, %d s at the most", PATIENCE)
+                told = True
             late = time.monotonic() > until
             if not self.workers and (late or self._failures >= _MOST_FAILURES):
                 raise ClusterError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -20,12 +22,15 @@ from impasto.version import __version__
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "pydantic", "tifffile", "imagecodecs")
 """The distributions that the core needs."""
 
-EXTRAS = {
-    "video": ("av", "films as .mp4"),
-    "plot": ("matplotlib", "plots of the losses"),
-    "heic": ("pillow-heif", "HEIC pictures"),
+EXTRAS: Mapping[str, tuple[Mapping[str, str], str]] = {
+    "video": ({"av": "av", "opencv-python-headless": "cv2"}, "films"),
+    "plot": ({"matplotlib": "matplotlib"}, "plots of the losses"),
+    "cluster": ({"ray": "ray"}, "--engine ray"),
+    "heic": ({"pillow-heif": "pillow_heif"}, "HEIC pictures"),
+    "onnx": ({"onnx": "onnx", "onnxruntime": "onnxruntime"}, "export to .onnx"),
+    "studio": ({"gradio": "gradio"}, "the studio"),
 }
-"""Optional parts: the distribution, and what it is for."""
+"""Optional parts: the distributions of each with the module that is imported, what it is for."""
 
 
 @with_torch_defaults
@@ -74,11 +79,20 @@ def _versions(problems: list[str]) -> dict[str, str | None]:
 
 
 def _extra(name: str) -> str:
-    package, purpose = EXTRAS[name]
+    """Its distributions with their versions, or how to get those that are missing."""
+    packages, purpose = EXTRAS[name]
+    missing = [package for package, module in packages.items() if find_spec(module) is None]
+    if missing:
+        return f"missing {', '.join(missing)}; for {purpose}: pip install 'impasto[{name}]'"
+    return ", ".join(f"{package} {_version(package)}".rstrip() for package in packages)
+
+
+def _version(package: str) -> str:
+    """Empty where another distribution has brought the module, as opencv-python does."""
     try:
-        return f"{package} {metadata.version(package)}"
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return f"not installed: pip install 'impasto[{name}]' gives {purpose}"
+        return ""
 
 
 def _device(name: str, problems: list[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ gradient. Patches are small, so the picture is worked on in bands and not in the
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import add
@@ -136,6 +137,13 @@ def spectrum_targets(
             target = StyleTarget({_NAME: (weight * share, loss)}, mask=region.mask)
             targets.append(SpectrumTarget(target, periodic))
     return tuple(targets)
+
+
+def bytes_of_band(size: Size) -> int:
+    """Bytes that the patches of a picture take at a time, and what a mask makes of them."""
+    pixels = min(math.prod(size), max(_BAND, size[1]))
+    filters = patch_filters(torch.device("cpu"))
+    return 2 * filters.element_size() * len(filters) * pixels
 
 
 def _of_style(views: StyleViews, device: torch.device) -> Statistics | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,35 +54,83 @@ def make_objective(
     """
     describer = Describer.of(encoder, settings, side)
     regions = list(regions) if settings.weights.style else []
-    masks = [region.mask for region in regions]
-    target, passes = ContentTarget(), None
-    shares = [
-        1.0 if region.mask is None else float(total(region.mask)) / region.mask.numel()
-        for region in regions
-    ]
-    shown = content if settings.weights.content else None
-    styled = weighted(settings.style_layers, 1.0) if regions else {}
-    if workers is not None:
-        level = _tiled_level(describer, settings, workers.size, shown, styled, masks)
-        passes = workers.take(level)
-        if shown is not None:
-            scale, measures = level.scale, ContentMeasures.added(passes.measure())
-            features, shares = scale.features(measures), scale.shares(measures, len(masks))
-            target = ContentTarget(features, scale.similarity(measures), level.places)
-            passes.aim(features)
-    elif shown is not None:
-        tiles = describer.tiles(shown, {*weighted(settings.content_layers, 1.0), *styled})
-        target, shares = ContentTarget.of(
-            describer, settings, shown, tiles, masks, keep=keep_content
-        )
-    beside = _content_sums(describer, settings, content, regions, passes)
+    level = _Level(describer, settings, content, regions)
+    aim = level.aim(keep=keep_content) if workers is None else level.aim_of(workers)
+    beside = _content_sums(describer, settings, content, regions, aim.passes)
     seen = mixed(content, guide)
-    styles = _style_targets(describer, settings, regions, shares, beside, seen)
+    styles = _style_targets(describer, settings, regions, aim.shares, beside, seen)
     spectra = spectrum_targets(
-        settings, content, regions, shares, encoder.device, periodic=encoder.periodic
+        settings, content, regions, aim.shares, encoder.device, periodic=encoder.periodic
     )
     describer.release_windows()
-    return Objective(describer, settings, target, styles, spectra, passes=passes)
+    return Objective(describer, settings, aim.content, styles, spectra, passes=aim.passes)
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """What a level is to reach of the content.
+
+    Attributes:
+        content: its target.
+        shares: what the style loss of each region is multiplied by.
+        passes: over the tiles of others; None where this process works on them.
+    """
+
+    content: ContentTarget
+    shares: Sequence[float]
+    passes: DistantPasses | None = None
+
+
+@dataclass(frozen=True)
+class _Level:
+    """What a level shows: its content, and regions with their styles."""
+
+    describer: Describer
+    settings: Settings
+    content: Tensor | None
+    regions: Sequence[LevelRegion]
+
+    def aim(self, *, keep: bool) -> _Aim:
+        """What this process aims at; ``keep`` says whether the content's features are kept."""
+        if self._shown is None:
+            return _Aim(ContentTarget(), self._areas)
+        layers = {*weighted(self.settings.content_layers, 1.0), *self._styled}
+        tiles = self.describer.tiles(self._shown, layers)
+        target, shares = ContentTarget.of(
+            self.describer, self.settings, self._shown, tiles, self._masks, keep=keep
+        )
+        return _Aim(target, shares)
+
+    def aim_of(self, workers: TileWorkers) -> _Aim:
+        """What workers aim at, who measure the content."""
+        level = _tiled_level(
+            self.describer, self.settings, workers.size, self._shown, self._styled, self._masks
+        )
+        passes = workers.take(level)
+        if self._shown is None:
+            return _Aim(ContentTarget(), self._areas, passes)
+        scale, measures = level.scale, ContentMeasures.added(passes.measure())
+        features, shares = scale.features(measures), scale.shares(measures, len(self._masks))
+        passes.aim(features)
+        target = ContentTarget(features, scale.similarity(measures), level.places)
+        return _Aim(target, shares, passes)
+
+    @property
+    def _shown(self) -> Tensor | None:
+        return self.content if self.settings.weights.content else None
+
+    @property
+    def _styled(self) -> Mapping[str, float]:
+        return weighted(self.settings.style_layers, 1.0) if self.regions else {}
+
+    @property
+    def _masks(self) -> list[Tensor | None]:
+        return [region.mask for region in self.regions]
+
+    @property
+    def _areas(self) -> list[float]:
+        """Each region's part of the picture."""
+        return [1.0 if mask is None else float(total(mask)) / mask.numel() for mask in self._masks]
 
 
 def _tiled_level(

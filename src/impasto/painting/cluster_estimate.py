@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from impasto.errors import SettingsError
+from impasto.cluster.crew import Crew
+from impasto.errors import ClusterError, SettingsError
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
 from impasto.painting.memory_plan import PASSES, MemoryPlan
@@ -104,27 +105,45 @@ def estimate_stylize(
     run = prepare_run(task, weights, compute).run
     assert run.crew is not None  # the engine is ray
     try:
-        return estimate_run(run)
+        return estimate_on_cluster(run)
     finally:
         run.crew.leave()
 
 
-def estimate_run(run: Run) -> ClusterEstimate:
-    """What a run with a crew would take; the crew's first worker is asked to time a window."""
+def estimate_on_cluster(run: Run, level: int = 0) -> ClusterEstimate:
+    """What a run with a crew would take; one of the crew is asked to time a window.
+
+    Args:
+        run: has not begun.
+        level: where it begins.
+
+    Raises:
+        ClusterError: all workers are lost meanwhile.
+    """
     crew = run.crew
     assert crew is not None
     largest = max(run.sizes)
     scale = min(1.0, _TRIAL / max(largest))
     trial = (max(32, round(largest[0] * scale)), max(32, round(largest[1] * scale)))
     layers = sorted(run.task.layers)
-    took = crew.ray.get(crew.workers[0].actor.time_window.remote(trial, layers))
-    pace = took / (2 * math.prod(trial))  # for one pixel, once through the network
+    through = 2 * math.prod(trial)  # pixels that go once through the network
+    pace = _seconds_of(crew, trial, layers) / through
     levels = []
     for size, count, plan in zip(run.sizes, run.counts, run.plans, strict=True):
         style = math.prod(run.task.style_size(size) or (0, 0)) * crew.threads / run.machine.threads
         each = _pixels_through(run, size, plan, crew.threads)
         levels.append(LevelEstimate(size, count, plan, pace * (each * (count + 0.5) + style)))
-    return ClusterEstimate(len(crew.workers), levels)
+    return ClusterEstimate(len(crew.workers), levels[level:])
+
+
+def _seconds_of(crew: Crew, window: Size, layers: Sequence[str]) -> float:
+    """How long a worker takes for a window, there and back."""
+    for worker in list(crew.workers):
+        try:
+            return float(crew.ray.get(worker.actor.time_window.remote(window, layers)))
+        except crew.ray.exceptions.RayError as error:
+            crew.lose(worker, error)
+    raise ClusterError("all workers were lost while one timed a window; give the command again")
 
 
 def _pixels_through(run: Run, size: Size, plan: MemoryPlan, threads: int) -> float:

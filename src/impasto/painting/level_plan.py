@@ -34,6 +34,7 @@ def plan_level(
         SettingsError: it does not fit into memory.
     """
     layers, of_content = task.layers, task.content_layers
+    spectrum = _sees_spectrum(task)
     own: MemoryPlan | None = None
     try:
         own = plan_memory(
@@ -45,6 +46,7 @@ def plan_level(
             history=history,
             style_size=task.style_size(size),
             features=_feature_needs(task, size),
+            spectrum=spectrum,
         )
     except SettingsError:
         if crew is None:
@@ -53,7 +55,9 @@ def plan_level(
         assert own is not None  # or it would have been refused
         return own
     style_size = task.style_size(size)
-    needs = Needs(encoder, machine, frozenset(layers), frozenset(of_content), style_size)
+    needs = Needs(
+        encoder, machine, frozenset(layers), frozenset(of_content), style_size, spectrum=spectrum
+    )
     regions = len(task.painted_regions) if task.all_styles else 0
     shared = share_out(size, needs, Hands.of(crew), own, history, regions)
     plan = shared or own
@@ -68,6 +72,12 @@ def check_shareable(task: Task) -> None:
             f"engine ray shares out sums, and style_loss {name} looks at features; take another "
             "style_loss, or leave the engine out"
         )
+
+
+def _sees_spectrum(task: Task) -> bool:
+    """Whether the task has a style whose spectrum counts."""
+    weight = task.settings.spectrum_weight * task.settings.weights.style
+    return task.first_style_picture is not None and weight > 0
 
 
 def _by_features(task: Task) -> Sequence[StyleLoss]:

@@ -18,6 +18,7 @@ from impasto.network.encoder import Encoder
 from impasto.objective.neighbor_grid import GRID
 from impasto.objective.neighbor_index import DIRECTIONS
 from impasto.objective.neighbor_styles import most_rows
+from impasto.objective.spectrum_targets import bytes_of_band
 from impasto.objective.tiles import Tile, tiles_of
 from impasto.pictures.resizing import Size
 from impasto.settings.limits import LARGEST_SIDE
@@ -29,6 +30,7 @@ _SPACE = 3  # bytes taken per byte of feature maps kept: gradients and what conv
 _INDICES = 240  # bytes per pixel for the winners of max pooling
 _TARGETS = 600  # bytes per pixel of feature maps that `sliced` makes and keeps
 _ROWS = 700 * 1000**2  # and of the style's features that it looks at, sorted
+_SOUGHT = 2  # pictures: what a level begins with, and its mixture with the content
 _VIEW = 16  # bytes per pixel of a style's picture and mask, where they are kept for a level
 SIDES = range(2048, 192, -64)
 PASSES = {True: 3, False: 4}  # through the network in tiles: forward, again, back; the content
@@ -104,6 +106,7 @@ class FeatureNeeds:
         if self.undivided or self.searches:
             needed += self.style_pixels * _VIEW
         if self.searches:
+            needed += size[0] * size[1] * _SOUGHT * PICTURE
             channels = {x: round(encoder.values_in([x]) * stride(x) ** 2) for x in self.layers}
             kept = sum(n * max(1, GRID // stride(x)) ** 2 for x, n in channels.items())
             # All rows, those of a layer once more while turns are joined; for the search their
@@ -123,6 +126,7 @@ def plan_memory(
     history: int,
     style_size: Size | None = None,
     features: FeatureNeeds | None = None,
+    spectrum: bool = False,
 ) -> MemoryPlan:
     """Finds the fastest way to work on a picture that fits into memory.
 
@@ -135,6 +139,7 @@ def plan_memory(
         history: past steps that L-BFGS could use.
         style_size: height and width at which the style is looked at; None where there is none.
         features: what style losses that look at features need.
+        spectrum: whether the picture's is to be the style's.
 
     Raises:
         SettingsError: the picture does not fit, however it is cut, or must not be cut.
@@ -142,7 +147,13 @@ def plan_memory(
     features = features or FeatureNeeds()
     undivided = features.undivided
     needs = Needs(
-        encoder, machine, frozenset(layers), frozenset(content_layers), style_size, features
+        encoder,
+        machine,
+        frozenset(layers),
+        frozenset(content_layers),
+        style_size,
+        features,
+        spectrum,
     )
     sides = [] if undivided else [side for side in SIDES if side < max(size)]
     tiled = [(side, keep) for side in sides for keep in (True, False)]
@@ -175,6 +186,7 @@ class Needs:
         content_layers: those of the content.
         style_size: height and width at which the style is looked at; None where there is none.
         features: what style losses that look at features need.
+        spectrum: whether the picture's is to be the style's.
     """
 
     encoder: Encoder
@@ -183,6 +195,7 @@ class Needs:
     content_layers: frozenset[str]
     style_size: Size | None = None
     features: FeatureNeeds = FeatureNeeds()
+    spectrum: bool = False
 
     def first_fitting(
         self, size: Size, shapes: Iterable[tuple[int, bool]], history: int, allowed: int
@@ -212,8 +225,9 @@ class Needs:
         kept = self.encoder.values_in(self.content_layers) * itemsize * keep
         pictures = size[0] * size[1] * (_PICTURES * PICTURE + kept)
         window = self.windows(size, side, self.encoder.periodic)[0] * self.per_pixel
-        # The style is only looked at, before there are a picture's gradient and past steps.
-        window = max(window, self._style(side))
+        # The style is only looked at, before there are a picture's gradient and past steps; bands
+        # of the picture are, when the window's feature maps are gone.
+        window = max(window, self._style(side), self._band(size))
         features = self.features.bytes(size, self.encoder, itemsize)
         return int(_FIXED + pictures + window + features)
 
@@ -223,7 +237,8 @@ class Needs:
         The style is looked at here, when there are but the content, the picture and a resized one.
         """
         pixels = size[0] * size[1] * PICTURE
-        return int(_FIXED + max(_PICTURES * pixels, 3 * pixels + self._style(side)))
+        begun = _PICTURES * pixels + self._band(size)
+        return int(_FIXED + max(begun, 3 * pixels + self._style(side)))
 
     def of_worker(self, window: int, tiles: int, *, keep: bool, masks: int) -> int:
         """Bytes of a process that works on so many tiles, each with so many pixels.
@@ -252,6 +267,10 @@ class Needs:
             return 0
         style = self.style_size[0] * self.style_size[1] * PICTURE
         return style + self.windows(self.style_size, side, False)[0] * self.per_pixel
+
+    def _band(self, size: Size) -> int:
+        """Bytes for a look at the picture's spectrum."""
+        return bytes_of_band(size) if self.spectrum else 0
 
     def work(self, size: Size, side: int, keep: bool) -> int:
         """What a step in tiles takes, in pixels that go once through the network."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 from impasto.errors import SettingsError
@@ -12,7 +13,9 @@ from impasto.machine.compute import Compute
 from impasto.painting.checkpoint import Checkpoint, CheckpointSource, load_checkpoint
 from impasto.painting.named_pictures import named_styles, picture_opener, with_models
 from impasto.pictures.image import Image, ImageSource
+from impasto.pictures.resizing import Size
 from impasto.settings import print_size as sheets
+from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults
 from impasto.settings.print_size import PrintSize
@@ -61,6 +64,48 @@ def stylize_task(
             printed=printed,
         )
     return task, saved
+
+
+def texture_task(
+    style: StyleSource,
+    size: int | Sequence[int] | None,
+    settings: Settings | None,
+    overrides: Mapping[str, Any],
+    *,
+    compute: Compute | None,
+    resume: CheckpointSource,
+    print_size: PrintSize | str | None,
+) -> tuple[Task, Checkpoint | None]:
+    """What `iterate_texture` is to do, and the checkpoint that it goes on from. As that."""
+    shape = None
+    if isinstance(size, Sequence):
+        shape = _height_and_width(size)
+    elif size is not None:
+        overrides = {**overrides, "size": size}
+    saved = load_saved(resume)
+    if saved is not None and size is None:
+        shape = saved.facts.shape
+    chosen = settle("texture", settings, overrides, saved, content_weight=0.0)
+    given = overrides if size is None else {"size": size}
+    print_size = sheet(print_size)
+    check_print(print_size, settings, given, chosen)
+    styles = open_styles(style, picture_opener(compute))
+    first = next((picture for one in styles for picture in one.pictures), None)
+    printed = None if first is None else print_of(first, print_size, saved)
+    if printed is not None:
+        shape, chosen = printed.shape, chosen.replace(size=max(printed.shape))
+    inputs = Inputs.of(None, style)
+    task = Task("texture", chosen, None, styles, shape=shape, inputs=inputs, printed=printed)
+    return task, saved
+
+
+def _height_and_width(size: Sequence[int]) -> Size:
+    sides = [side for side in size if isinstance(side, Integral) and 1 <= side <= LARGEST_SIDE]
+    if len(size) != 2 or len(sides) != 2:
+        raise SettingsError(
+            f"size = {size!r}: should be width and height, each 1 to {LARGEST_SIDE}, or one number"
+        )
+    return int(sides[1]), int(sides[0])
 
 
 def sheet(size: PrintSize | str | None) -> PrintSize | None:

@@ -28,7 +28,7 @@ _LOWEST_DPI = 20
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """What a run is expected to take.
+    """What a run in this process is expected to take.
 
     Attributes:
         seconds: from here to its end.
@@ -56,12 +56,14 @@ def plan_run(task: Task, network: Weights, machine: Machine, crew: Crew | None =
         ) from error
 
 
-def estimate_run(run: Run, level: int = 0) -> RunEstimate:
-    """How long a run takes from a level on, by the time of an evaluation of a small picture.
+def estimate_alone(run: Run, level: int = 0, last: float | None = None) -> RunEstimate:
+    """How long a run takes in this process, by the time of an evaluation of a small picture.
 
     Args:
         run: has not begun.
         level: where it begins.
+        last: pixels that go once through the network in the last level; None where all of it is
+            painted.
     """
     small = fit(run.sizes[-1], min(max(run.sizes[-1]), _TRIAL))
     rate = _seconds_of(run, small) / (_PASSES[False] * math.prod(small))
@@ -69,6 +71,8 @@ def estimate_run(run: Run, level: int = 0) -> RunEstimate:
     passes = [
         (count + 1) * _passes_of(run, size, plan.side) for size, count, plan in evaluations
     ]  # one more for the targets
+    if last is not None:
+        passes[-1] = last
     return RunEstimate(rate * sum(passes[level:]), max(plan.peak for plan in run.plans[level:]))
 
 

@@ -48,7 +48,7 @@ class ProofRun(Run):
         return in_windows(self._objective_of(state), state.pixels, self.windows, keep_content=keep)
 
 
-def proof_steps(prepared: PreparedRun, seen: Sequence[Box]) -> Generator[Step, None, None]:
+def proof_steps(prepared: PreparedRun, windows: Windows | None) -> Generator[Step, None, None]:
     """Paints what is to be seen of a picture as it will be, and no more of it than that needs.
 
     All levels but the last are painted whole, and kept as the run's checkpoint, from which the
@@ -57,13 +57,12 @@ def proof_steps(prepared: PreparedRun, seen: Sequence[Box]) -> Generator[Step, N
 
     Args:
         prepared: the run of the whole picture.
-        seen: what is to be seen, in the result's pixels.
+        windows: what `proof_windows` says.
 
     Raises:
         CheckpointError: the run to resume has begun its last level.
     """
     run, last = prepared.run, len(prepared.run.sizes) - 1
-    windows = _windows_of(run, seen)
     if windows is None:
         yield from prepared.steps()
         return
@@ -90,8 +89,13 @@ def proof_steps(prepared: PreparedRun, seen: Sequence[Box]) -> Generator[Step, N
     yield from steps
 
 
-def _windows_of(run: Run, seen: Sequence[Box]) -> Windows | None:
-    """The windows of a run's last level; None where all of it is to be painted."""
+def proof_windows(run: Run, seen: Sequence[Box]) -> Windows | None:
+    """The windows of a run's last level; None where all of it is to be painted.
+
+    Args:
+        run: of the whole picture.
+        seen: what is to be seen, in the result's pixels.
+    """
     settings, size = run.task.settings, run.sizes[-1]
     by_features = feature_losses_in(settings.style_loss)
     if len(run.sizes) == 1 or settings.seamless or by_features or run.crew is not None:
@@ -99,7 +103,14 @@ def _windows_of(run: Run, seen: Sequence[Box]) -> Windows | None:
     windows = plan_windows(size, seen, run.encoder, run.task.layers, run.plans[-1].side)
     if float(windows.weights.sum()) < _STOOD_FOR * size[0] * size[1]:
         return None  # too narrow for samples: nothing would stand for the rest
-    # Per evaluation three passes of the windows; once two of all, for its sums and its targets.
-    evaluations = run.counts[-1]
-    work = (3 * evaluations + 1) * windows.pixels + 2 * size[0] * size[1]
-    return windows if work < _WORTH * (3 * evaluations + 1) * size[0] * size[1] else None
+    all_of_it = (3 * run.counts[-1] + 1) * size[0] * size[1]
+    return windows if work_in_windows(run, windows) < _WORTH * all_of_it else None
+
+
+def work_in_windows(run: Run, windows: Windows) -> int:
+    """Pixels that go once through the network while the last level is painted in windows.
+
+    Per evaluation three passes of the windows; once two of all, for its sums and its targets.
+    """
+    height, width = run.sizes[-1]
+    return (3 * run.counts[-1] + 1) * windows.pixels + 2 * height * width

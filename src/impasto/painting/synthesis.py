@@ -12,11 +12,9 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any
 
 from impasto.cluster.crew import Crew
-from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
 from impasto.network.encoder import check_layers
 from impasto.network.weights import Weights, load_weights
@@ -27,19 +25,10 @@ from impasto.painting.cluster_plan import tell_of_shares
 from impasto.painting.finished import finished
 from impasto.painting.level_plan import check_shareable
 from impasto.painting.named_pictures import picture_opener
-from impasto.painting.opened_task import (
-    check_print,
-    load_saved,
-    print_of,
-    settle,
-    sheet,
-    stylize_task,
-)
+from impasto.painting.opened_task import load_saved, settle, stylize_task, texture_task
 from impasto.painting.planning import plan_run
 from impasto.painting.run import Run, RunState, Step
 from impasto.pictures.image import Image, ImageSource
-from impasto.pictures.resizing import Size
-from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import LayerWeights, Settings
 from impasto.settings.print_size import PrintSize
 from impasto.settings.recipes import Inputs
@@ -48,7 +37,7 @@ from impasto.tasks.color_maps import MapsSource
 from impasto.tasks.kept_mask import open_kept_mask
 from impasto.tasks.regions import RegionSource
 from impasto.tasks.starts import start_picture
-from impasto.tasks.styles import StyleSource, open_styles
+from impasto.tasks.styles import StyleSource
 from impasto.tasks.task import Task
 from impasto.torch_state import with_torch_defaults
 
@@ -179,35 +168,10 @@ def iterate_texture(
     Raises:
         As `iterate`.
     """
-    shape = None
-    if isinstance(size, Sequence):
-        shape = _height_and_width(size)
-    elif size is not None:
-        overrides = {**overrides, "size": size}
-    saved = load_saved(resume)
-    if saved is not None and size is None:
-        shape = saved.facts.shape
-    chosen = settle("texture", settings, overrides, saved, content_weight=0.0)
-    given = overrides if size is None else {"size": size}
-    print_size = sheet(print_size)
-    check_print(print_size, settings, given, chosen)
-    styles = open_styles(style, picture_opener(compute))
-    first = next((picture for one in styles for picture in one.pictures), None)
-    printed = None if first is None else print_of(first, print_size, saved)
-    if printed is not None:
-        shape, chosen = printed.shape, chosen.replace(size=max(printed.shape))
-    inputs = Inputs.of(None, style)
-    task = Task("texture", chosen, None, styles, shape=shape, inputs=inputs, printed=printed)
+    task, saved = texture_task(
+        style, size, settings, overrides, compute=compute, resume=resume, print_size=print_size
+    )
     return start_run(task, weights, compute, checkpoint, saved)
-
-
-def _height_and_width(size: Sequence[int]) -> Size:
-    sides = [side for side in size if isinstance(side, Integral) and 1 <= side <= LARGEST_SIDE]
-    if len(size) != 2 or len(sides) != 2:
-        raise SettingsError(
-            f"size = {size!r}: should be width and height, each 1 to {LARGEST_SIDE}, or one number"
-        )
-    return int(sides[1]), int(sides[0])
 
 
 texture = finished(

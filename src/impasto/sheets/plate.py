@@ -95,7 +95,7 @@ def compose(
 
     Args:
         rows: The pictures, row by row. None leaves a place empty; short rows end in empty places.
-        title: Above everything.
+        title: Above everything. A plate too narrow for it is made wider.
         column_captions: Above the columns, from the left; there may be fewer than columns.
         row_captions: Left of the rows, reading upwards; there may be fewer than rows.
         cell_size: Longest side of every picture in pixels, 32 to 4096.
@@ -181,6 +181,7 @@ class _Plate:
 
     def place(self, title: str, headings: Sequence[str], sides: Sequence[str]) -> None:
         """Find the place of everything, from the top down, and with it the size of the plate."""
+        self._widen_for(title)
         side_texts = self._headings(sides, self.heights)
         side = max((text.height for text in side_texts), default=0)
         left = self.margin + (side + self.padding if side else 0)
@@ -221,6 +222,16 @@ class _Plate:
         for mask, color, x, y in self.texts:
             canvas.paste(color, (x, y), mask)
         return canvas
+
+    def _widen_for(self, title: str) -> None:
+        """Widen the columns until the title is whole in two lines."""
+        font, gutters = self.title_font, self.gutter * (len(self.widths) - 1)
+        width, words = sum(self.widths) + gutters, _printable(title, font)
+        while width < font.getlength(words):
+            if not any(line.endswith(_ELLIPSIS) for line in _wrapped(words, font, width)):
+                return
+            self.widths = [column + max(1, column // 50) for column in self.widths]
+            width = sum(self.widths) + gutters
 
     def _place_title(self, title: str, left: int, right: int) -> int:
         text = self._text(title, self.title_font, right - left)

@@ -20,7 +20,7 @@ from impasto.painting.checkpoint import CheckpointSource
 from impasto.painting.checkpoint_writer import CheckpointTarget
 from impasto.painting.finished import finished
 from impasto.painting.opened_task import stylize_task
-from impasto.painting.proof_run import proof_steps
+from impasto.painting.proof_run import proof_steps, proof_windows
 from impasto.painting.run import Step
 from impasto.painting.synthesis import WeightsSource, last_step, prepare_run, start_run
 from impasto.pictures.image import Image, ImageSource, open_image
@@ -175,7 +175,7 @@ def iterate_proof(
     Raises:
         As `iterate`; and a SettingsError for a place or a crop out of range.
     """
-    _check_crops(at, crop)
+    check_crops(at, crop)
     task, saved = stylize_task(
         content,
         settings,
@@ -190,13 +190,20 @@ def iterate_proof(
     places = choose_places(task, at, crop)
     if task.at_once:
         steps = start_run(task, weights, compute, checkpoint, saved, base=base)
-        return _with_places(steps, places, task.final_size)
+        return with_places(steps, places, task.final_size)
     prepared = prepare_run(task, weights, compute, checkpoint, saved)
-    steps = proof_steps(prepared, [place.box for place in places])
-    return _with_places(steps, places, task.final_size)
+    windows = proof_windows(prepared.run, [place.box for place in places])
+    return with_places(proof_steps(prepared, windows), places, task.final_size)
 
 
-def _with_places(steps: Iterator[Step], places: Sequence[ProofCrop], final: Size) -> ProofSteps:
+def with_places(steps: Iterator[Step], places: Sequence[ProofCrop], final: Size) -> ProofSteps:
+    """The steps of a proof, of those of its run.
+
+    Args:
+        steps: of the run.
+        places: what is proved.
+        final: height and width of the result.
+    """
     for step in steps:
         yield ProofStep(step, places, final)
 
@@ -276,7 +283,8 @@ def _crop_at(words: str, place: Place, crop: int, final: Size) -> ProofCrop:
     return ProofCrop(words, place, (spans[0], spans[1]))
 
 
-def _check_crops(at: Sequence[Place], crop: int) -> None:
+def check_crops(at: Sequence[Place], crop: int) -> None:
+    """Raises `SettingsError` for a place or a crop out of range, or too many of them."""
     if not _CROPS[0] <= crop <= _CROPS[1]:
         raise SettingsError(f"crop = {crop}: should be {_CROPS[0]} to {_CROPS[1]} pixels")
     if len(at) > _MOST_PLACES:
