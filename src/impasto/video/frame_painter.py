@@ -24,6 +24,7 @@ from impasto.network.weights import Weights
 from impasto.painting.at_once import BaseSource
 from impasto.painting.run import MoveCount, Run, RunState, Step
 from impasto.painting.synthesis import load_network, start_run
+from impasto.pictures.resizing import Size, resize
 from impasto.tasks.levels import level_iterations
 from impasto.tasks.task import Task
 from impasto.video.mask_film import MaskedFrame
@@ -37,6 +38,12 @@ SHARE = 0.25
 MOST = 3
 """So many times the usual evaluations at most, where the loss is still high."""
 
+
+LARGE = 0.01
+"""Share of the frame in holes from which they are painted at smaller sizes first."""
+
+COARSER = (12, 8)
+"""Evaluations at a quarter and at half the size for this: together three at the film's own."""
 
 PATCH = 0.01
 """Deviation of the blur that tells patches from detail, as a share of the long side."""
@@ -117,12 +124,11 @@ class FramePainter:
             return PaintedFrame(mixed(self.still(frame).pixels, ties))
         usual = _usual_evaluations(task)
         most = min(MOST * usual, sum(level_iterations(len(task.level_sizes), task.settings)))
-        few = task.settings.replace(levels=1, iterations=(max(usual, most),), stop_loss=None)
-        task = replace(task, settings=few)
-        run = replace(
-            self._planned(task), task=task, moved=MoveCount(), follows=True, ties=_on(ties, self)
-        )
-        with contextlib.closing(run.climb(RunState(0, 0, 0, start))) as steps:
+        task = replace(task, settings=task.settings.replace(stop_loss=None))
+        run = replace(self._planned(task), task=task, moved=MoveCount(), follows=True)
+        start = _filled(run, start, ties)
+        finest = _at_level(run, len(run.sizes) - 1, max(usual, most), ties)
+        with contextlib.closing(finest.climb(RunState(0, 0, 0, start))) as steps:
             for step in steps:
                 painted = _painted(step, step.iteration)
                 if step.iteration >= usual and painted.loss <= enough:
@@ -186,9 +192,46 @@ def _usual_evaluations(task: Task) -> int:
     return max(FEWEST, round(SHARE * finest))
 
 
-def _on(ties: Sequence[Tie], painter: FramePainter) -> list[Tie]:
-    device = painter.compute.machine().device
-    return [Tie(one.picture.to(device), one.shares.to(device), one.weight) for one in ties]
+def _filled(run: Run, start: Tensor, ties: Sequence[Tie]) -> Tensor:
+    """A start whose holes, if they are large, are painted at smaller sizes first.
+
+    A few evaluations at the film's own size do not make large forms, nor strong contrasts.
+
+    Args:
+        run: of the whole pyramid.
+        start: (1, 3, H, W), sRGB 0..1.
+        ties: the first of them to the frame that the start comes from.
+    """
+    holes = 1 - ties[0].shares
+    if float(holes.mean()) < LARGE:
+        return start
+    for level in range(max(0, len(run.sizes) - 1 - len(COARSER)), len(run.sizes) - 1):
+        size, count = run.sizes[level], COARSER[level - len(run.sizes) + 1]
+        small = resize(start, size).clamp(0, 1)
+        coarse = _at_level(run, level, count, ties)
+        with contextlib.closing(coarse.climb(RunState(0, 0, 0, small))) as steps:
+            (step,) = deque(steps, maxlen=1)
+        change = step.pixels.detach().float().cpu() - small
+        start = (start + holes * resize(change, _size(start))).clamp(0, 1)
+    return start
+
+
+def _at_level(run: Run, level: int, count: int, ties: Sequence[Tie]) -> Run:
+    """A run of one level alone, tied at its size."""
+    size, device = run.sizes[level], run.machine.device
+    tied = [
+        Tie(_at(size, one.picture).to(device), _at(size, one.shares).to(device), one.weight)
+        for one in ties
+    ]
+    return replace(run, sizes=[size], counts=[count], plans=[run.plans[level]], ties=tied)
+
+
+def _at(size: Size, picture: Tensor) -> Tensor:
+    return picture if _size(picture) == size else resize(picture, size).clamp(0, 1)
+
+
+def _size(picture: Tensor) -> Size:
+    return picture.shape[2], picture.shape[3]
 
 
 def _painted(step: Step, evaluations: int) -> PaintedFrame:
