@@ -303,8 +303,8 @@ def test_maps_and_regions_that_like_does_not_take_over_are_told(
     assert main([*pair, "1.png", *flags]) == 0
     capsys.readouterr()
     for given, words in (
-        ([], "1.png: its recipe has maps and regions; give them again with --map and --region"),
-        (region, "1.png: its recipe has maps; give them again with --map"),
+        ([], "1.png: --like takes settings alone, not its --map and --region"),
+        (region, "1.png: --like takes settings alone, not its --map"),
         ([*region, *maps], None),
     ):
         assert main([*pair, "2.png", "--like", "1.png", *given, "--overwrite", "--json"]) == 0

@@ -82,13 +82,13 @@ def test_like_follows_a_film_and_says_what_it_leaves(tmp_path: Path, capsys: Cap
     given = {**QUICK, "seed": 5, "steadiness": 0.9}
     impasto.stylize_video(source, style, "a.mkv", **given)
     assert run_command(["video", source, style, "--like", "a.mkv", "-o", "b.mkv"]) == 0
-    left = "impasto: a.mkv: its recipe has steadiness 0.9; give them again with --steadiness\n"
+    left = "impasto: a.mkv: --like takes settings alone, not its --steadiness 0.9\n"
     assert left in capsys.readouterr().err
     one, other = (impasto.read_recipe(name) for name in ("a.mkv", "b.mkv"))
     assert one["settings"] == other["settings"]
     again = ["video", source, style, "--like", "a.mkv", "--steadiness", "0.5", "-o", "c.mkv"]
     assert run_command(again) == 0
-    assert "give them again" not in capsys.readouterr().err
+    assert "takes settings alone" not in capsys.readouterr().err
     assert run_command(["stylize", source % 0, style, "--like", "a.mkv", "-o", "a.png"]) == 0
 
 
@@ -155,14 +155,14 @@ def test_like_says_where_the_keyframes_are(tmp_path: Path, capsys: Capture) -> N
     (tmp_path / "k.csv").write_text("time,strength\n0,0.4\n0.04,0.8\n")
     impasto.stylize_video(source, style, "a.mkv", keyframes="k.csv", **QUICK)
     like = ["video", source, "--like", "a.mkv"]
-    words = "a.mkv: its recipe has 2 keyframes; give them again with --keyframes a.mkv\n"
+    words = "a.mkv: --like takes settings alone, not its --keyframes a.mkv\n"
     assert run_command(like) == 2
     assert capsys.readouterr().err == f"impasto: STYLE is missing; {words}"
     assert run_command([*like, style, "-o", "b.mkv"]) == 0
     assert f"impasto: {words}" in capsys.readouterr().err
     assert "moments" not in impasto.read_recipe("b.mkv")["film"]
     assert run_command([*like, style, "--keyframes", "a.mkv", "-o", "c.mkv"]) == 0
-    assert "give them again" not in capsys.readouterr().err
+    assert "takes settings alone" not in capsys.readouterr().err
     for name in ("a.mkv", "c.mkv"):
         assert [one["time"] for one in impasto.read_recipe(name)["film"]["moments"]] == [0, 0.04]
 

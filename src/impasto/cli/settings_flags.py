@@ -18,7 +18,6 @@ from cyclopts import Parameter
 
 from impasto.errors import RegionWarning, SettingsError
 from impasto.files import STANDARD_STREAM
-from impasto.messages import counted
 from impasto.paths import local_path
 from impasto.settings.command_line import check_names
 from impasto.settings.groups import PAINT
@@ -130,27 +129,22 @@ class GivenSettings:
         made_of = self._recipe.inputs if self._recipe else None
         if made_of is None:
             return None
-        there = {"--map": ("maps", made_of.maps), "--region": ("regions", made_of.regions)}
-        dropped = {flag: word for flag, (word, files) in there.items() if files and not given[flag]}
+        there = {"--map": made_of.maps, "--region": made_of.regions}
+        dropped = [flag for flag, files in there.items() if files and not given[flag]]
         if self._recipe and self._recipe.print_size is not None and not given.get("--print", True):
-            dropped["--print"] = f"the sheet {self._recipe.print_size}"
+            dropped.append(f"--print {self._recipe.print_size}")
         if self._recipe and self._recipe.film is not None:
-            dropped |= self._dropped_of_film(self._recipe.film, given)
+            dropped += self._dropped_of_film(self._recipe.film, given)
         if not dropped:
             return None
-        return (
-            f"{self.like}: its recipe has {' and '.join(dropped.values())}; give them again "
-            f"with {' and '.join(dropped)}"
-        )
+        return f"{self.like}: --like takes settings alone, not its {' and '.join(dropped)}"
 
-    def _dropped_of_film(self, facts: FilmFacts, given: Mapping[str, object]) -> dict[str, str]:
-        """The same of how a film was painted: what there is, by what gives it again."""
-        words = {flag: f"{flag[2:]} {word}" for flag, (word,) in facts.flags().items()}
-        dropped = {flag: words[flag] for flag in words if not given.get(flag, True)}
-        if "--keyframes" in dropped and facts.moments and self.like != STANDARD_STREAM:
-            del dropped["--keyframes"]  # they are in the file itself
-            dropped[f"--keyframes {self.like}"] = counted(len(facts.moments), "keyframe")
-        return dropped
+    def _dropped_of_film(self, facts: FilmFacts, given: Mapping[str, object]) -> list[str]:
+        """The same of how a film was painted: the flags that give it again."""
+        words = {flag: f"{flag} {word}" for flag, (word,) in facts.flags().items()}
+        if facts.moments and self.like != STANDARD_STREAM:
+            words["--keyframes"] = f"--keyframes {self.like}"  # they are in the file itself
+        return [words[flag] for flag in words if not given.get(flag, True)]
 
     @functools.cached_property  # standard input can be read but once
     def _recipe(self) -> Recipe | None:

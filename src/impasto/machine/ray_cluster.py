@@ -22,6 +22,8 @@ log = logging.getLogger("impasto.cluster")
 
 _AUTH = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
+_NEW = "local"  # Ray's word
+
 _ONE_ATTEMPT = {"RAY_gcs_server_port_wait_time_s": "1"}
 """Ray tries twenty times to reach a cluster, each for 40 seconds. (It is a number of attempts.)"""
 
@@ -42,13 +44,14 @@ def enter_cluster(address: str | None) -> None:
     """Connects this process; ``ray.shutdown`` ends that.
 
     Args:
-        address: of the cluster; None for RAY_ADDRESS, or else a cluster on this machine that ends
-            with the connection.
+        address: of the cluster; None for RAY_ADDRESS. Where neither is there, and for Ray's own
+            word ``local``, it is a new cluster on this machine that ends with the connection.
 
     Raises:
         OutputError: no cluster can be reached.
     """
     address = address or os.environ.get("RAY_ADDRESS")
+    address = None if address == _NEW else address
     ray, handler = import_ray(), signal.getsignal(signal.SIGTERM)
     if address:
         log.info("connecting to the Ray cluster %s, for a minute or so at the most", address)
@@ -56,7 +59,7 @@ def enter_cluster(address: str | None) -> None:
     try:
         with _environment(_ONE_ATTEMPT if address else _own_token()):
             ray.init(
-                address=address,
+                address=address or _NEW,  # without it Ray joins one that runs here
                 include_dashboard=None if address else False,
                 log_to_driver=False,
                 logging_level="ERROR",

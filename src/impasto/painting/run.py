@@ -236,6 +236,19 @@ class Run:
             device=machine.device,
             dtype=machine.dtype,
         )
+        return cls._planned(task, encoder, machine, crew)
+
+    def for_task(self, task: Task) -> Run:
+        """A run of another task of the same sizes, planned for its settings; the network is shared.
+
+        Raises:
+            SettingsError: it does not fit into memory.
+        """
+        return self._planned(task, self.encoder, self.machine, self.crew)
+
+    @classmethod
+    def _planned(cls, task: Task, encoder: Encoder, machine: Machine, crew: Crew | None) -> Run:
+        settings = task.settings
         sizes = task.level_sizes
         counts = level_iterations(len(sizes), settings)
         plan = functools.partial(plan_level, task, encoder, machine, crew)

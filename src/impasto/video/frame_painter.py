@@ -2,7 +2,8 @@
 
 A still climbs the pyramid as every picture does. A frame that follows begins with the frame before,
 brought along by the motion, and takes a few evaluations at its own size: its large forms are there
-already. Where a network paints at once, the frame is mixed with what the ties ask for.
+already. Large holes get theirs at smaller sizes first. Where a network paints at once, the frame is
+mixed with what the ties ask for.
 """
 
 from __future__ import annotations
@@ -125,12 +126,12 @@ class FramePainter:
         usual = _usual_evaluations(task)
         most = min(MOST * usual, sum(level_iterations(len(task.level_sizes), task.settings)))
         task = replace(task, settings=task.settings.replace(stop_loss=None))
-        run = replace(self._planned(task), task=task, moved=MoveCount(), follows=True)
-        start = _filled(run, start, ties)
+        run = self._planned(task)
+        start, before = _filled(run, start, ties)
         finest = _at_level(run, len(run.sizes) - 1, max(usual, most), ties)
         with contextlib.closing(finest.climb(RunState(0, 0, 0, start))) as steps:
             for step in steps:
-                painted = _painted(step, step.iteration)
+                painted = _painted(step, before + step.iteration)
                 if step.iteration >= usual and painted.loss <= enough:
                     break
         return painted
@@ -141,10 +142,15 @@ class FramePainter:
         return self.weights
 
     def _planned(self, task: Task) -> Run:
-        """The run of all frames that follow: the network is made ready but once."""
+        """The run of a frame that follows: the network is made ready but once.
+
+        Its plan depends on its own settings alone, whichever frame was the first.
+        """
         if self._run is None:
             self._run = Run.of(task, self._network(), self.compute.machine())
-        return self._run
+        elif self._run.task.settings != task.settings:
+            self._run = self._run.for_task(task)
+        return replace(self._run, task=task, moved=MoveCount(), follows=True)
 
 
 def mixed(picture: Tensor, ties: Sequence[Tie]) -> Tensor:
@@ -192,7 +198,7 @@ def _usual_evaluations(task: Task) -> int:
     return max(FEWEST, round(SHARE * finest))
 
 
-def _filled(run: Run, start: Tensor, ties: Sequence[Tie]) -> Tensor:
+def _filled(run: Run, start: Tensor, ties: Sequence[Tie]) -> tuple[Tensor, int]:
     """A start whose holes, if they are large, are painted at smaller sizes first.
 
     A few evaluations at the film's own size do not make large forms, nor strong contrasts.
@@ -201,10 +207,13 @@ def _filled(run: Run, start: Tensor, ties: Sequence[Tie]) -> Tensor:
         run: of the whole pyramid.
         start: (1, 3, H, W), sRGB 0..1.
         ties: the first of them to the frame that the start comes from.
+
+    Returns:
+        The start, and how many evaluations that took.
     """
-    holes = 1 - ties[0].shares
+    holes, evaluations = 1 - ties[0].shares, 0
     if float(holes.mean()) < LARGE:
-        return start
+        return start, 0
     for level in range(max(0, len(run.sizes) - 1 - len(COARSER)), len(run.sizes) - 1):
         size, count = run.sizes[level], COARSER[level - len(run.sizes) + 1]
         small = resize(start, size).clamp(0, 1)
@@ -213,7 +222,8 @@ def _filled(run: Run, start: Tensor, ties: Sequence[Tie]) -> Tensor:
             (step,) = deque(steps, maxlen=1)
         change = step.pixels.detach().float().cpu() - small
         start = (start + holes * resize(change, _size(start))).clamp(0, 1)
-    return start
+        evaluations += step.iteration
+    return start, evaluations
 
 
 def _at_level(run: Run, level: int, count: int, ties: Sequence[Tie]) -> Run:

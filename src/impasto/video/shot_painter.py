@@ -157,12 +157,14 @@ class ShotPainter:
         settings = self.painter.task_of(frame).settings
         settled = all(past.settings == settings for past in self._strand.past)
         self._strand.trail.add(own)
+        self.warping_error = None
         if not self._strand.past or not settings.weights.style:
             painted = self._timed("painting", lambda: self.painter.still(frame))
-            self.warping_error = None
+        elif is_blank(own):  # it shows nothing that could be painted, nor where things are
+            painted = PaintedFrame(self._strand.past[-1].painted)
         else:
             painted = self._follow(frame, own, areas, settled)
-        if not self._strand.past or not settled:
+        if painted.losses and not (self._strand.past and settled):
             self._strand.usual_loss = painted.loss
         pixels = painted.pixels.mul(LEVELS).round_().div_(LEVELS)
         painted = PaintedFrame(pixels, painted.losses, painted.evaluations)
@@ -198,11 +200,8 @@ class ShotPainter:
     ) -> tuple[Tensor, list[Tie], Tensor]:
         """Where the motion leads: what the frame starts from, its ties, and what stands still."""
         starts, shares, still = list[Tensor](), list[Tensor](), None
-        blank = is_blank(own)
         for gap, before, (back, forth) in self._strand.trail.links():
             past = self._strand.past[-gap]
-            if blank:  # where things are cannot be seen, so the paint stays where it is
-                back, forth = torch.zeros_like(back), torch.zeros_like(forth)
             starts.append(warp(past.painted, back))
             shares.append(1 - find_holes(before, own, forth, back))
             same = find_still(before, own, back)
