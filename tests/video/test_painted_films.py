@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,16 @@ import torch
 from torch import Tensor
 
 import impasto
+from benchmarks.quality.made_clips import MadeClip
 from impasto.errors import PictureError, SettingsError
 from impasto.motion.flow import find_flow
 from impasto.motion.warping import warp
+from impasto.video.film_file import FilmOutput, make_film
+from impasto.video.film_painting import film_task
+from impasto.video.frame_painter import COARSER, FEWEST
 from impasto.video.keyframes import Keyframe, KeyframeTrack
+from impasto.video.shot_workers import Workforce
+from impasto.video.work_folder import WorkFolder
 from impasto.video_files.opening import open_video
 from support.moving_pictures import QUICK, panned, still, style_file, texture, write_frames
 
@@ -154,3 +161,36 @@ def test_frames_of_the_film_are_painted_at_its_own_shape(tmp_path: Path) -> None
     (frame,) = _painted(source, style_file(tmp_path), size=48)
     assert frame.shape == (1, 3, 36, 48)
     assert open_video(source).size == (48, 64)
+
+
+def test_much_that_is_new_is_painted_at_smaller_sizes_first(tmp_path: Path) -> None:
+    style = style_file(tmp_path)
+    given = {**QUICK, "levels": 2, "size": 160}
+    evaluations, new = {}, (..., slice(0, 24))
+    for pan in (1, 24):
+        clip = MadeClip((96, 160), pan=(float(pan), 0.0)).frames(2)
+        source = write_frames(tmp_path / f"{pan}", clip)
+        steps = list(impasto.iterate_video(source, style, **given))
+        evaluations[pan] = steps[1].note.evaluations
+    assert evaluations[24] >= evaluations[1] + COARSER[-1]
+    alone = impasto.stylize(source % 1, style, **given).pixels
+    # What came in is painted as a still would have it: not paler.
+    assert steps[1].pixels[new].std() > 0.8 * alone[new].std()
+
+
+def test_a_film_with_large_holes_goes_on_to_the_same_frames(tmp_path: Path) -> None:
+    clip = MadeClip((96, 160), pan=(24.0, 0.0)).frames(4)
+    source, style = write_frames(tmp_path / "in", clip), style_file(tmp_path)
+    given = {**QUICK, "levels": 2, "size": 160}
+    steps = list(impasto.iterate_video(source, style, **given))
+    assert any(step.note.evaluations >= COARSER[-1] + FEWEST for step in steps[1:])
+    task = film_task(source, style, **given)
+    output = FilmOutput(str(tmp_path / "parts.mkv"), keep_frames=True)
+    for frames in (2, 99):
+        with closing(make_film(task, output, Workforce(workers=1))) as made:
+            for progress in made:
+                if progress.stage == "painting" and progress.done == frames:
+                    break
+    folder = WorkFolder.beside(tmp_path / "parts.mkv")
+    for step in steps:
+        assert torch.equal(step.painted, folder.painted(step.number)), step.number
