@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def test_a_texture_is_announced_too(folder: Path) -> None:
     assert sorted(size) == [47, 71]
     assert_announced(done.stderr, "6x4cm at 30 dpi: ")
     assert f"{size[0]} x {size[1]} pixels" in done.stderr.decode()
+    assert "photograph" not in done.stderr.decode()
 
 
 def test_what_cannot_be_printed_is_said_in_a_line(folder: Path) -> None:
@@ -89,3 +91,16 @@ def test_what_cannot_be_printed_is_said_in_a_line(folder: Path) -> None:
         assert result.returncode == 2
         assert words in error_line(result)
     assert {path.name for path in folder.iterdir()} == {"house.png", "waves.png"}
+
+
+def test_a_dry_run_says_what_a_picture_would_take_and_paints_none(folder: Path) -> None:
+    names, before = ["house.png", "waves.png"], sorted(folder.iterdir())
+    flags = ["--print", "12cm", "--dpi", "40", "--dry-run", *QUICK]
+    done = run("stylize", *names, *flags, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert_announced(done.stdout, "12cm at 40 dpi: 12.0 x 8.0 cm, 189 x 126 pixels")
+    done = run("stylize", *names, "--size", "64", "--dry-run", "--json", *QUICK, folder=folder)
+    found = json.loads(done.stdout)
+    assert max(found["width"], found["height"]) == 64
+    assert found["seconds"] > 0
+    assert sorted(folder.iterdir()) == before

@@ -79,7 +79,7 @@ def _steps(log: Path) -> int:
 
 def test_what_needs_a_cluster_says_so(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png")
-    for flags in (["--address", "127.0.0.1:1"], ["--workers", "2"], ["--dry-run"]):
+    for flags in (["--address", "127.0.0.1:1"], ["--workers", "2"]):
         result = run("stylize", "a.png", "a.png", "-o", "b.png", *flags, folder=tmp_path)
         assert result.returncode == 2
         assert f"{flags[0]} needs --engine ray".encode() in result.stderr

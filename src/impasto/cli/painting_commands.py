@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.cli.checkpoint_flags import CheckpointFlags
-from impasto.cli.cluster_rehearsal import rehearse
 from impasto.cli.print_flags import PrintFlags
 from impasto.cli.progress import RunProgress
 from impasto.cli.run_flags import (
@@ -125,14 +124,12 @@ class StylizeFlags(PaintingFlags):
     machine: NetworkFlags = field(default_factory=NetworkFlags)
 
     dry_run: Annotated[bool, Parameter(group=MACHINE.title, show=False)] = False
-    """With --engine ray: say what the run would take of this machine, of each worker and of the
-    network, and do nothing else."""
+    """Say what the run would take, with --engine ray of each worker and of the network, too, and do
+    nothing else."""
 
     def prepare_dry_run(self) -> dict[str, Any]:
         """As `prepare`, of a run that is only planned."""
         self.cluster.check()
-        if self.cluster.engine != "ray":
-            raise SettingsError("--dry-run needs --engine ray; leave it out")
         if self.checkpoints.resume is not None:
             raise SettingsError("--dry-run and --resume exclude each other; leave one of them out")
         found = self.machine.prepare()
@@ -221,9 +218,22 @@ def stylize(
     inputs = [content, *named.files()]
     if flags.dry_run:
         check_inputs(inputs)
-        keywords = {**named.keywords(), **prints.keywords()}
-        return rehearse(content, keywords, given, flags.prepare_dry_run(), flags.output)
+        return _rehearse(content, {**named.keywords(), **prints.keywords()}, given, flags)
     return check_and_paint(begin, of_step, inputs, chosen, name, flags, prints, notes)
+
+
+def _rehearse(
+    content: str, named: dict[str, Any], given: dict[str, Any], flags: StylizeFlags
+) -> int:
+    from impasto.cli.rehearsal import rehearse_alone, rehearse_on_cluster
+
+    if given.get("preset") == AT_ONCE:
+        raise SettingsError("--dry-run: preset instant paints within seconds; leave it out")
+    means = flags.prepare_dry_run()
+    if flags.cluster.engine == "ray":
+        return rehearse_on_cluster(content, named, given, means, flags.output)
+    planned = {"print_size": None, **named, "overrides": given}
+    return rehearse_alone(content, planned, flags.output, **means)
 
 
 @setting_flags("texture", "content_* size feather strength keep")

@@ -97,14 +97,14 @@ class PrintFlags:
         return {} if self.size is None else {"print_size": self.size}
 
 
-def print_words(printed: Print) -> str:
-    """What a print will be, in a line."""
+def print_words(printed: Print, *, of_photograph: bool = True) -> str:
+    """What a print will be, in a line, and what of a photograph is not on it."""
     height, width = printed.shape
     down, across = (side / 10 for side in printed.size.millimetres(printed.photo))
     lost = printed.lost
     which, share = ("height", lost[0]) if lost[0] >= lost[1] else ("width", lost[1])
     cut = ""
-    if share > _WORTH_SAYING:
+    if of_photograph and share > _WORTH_SAYING:
         cut = f"; {share:.0%} of the photograph's {which} is cut off, half on each side"
     return f"{printed.size}: {across:.1f} x {down:.1f} cm, {width} x {height} pixels{cut}"
 

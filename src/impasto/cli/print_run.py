@@ -45,7 +45,7 @@ def begin_told(
         As `iterate`.
     """
     if task.printed is not None:
-        notes.append(print_words(task.printed))
+        notes.append(print_words(task.printed, of_photograph=task.content is not None))
     if task.at_once:
         return start_run(task, saved=saved, base=base, **means)
     refuse_base(base)

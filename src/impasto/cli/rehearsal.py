@@ -1,4 +1,4 @@
-"""What ``impasto stylize --engine ray --dry-run`` says: who would do what, what it would take."""
+"""What ``impasto stylize --dry-run`` says: what a run would take, on a cluster of each as well."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.print_flags import cluster_words
+from impasto.cli.print_flags import cluster_words, print_words, run_words
 from impasto.cli.progress import duration
 from impasto.cli.run_flags import OutputFlags
 from impasto.messages import counted
@@ -15,7 +15,35 @@ if TYPE_CHECKING:
     from impasto.painting.cluster_estimate import ClusterEstimate, LevelEstimate
 
 
-def rehearse(
+def rehearse_alone(
+    content: str, named: Mapping[str, Any], output: OutputFlags, **means: Any
+) -> int:
+    """Plans a run of this process and says what it would take. Returns the exit code.
+
+    Args:
+        content: the picture to repaint.
+        named: styles, regions, maps and settings, as keywords of `stylize_task`.
+        output: what the user wants to hear.
+        **means: weights and compute.
+    """
+    from impasto.painting.opened_task import stylize_task
+    from impasto.painting.planning import estimate_alone
+    from impasto.painting.synthesis import prepare_run
+
+    task, _ = stylize_task(content, None, compute=means["compute"], resume=None, **named)
+    prepared = prepare_run(task, **means)
+    found = estimate_alone(prepared.run, 0, None)
+    height, width = prepared.run.sizes[-1]
+    if output.json:
+        facts = {"seconds": round(found.seconds, 1), "peak": found.peak}
+        print(json.dumps({"width": width, "height": height, **facts}))
+    else:
+        what = f"{width} x {height} pixels" if task.printed is None else print_words(task.printed)
+        print(f"{what}\n{run_words(prepared, found)}")
+    return 0
+
+
+def rehearse_on_cluster(
     content: str,
     named: Mapping[str, Any],
     given: Mapping[str, Any],
