@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -19,9 +20,10 @@ from impasto.video.shot_workers import Workforce
 from impasto.video.shots import Flash, Shot, find_shots
 from impasto.video.work_folder import WorkFolder
 from impasto.video_files.video import Frame
-from support.moving_pictures import QUICK, panned, still, style_file, write_frames
+from support.moving_pictures import QUICK, panned, still, style_file, texture, write_frames
 
 RATE = 24
+TINY = [(8, 8), (12, 12), (15, 15)]
 SCENE = MadeClip((96, 160), pan=(1.0, 0.5), disc_speed=(-1.5, 0.5))
 OTHER = MadeClip((96, 160), pan=(2.0, 1.0), seed=3)
 WHITE, BLACK = (torch.full((1, 3, *SCENE.size), level) for level in (1.0, 0.0))
@@ -89,6 +91,26 @@ def test_a_fade_through_black_to_another_scene_is_one_cut(dark: int) -> None:
     ]
 
 
+@pytest.mark.parametrize("size", TINY, ids=str)
+def test_tiny_films_are_cut_too(size: tuple[int, int]) -> None:
+    one, other = (texture(16, 16, seed)[..., : size[0], : size[1]] for seed in (1, 2))
+    assert shots_of([*[one] * 3, *[other] * 3]) == [Shot(0, 3), Shot(3, 6)]
+
+
+def test_the_look_for_shots_holds_no_frames() -> None:
+    alive, most = weakref.WeakSet[Frame](), list[int]()
+
+    def frames() -> Iterator[Frame]:
+        for number, pixels in enumerate([*scene(0, 2), *[WHITE] * 9, *scene(11, 13)]):
+            frame = Frame(number, Fraction(number, RATE), Fraction(1, RATE), pixels)
+            alive.add(frame)
+            most.append(len(alive))
+            yield frame
+
+    assert list(find_shots(frames())) == list(range(13))
+    assert max(most) <= 3
+
+
 def test_a_fade_to_black_and_back_is_no_cut() -> None:
     gains = [1, 0.75, 0.5, 0.25, 0, 0, 0.25, 0.5, 0.75, 1]
     frames = [SCENE.frame(number) * gain for number, gain in enumerate(gains)]
@@ -112,6 +134,18 @@ def test_what_moves_leaves_no_ghosts_in_a_flash(tmp_path: Path) -> None:
     steps = list(impasto.iterate_video(source, style, **QUICK))
     assert torch.equal(steps[6].pixels, steps[5].pixels)
     assert not torch.equal(steps[7].pixels, steps[5].pixels)
+
+
+def test_a_shot_is_begun_once_whatever_flashes_in_it(tmp_path: Path) -> None:
+    clip = still(8)
+    clip[2], clip[5] = still(2, seed=2)
+    source, style = write_frames(tmp_path / "in", clip), style_file(tmp_path)
+    task = film_task(source, style, **{**QUICK, "size": 32, "iterations": (1,)})
+    made = make_film(task, FilmOutput(str(tmp_path / "out.mkv")), Workforce(workers=1))
+    painting = [progress for progress in made if progress.stage == "painting"]
+    assert [progress.unbegun for progress in painting] == [1, *[0] * 8]
+    notes = [progress.note for progress in painting if progress.note is not None]
+    assert [note.number for note in notes if note.is_still] == [0, 2, 5]
 
 
 def test_a_film_broken_off_around_flashes_goes_on_to_the_same_frames(tmp_path: Path) -> None:

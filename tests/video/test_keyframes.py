@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from impasto.errors import PictureError, SettingsError
 from impasto.video.keyframes import Keyframe, KeyframeTrack, read_keyframes, seconds_of
+from support.command_line import run_here
+from support.moving_pictures import still, style_file, write_frames
 
 CSV = """time,style,strength
 0,a.jpg,0.4
@@ -103,10 +106,43 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("written", "seconds"),
-    [("12.5", 12.5), ("01:02", 62), ("1:00:00.25", 3600.25), (3, 3), (".5", 0.5)],
+    [
+        ("12.5", 12.5),
+        ("01:02", 62),
+        ("1:00:00.25", 3600.25),
+        (3, 3),
+        (".5", 0.5),
+        ("90:59.9", 5459.9),
+    ],
 )
 def test_times_are_read_as_people_write_them(written: object, seconds: float) -> None:
     assert seconds_of(written, "--from") == Fraction(str(seconds))
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [("1:75", "75 seconds"), ("0:60.0", "60 seconds"), ("1:60:00", "60 minutes")],
+)
+def test_a_clock_has_no_60_behind_a_colon(written: str, what: str) -> None:
+    message = f"--from: {written!r} has {what} behind a colon; they should be below 60"
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        seconds_of(written, "--from")
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        (("--from", "2", "--to", "1"), "--to = 1: should be after --from, 2 s"),
+        (("--from", "2", "--to", "0:02"), "--to = 0:02: should be after --from, 2 s"),
+        (("--to", "0"), "--to = 0: should be after 0 s"),
+    ],
+)
+def test_the_command_says_which_flag_ends_before_it_begins(
+    tmp_path: Path, times: tuple[str, ...], message: str
+) -> None:
+    source, style = write_frames(tmp_path / "in", still(1)), style_file(tmp_path)
+    done = run_here("video", source, style, *times, folder=tmp_path)
+    assert (done.returncode, done.stderr.decode()) == (2, f"impasto: {message}\n")
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Callable
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ import pytest
 import torch
 
 import impasto
-from impasto.errors import OutputError
+from impasto.errors import OutputError, PictureError
 from impasto.pictures.image import Image
 from impasto.video.film_file import FilmOutput, FilmProgress, make_film
 from impasto.video.film_painting import film_task
 from impasto.video.shot_workers import Workforce
+from impasto.video.shots import Cutting, Shot
 from impasto.video.work_folder import WorkFolder
 from impasto.video_files.opening import open_video
 from support.command_line import error_line, run, start, wait_for
@@ -54,12 +57,58 @@ def test_files_that_were_put_into_the_folder_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["[1]", "{}", "{"])
 def test_a_plan_that_cannot_be_understood_is_refused(tmp_path: Path, text: str) -> None:
-    source, style = write_frames(tmp_path / "in", still(1)), style_file(tmp_path)
+    source, style = write_frames(tmp_path / "in", panned(2)), style_file(tmp_path)
+    _begin(source, style, tmp_path / "out.mkv")
     folder = tmp_path / "out.mkv.impasto"
-    folder.mkdir()
     (folder / "film.json").write_text(text)
-    with pytest.raises(OutputError, match=r"out\.mkv\.impasto"):
+    before = _files(folder)
+    with pytest.raises(OutputError, match=r"out\.mkv\.impasto: holds frames of another film"):
         impasto.stylize_video(source, style, tmp_path / "out.mkv", **QUICK)
+    assert _files(folder) == before
+
+
+@pytest.mark.parametrize("text", [None, '{"time": 1}', "{"])
+def test_a_folder_without_painted_frames_blocks_nothing(tmp_path: Path, text: str | None) -> None:
+    source, style = write_frames(tmp_path / "in", panned(2)), style_file(tmp_path)
+    folder = WorkFolder.beside(tmp_path / "out.mkv")
+    with folder.in_use():  # as a process leaves it that was killed
+        folder.keep_cutting(Cutting([Shot(0, 1)], (Fraction(0), Fraction(1, 25))))
+        folder.memory(1)
+        if text is not None:
+            (folder.path / "film.json").write_text(text)
+    out = impasto.stylize_video(source, style, tmp_path / "out.mkv", **QUICK)
+    assert len(list(open_video(out).frames())) == 2
+    assert not folder.path.exists()
+
+
+def test_what_ends_before_a_frame_is_painted_leaves_no_folder(tmp_path: Path) -> None:
+    source, style = write_frames(tmp_path / "in", panned(2)), style_file(tmp_path)
+    target, folder = tmp_path / "out.mkv", tmp_path / "out.mkv.impasto"
+    with pytest.raises(PictureError, match="no frame lies between 9 s and the end"):
+        impasto.stylize_video(source, style, target, start=9, **QUICK)
+    assert not folder.exists()
+    task = film_task(source, style, **QUICK)
+    with closing(make_film(task, FilmOutput(str(target)), Workforce(workers=1))) as made:
+        assert next(made).stage == "looking"
+        assert folder.exists()
+    assert not folder.exists()
+    _begin(source, style, target)
+    assert folder.exists()
+
+
+def test_ctrl_c_while_cuts_are_looked_for_says_that_nothing_was_painted(tmp_path: Path) -> None:
+    source = Path(write_frames(tmp_path / "in", still(1)) % 0)
+    for number in range(1, 600):
+        shutil.copy(source, source.with_name(f"{number:03}.png"))
+    process = start(tmp_path, "video", "in", style_file(tmp_path), "--size", "64", "-o", "out.mkv")
+    assert process.stderr is not None
+    said = next(line for line in process.stderr if b"looking for cuts" in line)
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    process.communicate()
+    assert process.returncode == 130
+    assert said.decode().endswith("impasto: interrupted; nothing was painted yet\n")
+    assert not (tmp_path / "out.mkv.impasto").exists()
 
 
 def test_a_folder_that_was_made_just_before_a_crash_is_gone_on_with(tmp_path: Path) -> None:

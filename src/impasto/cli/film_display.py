@@ -30,8 +30,8 @@ def choose_film_display(*, quiet: bool, json: bool) -> Display[FilmProgress]:
 class FilmPace:
     """How fast frames come, of those that are painted now, and how long the others will take.
 
-    A shot's first frame takes several times as long as one that follows, so each kind is counted
-    by itself; and so that no time is told before both are known.
+    A still, such as a shot's first frame, takes several times as long as a frame that follows
+    another, so each kind is counted by itself; and so that no time is told before both are known.
     """
 
     _began: float | None = None
@@ -48,7 +48,7 @@ class FilmPace:
         if self._began is None or note is None or progress.frames is None:
             self._began = now
             return ""
-        self._seconds[note.is_first].append(sum(note.seconds.values()))
+        self._seconds[note.is_still].append(sum(note.seconds.values()))
         left, firsts = progress.frames - progress.done, progress.unbegun
         spent, known = now - self._began, [*self._seconds[True], *self._seconds[False]]
         if spent <= 0 or not sum(known) or (left > firsts and not self._seconds[False]):

@@ -22,6 +22,7 @@ from impasto.cli.run_flags import FilePath, NetworkFlags, OutputFlags, check_inp
 from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.style_arguments import StyleArguments
 from impasto.errors import SettingsError
+from impasto.files import path_of
 from impasto.messages import counted, printable
 from impasto.own_warnings import hearing_warnings
 from impasto.settings.film_facts import FilmFacts
@@ -116,16 +117,25 @@ class VideoFlags:
         return {"--keep": "keep" in given, **{name: own[name] is not None for name in own}}
 
     def keywords(self) -> dict[str, Any]:
-        """The same for Python's functions, with beginning and end in seconds."""
+        """The same for Python's functions, with beginning and end in seconds.
+
+        Raises:
+            SettingsError: a time is none, or the end does not come after the beginning.
+        """
         from impasto.video.keyframes import seconds_of
 
+        start = seconds_of("0" if self.from_ is None else self.from_, "--from")
+        end = None if self.to is None else seconds_of(self.to, "--to")
+        if end is not None and end <= start:
+            after = "0 s" if self.from_ is None else f"--from, {float(start):g} s"
+            raise SettingsError(f"--to = {self.to}: should be after {after}")
         return {
             "keyframes": None if self.keyframes is None else str(self.keyframes),
             "steadiness": FilmFacts.steadiness if self.steadiness is None else self.steadiness,
             "boil": FilmFacts.boil if self.boil is None else self.boil,
             "fps": self.fps,
-            "start": 0 if self.from_ is None else seconds_of(self.from_, "--from"),
-            "end": None if self.to is None else seconds_of(self.to, "--to"),
+            "start": start,
+            "end": end,
         }
 
 
@@ -267,9 +277,10 @@ class _Watch:
         return make_film(task, film, Workforce(flags.engine, flags.workers, flags.address))
 
     def _interrupted(self) -> int:
-        kept = "nothing was painted yet"
-        if self.last is not None and not (self.flags.frame or self.flags.preview):
-            kept = f"the painted frames are in {self.name}.impasto; the same command goes on"
+        kept, folder = "nothing was painted yet", f"{self.name}.impasto"
+        of_film = self.last is not None and not (self.flags.frame or self.flags.preview)
+        if of_film and path_of(folder).exists():  # only where there are painted frames
+            kept = f"the painted frames are in {folder}; the same command goes on"
         print(f"impasto: interrupted; {printable(kept)}", file=sys.stderr)
         return interruption.exit_code
 

@@ -15,6 +15,7 @@ _NEW = 0.55
 not all of it, because some of it looks alike by chance; the fastest action makes a third new."""
 
 _SQUARE = 8  # the side in pixels of the squares whose means are a frame's contrast: grain is none
+_FEWEST = 4  # squares along the short side, so small frames have smaller ones
 _BLANK = 0.01  # of contrast: coding leaves some in black and white
 _LIVELY = 0.08  # steps of a fade are smaller
 _USUAL = 0.2
@@ -66,7 +67,7 @@ def show_same_scene(first: Tensor, second: Tensor) -> bool:
 
 def contrast_of(frame: Tensor) -> float:
     """The standard deviation of a frame's coarse forms, 0..0.5."""
-    side = min(_SQUARE, *frame.shape[-2:])
+    side = max(1, min(_SQUARE, min(frame.shape[-2:]) // _FEWEST))
     return float(functional.avg_pool2d(frame.mean(1, keepdim=True), side).std(correction=0))
 
 

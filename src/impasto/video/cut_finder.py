@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from torch import Tensor
 
 from impasto.motion.cuts import find_change, is_blank, is_lively, show_same_scene
 from impasto.pictures.resizing import fit, resize
 from impasto.video_files.video import Frame
+
+T = TypeVar("T")
 
 SIDE = 256
 """Long side in pixels at which frames are compared."""
@@ -42,23 +44,21 @@ class _Left:
     since: Fraction
 
 
-def find_passages(
-    frames: Iterable[Any], frame_of: Callable[[Any], Frame]
-) -> Iterator[tuple[Any, Passage]]:
-    """How a film goes to each of its frames, each with the frame.
+def find_passages(frames: Iterable[tuple[T, Frame]]) -> Iterator[tuple[T, Passage]]:
+    """How a film goes to each of its frames, each with what stands for the frame.
 
     A scene is left at a cut, and where a frame has lost what the one before it shows: in a flash,
     or at the end of a fade. It returns where a frame shows what its last frame has shown. A blank
     frame begins something, or is a flash that goes on from the scene; that turns out when the scene
-    returns. So blank frames are held back, for as long as a flash lasts and no longer.
+    returns. So what stands for blank frames is held back, for as long as a flash lasts (`LONGEST`)
+    and no longer; the frames themselves are not.
 
     Args:
-        frames: what has a frame, in order.
-        frame_of: the frame of it.
+        frames: in order, each behind what stands for it.
     """
-    finder, waiting = _CutFinder(), list[tuple[Any, Passage]]()
-    for one in frames:
-        passage = finder.look(frame_of(one))
+    finder, waiting = _CutFinder(), list[tuple[T, Passage]]()
+    for one, frame in frames:
+        passage = finder.look(frame)
         if waiting and passage.returns:
             waiting[0] = (waiting[0][0], Passage(leaves=True))
         if waiting and not finder.is_undecided:

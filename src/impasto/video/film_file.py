@@ -220,11 +220,12 @@ def _paint(
     total = sum(shot.stop - shot.start for shot in shots)
     painted = {shot: len(folder.notes(shot)) for shot in shots}
     open_shots = [shot for shot in shots if painted[shot] < shot.stop - shot.start]
-    done, unbegun = sum(painted.values()), list(painted.values()).count(0)
+    done, starts = sum(painted.values()), {shot.start for shot in shots}
+    unbegun = list(painted.values()).count(0)
     yield FilmProgress("painting", done, total, None, len(shots), unbegun)
     with closing(workforce.paint(film, open_shots, folder)) as notes:
         for note in notes:
-            done, unbegun = done + 1, unbegun - note.is_first
+            done, unbegun = done + 1, unbegun - (note.number in starts)
             yield FilmProgress("painting", done, total, note, len(shots), unbegun)
 
 

@@ -154,11 +154,15 @@ iterate_video = finished(
 
 
 def paint_film(film: Film) -> FrameSteps:
-    """All frames of an open film, in order, painted in memory."""
+    """All frames of an open film, in order, painted in memory.
+
+    Blank frames wait there, with all their pixels, until it is known whether they are a flash: as
+    many as half a second has, and no more.
+    """
     painter, shot, left, any_frame = film.shot_painter(), 0, 0, False
     until_end = itertools.takewhile(lambda masked: not film.is_over(masked.frame), film.frames())
     covered = (masked for masked in until_end if film.covers(masked.frame))
-    for masked, passage in find_passages(covered, lambda masked: masked.frame):
+    for masked, passage in find_passages((masked, masked.frame) for masked in covered):
         painter.pass_on(passage)
         if passage.leaves:
             left = shot
@@ -181,8 +185,8 @@ def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNot
     first = shot.start + len(notes)
     if first >= shot.stop:
         return
-    strands = _to_go_on_from(shot, first)
-    needed = sorted({number for strand in strands for number in strand})
+    chains = _to_go_on_from(shot, first)
+    needed = sorted({number for chain in chains for number in chain})
     past: dict[int, PastFrame] = {}
     for masked in film.frames(needed[0] if needed else first, shot.stop):
         number = masked.frame.number
@@ -191,12 +195,12 @@ def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNot
         if number < first:
             continue
         if number == first:
-            for strand in strands:
-                usual_loss = notes[strand[-1] - shot.start].usual_loss
+            for chain in chains:
+                usual_loss = notes[chain[-1] - shot.start].usual_loss
                 painter.keep()
-                painter.begin([past[one] for one in strand], usual_loss)
+                painter.begin([past[one] for one in chain], usual_loss)
         painter.pass_on(shot.passage(number))
-        step = _step(film, painter, masked, shot.strand_start(number))
+        step = _step(film, painter, masked, shot.chain_start(number))
         folder.add(shot, step.note, step.painted)
         yield step.note
 
@@ -211,7 +215,7 @@ def _to_go_on_from(shot: Shot, first: int) -> list[list[int]]:
         return []
     left = shot.left_at(first - 1)
     lasts = [first - 1] if left is None else [left, first - 1]
-    return [shot.strand(last, max(GAPS)) for last in lasts]
+    return [shot.chain(last, max(GAPS)) for last in lasts]
 
 
 def _past_frame(film: Film, masked: MaskedFrame, painted: Tensor) -> PastFrame:

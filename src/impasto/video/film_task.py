@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -13,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from impasto.errors import PictureWarning, SettingsError
+from impasto.errors import SettingsError
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
 from impasto.painting.at_once import BaseSource
@@ -74,21 +73,13 @@ class FilmTask:
     base: BaseSource = None
     compute: Compute = field(default_factory=Compute)
 
-    def open(self, *, quiet: bool = False) -> Film:
+    def open(self) -> Film:
         """Opens film, styles and masks.
-
-        Args:
-            quiet: whether somebody else has said what is done to the film: every process that
-                paints opens it, and one says it.
 
         Raises:
             As `impasto.iterate_video`.
         """
-        film = open_video(self.source, fps=self.fps, max_pixels=self.compute.max_pixels)
-        if film.is_interlaced and not quiet:
-            message = f"{film.name}: is interlaced; each of its frames is made whole (deinterlaced)"
-            warnings.warn(message, PictureWarning, stacklevel=2)
-        return Film(self, film)
+        return Film(self, open_video(self.source, fps=self.fps, max_pixels=self.compute.max_pixels))
 
 
 @dataclass(frozen=True, eq=False)

@@ -153,15 +153,22 @@ def seconds_of(written: object, name: str) -> Fraction:
     """A time as people write it: seconds, ``MM:SS`` or ``HH:MM:SS``, with decimals.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: it is none, or a clock has minutes or seconds of 60 and more.
     """
     found = _CLOCK.fullmatch(str(written).strip())
     if found is None:
         raise SettingsError(
             f"{name}: {written!r} is no time; write seconds, such as 12.5, or 00:01:12.5"
         )
-    hours, minutes, seconds = found.groups()
-    return 3600 * Fraction(hours or 0) + 60 * Fraction(minutes or 0) + Fraction(seconds)
+    hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
+    behind = {"minutes": minutes if found[1] else 0, "seconds": seconds if found[2] else 0}
+    for unit, part in behind.items():
+        if part >= 60:
+            raise SettingsError(
+                f"{name}: {written!r} has {float(part):g} {unit} behind a colon; they should be "
+                "below 60"
+            )
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def _keyframe(row: Mapping[str, Any], name: str, folder: Path) -> Keyframe:

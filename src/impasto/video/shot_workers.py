@@ -243,7 +243,7 @@ def paint_shots(parent: Parent) -> None:
         while True:
             shot: Shot = parent.receive()
             try:
-                film = film or order.task.open(quiet=True)
+                film = film or order.task.open()
                 for note in paint_shot(film, shot, order.folder):
                     parent.send(note)
             except ImpastoError as error:
@@ -256,7 +256,7 @@ def _paint_on_node(order: ShotOrder, shot: Shot) -> ShotDone | ShotFailed:
     """The task of a cluster: one shot. Runs in a process of a node."""
     with hearing_warnings() as heard:
         try:
-            for _ in paint_shot(order.task.open(quiet=True), shot, order.folder):
+            for _ in paint_shot(order.task.open(), shot, order.folder):
                 pass
         except ImpastoError as error:
             return ShotFailed(type(error).__name__, str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 from impasto.video.cut_finder import Passage, find_passages
 from impasto.video_files.video import Frame, Span
@@ -17,12 +18,13 @@ class Flash:
     Attributes:
         start: number of its first frame.
         stop: the number after its last.
-        begins: whether it is painted for itself; blank frames and fades go on from the scene.
+        for_itself: whether it is painted as if it were a shot; blank frames and fades go on from
+            the scene.
     """
 
     start: int
     stop: int
-    begins: bool
+    for_itself: bool
 
     def __contains__(self, number: int) -> bool:
         """Whether a frame is one of it."""
@@ -54,16 +56,16 @@ class Shot:
             return Passage(begins=True)
         if flash is None or flash == before:
             return Passage(returns=flash is None and before is not None)
-        return Passage(leaves=before is None, begins=flash.begins)
+        return Passage(leaves=before is None, begins=flash.for_itself)
 
-    def strand_start(self, number: int) -> int:
+    def chain_start(self, number: int) -> int:
         """The first of the frames that are painted one after the other up to a frame."""
         own = self.flash_at(number)
-        return own.start if own is not None and own.begins else self.start
+        return own.start if own is not None and own.for_itself else self.start
 
-    def strand(self, number: int, most: int) -> list[int]:
+    def chain(self, number: int, most: int) -> list[int]:
         """The last so many of these frames, by number, the frame itself among them."""
-        own, start, found = self.flash_at(number), self.strand_start(number), list[int]()
+        own, start, found = self.flash_at(number), self.chain_start(number), list[int]()
         while number >= start and len(found) < most:
             if self.flash_at(number) in (own, None):
                 found.append(number)
@@ -98,15 +100,15 @@ class _Cuts:
 
     starts: list[int] = field(default_factory=list)
     flashes: list[Flash] = field(default_factory=list)
-    _open: list[tuple[int, bool]] = field(default_factory=list)  # start and `Flash.begins`
+    _open: list[tuple[int, bool]] = field(default_factory=list)  # start and `Flash.for_itself`
 
     def add(self, number: int, passage: Passage) -> None:
         """Takes the next frame."""
         if passage.returns:
             stops = [*(start for start, _ in self._open[1:]), number]
             self.flashes += [
-                Flash(start, stop, begins)
-                for (start, begins), stop in zip(self._open, stops, strict=True)
+                Flash(start, stop, for_itself)
+                for (start, for_itself), stop in zip(self._open, stops, strict=True)
             ]
             self._open.clear()
         elif passage.leaves:
@@ -126,17 +128,30 @@ class _Cuts:
 
     def _settle(self) -> None:
         """Nothing has come back: what might have been flashes are shots."""
-        self.starts += [start for start, begins in self._open if begins]
+        self.starts += [start for start, for_itself in self._open if for_itself]
         self._open.clear()
 
 
-def find_shots(frames: Iterable[Frame]) -> Generator[Frame, None, Cutting]:
-    """Looks at frames, yields them, and returns how they are cut."""
+def find_shots(frames: Iterable[Frame]) -> Generator[int, None, Cutting]:
+    """Looks at frames, yields their numbers, and returns how they are cut. Keeps no frame."""
     cuts, last, first, end = _Cuts(), -1, Fraction(0), Fraction(0)
-    for frame, passage in find_passages(frames, lambda frame: frame):
+    for moment, passage in find_passages((_Moment.of(frame), frame) for frame in frames):
         if last < 0:
-            first = frame.time
-        cuts.add(frame.number, passage)
-        last, end = frame.number, frame.time + frame.duration
-        yield frame
+            first = moment.start
+        cuts.add(moment.number, passage)
+        last, end = moment.number, moment.end
+        yield moment.number
     return Cutting(cuts.shots(last + 1), (first, end))
+
+
+class _Moment(NamedTuple):
+    """A frame without its pixels: its number, and when it appears and ends."""
+
+    number: int
+    start: Fraction
+    end: Fraction
+
+    @classmethod
+    def of(cls, frame: Frame) -> _Moment:
+        """That of a frame."""
+        return cls(frame.number, frame.time, frame.time + frame.duration)

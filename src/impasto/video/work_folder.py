@@ -34,6 +34,7 @@ from impasto.video.shots import Cutting, Flash, Shot
 
 ENDING = ".impasto"
 _PLAN, _SHOTS, _MEMORY, _LOCK = "film.json", "shots.json", "memory.json", "film.lock"
+_LEDGERS = "shot-*.jsonl"
 _SECONDS_OF_TRYING = 1.0  # a folder that is just being removed is soon free
 _BYTES_PER_PIXEL = 6  # of a painted frame, 16 bits and three channels, as PNG: at most
 _OWN = re.compile(
@@ -55,7 +56,7 @@ class FrameNote:
         evaluations: of the objective.
         seconds: how long it took, by kind of work.
         warping_error: mean squared distance to the frame before, warped, where the motion is known;
-            None for a shot's first frame.
+            None for a frame that is painted as a still.
     """
 
     number: int
@@ -67,8 +68,10 @@ class FrameNote:
     warping_error: float | None = None
 
     @property
-    def is_first(self) -> bool:
-        """Whether it is of a shot's first frame, which is painted as a still."""
+    def is_still(self) -> bool:
+        """Whether its frame is painted as a still: a shot's first one, or that of a flash that is
+        painted for itself.
+        """
         return self.number == self.shot
 
 
@@ -91,7 +94,8 @@ class WorkFolder:
     def in_use(self) -> Iterator[None]:
         """Makes the folder where there is none, and keeps all other runs out of it.
 
-        The system holds the lock for the process, and takes it back however that ends.
+        The system holds the lock for the process, and takes it back however that ends. Work that
+        fails or is broken off before there is a painted frame leaves no folder.
 
         Raises:
             OutputError: another run is at work there, the folder is somebody else's, or it cannot
@@ -115,6 +119,10 @@ class WorkFolder:
                 ) from None
         try:
             yield
+        except BaseException:
+            if not self._has_frames():
+                self.remove()
+            raise
         finally:
             lock.release()
             with contextlib.suppress(OSError):
@@ -122,6 +130,8 @@ class WorkFolder:
 
     def prepare(self, identity: Mapping[str, Any]) -> None:
         """Begins a film in the folder, or goes on with what is there.
+
+        Where no frame is painted yet, all that is there of another film is removed.
 
         Args:
             identity: all that the frames depend on, as JSON can carry it.
@@ -131,18 +141,18 @@ class WorkFolder:
         """
         wanted = json.loads(json.dumps(identity, sort_keys=True))
         with self._errors_named():
-            plan = self.path / _PLAN
-            found = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else {}
-            if not plan.exists():
-                _write(plan, json.dumps(wanted, indent=1, sort_keys=True).encode())
+            found = self._plan()
+            changed = sorted(key for key in wanted if found.get(key) != wanted[key])
+            if not changed:
                 return
-        found = found if isinstance(found, dict) else {}
-        changed = sorted(key for key in wanted if found.get(key) != wanted[key])
-        if changed:
-            raise OutputError(
-                f"{self.path}: holds frames of another film or other settings "
-                f"({', '.join(changed)}); delete the folder, or choose another name for the film"
-            )
+            if self._has_frames():
+                raise OutputError(
+                    f"{self.path}: holds frames of another film or other settings "
+                    f"({', '.join(changed)}); delete the folder, or choose another name for the "
+                    "film"
+                )
+            self._clear()
+            _write(self.path / _PLAN, json.dumps(wanted, indent=1, sort_keys=True).encode())
 
     def memory(self, wanted: int) -> int:
         """Bytes that painting may take: those that were wanted first.
@@ -244,10 +254,28 @@ class WorkFolder:
     def remove(self) -> None:
         """Removes it, when the film is in its place; what somebody has put there stays."""
         with contextlib.suppress(OSError):
-            own = [file for file in self.path.iterdir() if _OWN.fullmatch(file.name)]
-            for file in sorted(own, key=lambda file: file.name == _LOCK):  # that one last
-                file.unlink()
+            self._clear()
+            (self.path / _LOCK).unlink(missing_ok=True)  # last: it keeps other runs out
             self.path.rmdir()
+
+    def _plan(self) -> dict[str, Any]:
+        """What its frames depend on; empty where that is not known."""
+        file = self.path / _PLAN
+        try:
+            found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _has_frames(self) -> bool:
+        """Whether a painted frame is noted in it."""
+        return any(file.stat().st_size for file in self.path.glob(_LEDGERS))
+
+    def _clear(self) -> None:
+        """Removes all that is impasto's but the lock."""
+        for file in list(self.path.iterdir()):
+            if _OWN.fullmatch(file.name) and file.name != _LOCK:
+                file.unlink()
 
     def _ledger(self, shot: Shot) -> Path:
         return self.path / f"shot-{shot.start:06}.jsonl"

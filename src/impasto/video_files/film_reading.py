@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class FilmSource:
     path: Path
     stream: int
     turn: Turn
+    _said: set[str] = field(default_factory=set, init=False, compare=False)  # warnings
 
     @property
     def files(self) -> tuple[Path]:
@@ -49,7 +50,7 @@ class FilmSource:
         with open_container(self.path, video.name) as container:
             stream = container.streams[self.stream]
             decoded = decoded_frames(container, stream, video.name)
-            frames = deinterlaced(decoded, stream.time_base)
+            frames = deinterlaced(decoded, stream.time_base, video.name, self._said)
             stated = stated_end(stream)
             for number, (frame, time, duration) in enumerate(
                 timed(frames, stream.time_base, video.rate, stated)
@@ -165,7 +166,6 @@ def _facts(container: Any, stream: Any, first: Any, path: Path, name: str) -> Vi
         chapters=len(container.chapters()),
         metadata=own_metadata(container.metadata),
         path=path,
-        is_interlaced=bool(first.interlaced_frame),
     )
 
 

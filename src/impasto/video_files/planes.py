@@ -1,7 +1,8 @@
 """The samples of a frame as tensors, and tensors as a frame.
 
 FFmpeg scales and converts nothing here: it only unpacks formats whose samples are interleaved, in
-their own depth. Colours are converted in float32 (`colors`), planes resized in it (`chroma`).
+their own depth; what it does to interlaced frames before is said in `deinterlacing`. Colours are
+converted in float32 (`colors`), planes resized in it (`chroma`).
 """
 
 from __future__ import annotations

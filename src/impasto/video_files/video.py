@@ -91,7 +91,6 @@ class Video:
         path: the file; None for an image sequence.
         first_number: the number in the name of the first picture of an image sequence.
         source: where the frames come from.
-        is_interlaced: whether the file's first frame is; frames are made whole as they are read.
     """
 
     name: str
@@ -112,7 +111,6 @@ class Video:
     metadata: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
     first_number: int | None = None
-    is_interlaced: bool = False
 
     @property
     def expected_frames(self) -> int | None:
@@ -144,6 +142,10 @@ class Video:
             SettingsError: a negative number.
             PictureError: the file is damaged or cut short, after all frames that can be read. The
                 message says how far they go.
+
+        Warns:
+            FrameWarning: frames are interlaced, and made whole; or pictures in a row have a fault.
+                Each is said once of an open film.
         """
         if start < 0 or (end is not None and end < start):
             raise SettingsError(
