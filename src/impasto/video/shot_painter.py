@@ -109,7 +109,8 @@ class ShotPainter:
 
     Attributes:
         seconds: spent on motion and painting since they were last cleared.
-        warping_error: of the last frame, `warping_error`; None for a shot's first frame.
+        warping_error: of the last frame, `warping_error`; None for a frame that is painted as a
+            still, and for one that is blank.
     """
 
     painter: FramePainter
