@@ -258,7 +258,7 @@ def _report(
         stream = sys.stderr if run.target == STANDARD_STREAM else sys.stdout
         back = progress.step.taken_back
         if back:
-            also += f"; {counted(back, 'step')} taken back because the loss jumped or became NaN"
+            also += f"; {counted(back, 'step')} shortened, as the loss had risen"
         also += run.checkpoints.caveat(progress.step.machine)
         where = f"{duration(seconds)} on {progress.step.machine}"
         print(f"wrote {target} ({size}) in {where}{also}", file=stream, flush=True)
