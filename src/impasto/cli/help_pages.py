@@ -79,7 +79,7 @@ def command_page(name: str, *, full: bool) -> str:
             lines += _entry(_label(one, full=full), _full(one) if full else _brief(one))
     if not full and any(map(_title, shown)):
         more = f"Defaults are in brackets. All flags, and more about each: impasto {name} {FULL}"
-        lines += ["", *textwrap.wrap(more, _width())]
+        lines += ["", *textwrap.wrap(more, _width(), break_on_hyphens=False)]
     return "\n".join(lines) + "\n"
 
 
