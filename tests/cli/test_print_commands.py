@@ -104,3 +104,10 @@ def test_a_dry_run_says_what_a_picture_would_take_and_paints_none(folder: Path) 
     assert max(found["width"], found["height"]) == 64
     assert found["seconds"] > 0
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("flags", [["--base", "b.safetensors"], ["--preset", "instant"]])
+def test_what_paints_at_once_has_no_dry_run(folder: Path, flags: list[str]) -> None:
+    refused = run_here("stylize", "house.png", "waves.png", *flags, "--dry-run", folder=folder)
+    assert refused.returncode == 2
+    assert flags[-1] in error_line(refused)

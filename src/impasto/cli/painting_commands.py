@@ -226,10 +226,12 @@ def _rehearse(
     content: str, named: dict[str, Any], given: dict[str, Any], flags: StylizeFlags
 ) -> int:
     from impasto.cli.rehearsal import rehearse_alone, rehearse_on_cluster
+    from impasto.painting.at_once import refuse_base
 
     if given.get("preset") == AT_ONCE:
         raise SettingsError("--dry-run: preset instant paints within seconds; leave it out")
     means = flags.prepare_dry_run()
+    refuse_base(means.pop("base", None))
     if flags.cluster.engine == "ray":
         return rehearse_on_cluster(content, named, given, means, flags.output)
     planned = {"print_size": None, **named, "overrides": given}

@@ -61,8 +61,7 @@ def rehearse_on_cluster(
     """
     from impasto.painting.cluster_estimate import estimate_stylize
 
-    others = {name: value for name, value in prepared.items() if name in ("weights", "compute")}
-    found = estimate_stylize(content, **named, **others, **given)
+    found = estimate_stylize(content, **named, **prepared, **given)
     if output.json:
         print(json.dumps(_facts(found)))
     else:

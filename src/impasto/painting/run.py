@@ -239,11 +239,7 @@ class Run:
         return cls._planned(task, encoder, machine, crew)
 
     def for_task(self, task: Task) -> Run:
-        """A run of another task of the same sizes, planned for its settings; the network is shared.
-
-        Raises:
-            SettingsError: it does not fit into memory.
-        """
+        """A run of another task of these sizes, planned for it. Raises as `of`."""
         return self._planned(task, self.encoder, self.machine, self.crew)
 
     @classmethod

@@ -40,7 +40,7 @@ MOST = 3
 """So many times the usual evaluations at most, where the loss is still high."""
 
 
-LARGE = 0.01
+LARGE = 0.03
 """Share of the frame in holes from which they are painted at smaller sizes first."""
 
 COARSER = (12, 8)

@@ -6,7 +6,8 @@
 From a file to frames:
 
 - `film_reading`: films that PyAV reads; `decoding` makes frames of packets and says how far a
-  damaged file goes; `frame_times` gives every frame its time and duration.
+  damaged file goes (`held_failure` keeps what is wrong until its last frame is out);
+  `frame_times` gives every frame its time and duration.
 - `planes`: the samples of a frame, and frames of samples. `rotation`: which way is up.
 - `animations`: GIF, WebP and PNG that move. `image_sequences`: a folder, a glob, a pattern.
 

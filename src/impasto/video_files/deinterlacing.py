@@ -20,6 +20,7 @@ from typing import Any
 
 from impasto.errors import FrameWarning, PictureError
 from impasto.video_files.av_library import import_av, reporting_ffmpeg
+from impasto.video_files.held_failure import HeldFailure
 
 _SETTINGS = "mode=send_frame:parity=auto:deint=interlaced"
 """A frame for each frame; those that do not say that they are interlaced stay as they are."""
@@ -54,14 +55,8 @@ def deinterlaced(
         FrameWarning: with the first frame that is made whole.
     """
     filtering: _Filter | None = None
-    failure: PictureError | None = None
-    while True:
-        try:
-            frame = next(frames, None)
-        except PictureError as error:
-            frame, failure = None, error
-        if frame is None:
-            break
+    held = HeldFailure(frames)
+    for frame in held:
         if filtering is not None and filtering.kind != _kind(frame):
             yield from filtering.end()
             filtering = None
@@ -74,8 +69,7 @@ def deinterlaced(
             yield from filtering.add(frame)
     if filtering is not None:
         yield from filtering.end()
-    if failure is not None:
-        raise failure
+    held.release()
 
 
 @dataclass(eq=False)

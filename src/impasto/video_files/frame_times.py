@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from impasto.errors import PictureError
+from impasto.video_files.held_failure import HeldFailure
 
 TimedFrame = tuple[Any, Fraction, Fraction]
 """A frame of PyAV with its time and duration in seconds."""
@@ -32,14 +32,8 @@ def timed(
     """
     waiting: tuple[Any, Fraction] | None = None
     gap = 1 / rate
-    failure: PictureError | None = None
-    while True:
-        try:
-            frame = next(frames, None)
-        except PictureError as error:
-            frame, failure = None, error
-        if frame is None:
-            break
+    held = HeldFailure(frames)
+    for frame in held:
         time = _time_of(frame, time_base)
         if waiting is not None:
             if time is None or time <= waiting[1]:
@@ -52,8 +46,7 @@ def timed(
         frame, time = waiting
         own = _own_duration(frame, time_base)
         yield frame, time, _rest(time, end, rate) or own or gap
-    if failure is not None:
-        raise failure
+    held.release()
 
 
 def _time_of(frame: Any, time_base: Fraction) -> Fraction | None:
