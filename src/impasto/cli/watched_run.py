@@ -28,7 +28,7 @@ from impasto.messages import counted, printable
 from impasto.own_warnings import hearing_warnings
 
 if TYPE_CHECKING:
-    from impasto.painting.run import Step
+    from impasto.painting.step import Step
     from impasto.pictures.image import Image
     from impasto.sheets.plan import SheetStep
     from impasto.sheets.proof import ProofStep

@@ -21,7 +21,7 @@ from impasto.painting.checkpoint_writer import CheckpointTarget
 from impasto.painting.finished import finished
 from impasto.painting.opened_task import stylize_task
 from impasto.painting.proof_run import proof_steps, proof_windows
-from impasto.painting.run import Step
+from impasto.painting.step import Step
 from impasto.painting.synthesis import WeightsSource, last_step, prepare_run, start_run
 from impasto.pictures.image import Image, ImageSource, open_image
 from impasto.pictures.resizing import Size, fit, resize
