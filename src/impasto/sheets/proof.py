@@ -301,13 +301,11 @@ def _map(whole: Image, places: Sequence[ProofCrop], side: int) -> Image:
     size = fit((whole.height, whole.width), side)
     small = Image(resize(whole.pixels, size).clamp(0, 1)).to_pil().convert("RGB")
     pen = ImageDraw.Draw(small)
-    scale = size[0] / whole.height
-    line = max(1, side // 300)
+    scale = max(size) / max(whole.height, whole.width)
+    line, font = max(1, side // 300), max(8, side // 20)
     for number, crop in enumerate(places, 1):
         (top, bottom), (left, right) = crop.box
         corners = [round(pixel * scale) for pixel in (left, top, right - 1, bottom - 1)]
         pen.rectangle(corners, outline=_INK, width=line)
-        pen.text(
-            (corners[0] + 3 * line, corners[1] + line), str(number), _INK, font_size=side // 20
-        )
+        pen.text((corners[0] + 3 * line, corners[1] + line), str(number), _INK, font_size=font)
     return open_image(np.array(small, copy=True))
