@@ -39,6 +39,7 @@ CROP = 800
 
 _CROPS = (64, 4096)
 _MOST_PLACES = 16
+_LEAST_CELL = 32  # of a sheet; what is smaller is enlarged to it
 _LOOK = 512  # long side at which telling places are looked for
 _INK = (255, 60, 0)
 
@@ -104,7 +105,7 @@ class ProofStep:
     def image(self) -> Image:
         """The sheet: where the crops lie, and the crops at 100 %."""
         whole, crops = self._whole, self.crops
-        side = max(max(crop.height, crop.width) for crop in crops)
+        side = max(_LEAST_CELL, *(max(crop.height, crop.width) for crop in crops))
         cells = [
             Cell(crop, f"{number}. {place.caption}")
             for number, (crop, place) in enumerate(zip(crops, self.places, strict=True), 1)
