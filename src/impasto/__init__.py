@@ -26,7 +26,7 @@ _MODULES = {
     "machine.compute": "Compute",
     "network.weights": "describe_weights load_weights",
     "painting.checkpoint": "save_checkpoint",
-    "painting.run": "Step",
+    "painting.step": "Step",
     "painting.synthesis": "iterate iterate_reconstruct iterate_texture reconstruct stylize texture",
     "pictures.image": "Image open_image",
     "settings.model": "Settings",

@@ -27,7 +27,7 @@ from impasto.network.weights import (
     load_weights as load_weights,
 )
 from impasto.painting.checkpoint import save_checkpoint as save_checkpoint
-from impasto.painting.run import Step as Step
+from impasto.painting.step import Step as Step
 from impasto.painting.synthesis import (
     iterate as iterate,
     iterate_reconstruct as iterate_reconstruct,

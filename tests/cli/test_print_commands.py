@@ -38,7 +38,7 @@ def test_a_print_is_announced_and_its_file_says_it(folder: Path) -> None:
     assert open_image(folder / "out.tif").bits == 16
     shown = run("show", "out.tif", folder=folder).stdout.decode()
     assert "66 x 66, for 5x5cm at 30 dpi with 3 mm of bleed" in shown
-    assert "--print 5x5cm --dpi 30 --bleed 3mm" in shown
+    assert "--print 5x5cm --dpi 30 --bleed 3mm --bits 16" in shown
 
 
 def test_a_proof_and_the_picture_that_goes_on_from_it(folder: Path) -> None:

@@ -40,6 +40,8 @@ MALFORMED: dict[str, dict[str, Any]] = {
     "list of settings": {**_made_by("stylize"), "settings": ["size"]},
     "nested settings": _made_by("stylize", size=[[[1]]]),
     "odd version": {**_made_by("stylize"), "impasto": {}},
+    "bits that no file has": {**_made_by("stylize"), "bits": 12},
+    "bits of a text": {**_made_by("stylize"), "bits": "16; rm x"},
     "inputs of another form": {**_made_by("stylize"), "inputs": ["a.jpg"]},
     "inputs of numbers": {**_made_by("stylize"), "inputs": {"styles": [1]}},
     "regions of texts": {**_made_by("stylize"), "inputs": {"regions": ["a:b"]}},

@@ -16,7 +16,7 @@ from impasto.optimizers.lbfgs import LBFGS
 from impasto.painting import checkpoint, checkpoint_writer
 from impasto.painting.checkpoint import load_checkpoint, save_checkpoint
 from impasto.painting.checkpoint_writer import CheckpointWriter
-from impasto.painting.run import Step
+from impasto.painting.step import Step
 from impasto.painting.synthesis import last_step
 from support.checkpoints import LBFGS_RUN, Begin, run_until, save_after
 

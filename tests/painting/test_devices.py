@@ -19,6 +19,8 @@ from impasto.objective.cuda_graph import capture_graph
 from impasto.objective.style_targets import LevelRegion
 from impasto.objective.targets import make_objective
 from impasto.painting.memory_plan import plan_memory
+from impasto.tasks.regions import Region
+from impasto.tasks.styles import Style
 
 SETTINGS = Settings(
     content_layers="relu2_1", style_layers="relu1_1,conv1_2,relu2_1", style_loss="covariance"
@@ -146,3 +148,20 @@ def test_float32_where_bfloat16_would_be_slow() -> None:
     fast = torch.cpu._is_amx_tile_supported() or vectors
     assert machine.precision == ("bfloat16" if fast else "float32")
     assert machine.precision in str(machine)
+
+
+def test_the_plan_knows_of_the_masks_of_regions(
+    tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    """A map of many colours at the size of a print takes more than the picture."""
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[..., :4] = 1
+    regions = [Region("half", mask, Style((painting,)))] * 11
+    peaks = []
+    for given in ([], regions):
+        steps = iterate(photograph, painting, regions=given, size=96, weights=tiny, **LAYERS)
+        step = next(steps)
+        steps.close()
+        peaks.append(step.run.plans[-1].peak)
+    height, width = step.run.sizes[-1]
+    assert peaks[1] - peaks[0] == pytest.approx(12 * 4 * height * width, rel=1e-3)

@@ -19,7 +19,7 @@ from impasto.losses.features import (
     FEATURE_LOSSES,
 )
 from impasto.network.weights import Weights
-from impasto.painting.run import Step
+from impasto.painting.step import Step
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings, StyleLoss

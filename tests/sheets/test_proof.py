@@ -211,3 +211,12 @@ def test_a_picture_that_fits_into_one_crop_is_shown_once(
     (place,) = shown.places
     assert place.caption.startswith("all of it")
     assert [(crop.width, crop.height) for crop in shown.crops] == [(96, 72)]
+
+
+def test_a_picture_of_a_few_pixels_is_proved(
+    tiny: Weights, photograph: Image, painting: Image
+) -> None:
+    keywords = _keywords(tiny, size=8, levels=1, iterations=1)
+    shown = _last(iterate_proof(photograph, painting, **keywords))
+    assert shown.image.width > 8
+    assert [(crop.width, crop.height) for crop in shown.crops] == [(8, 6)]

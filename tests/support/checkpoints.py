@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.painting.checkpoint import save_checkpoint
-from impasto.painting.run import Step
+from impasto.painting.step import Step
 from impasto.painting.synthesis import Steps
 
 Begin = Callable[..., Steps]

@@ -28,7 +28,7 @@ from impasto.feedforward.model_file import load_model
 from impasto.files import file_facts
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights, load_weights
-from impasto.painting.run import Step
+from impasto.painting.step import Step
 from impasto.painting.synthesis import Steps, start_run
 from impasto.paths import is_url, model_name, without_part
 from impasto.pictures.encoding import encode_picture

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from impasto.pictures.image import Image
 
 
-def save_somewhere(picture: Image, target: str, *, overwrite: bool) -> tuple[str, str]:
+def save_somewhere(
+    picture: Image, target: str, *, overwrite: bool, bits: int | None = None
+) -> tuple[str, str]:
     """Writes a picture to its target; if that cannot be done any more, elsewhere.
 
     Elsewhere is, by turns, a free name beside the target, the current folder, and a new folder
@@ -32,6 +34,7 @@ def save_somewhere(picture: Image, target: str, *, overwrite: bool) -> tuple[str
         target: where it was asked for; ``-`` is standard output. Whoever stopped reading from it
             wanted no more, and there is no elsewhere.
         overwrite: whether a file there may be replaced.
+        bits: depth of the file; None for the picture's own.
 
     Returns:
         Where it is, and what to say of it if that is not its target; else empty.
@@ -40,7 +43,7 @@ def save_somewhere(picture: Image, target: str, *, overwrite: bool) -> tuple[str
         OutputError: it cannot be written anywhere; its exit code is 1.
     """
     try:
-        picture.save(target, overwrite=overwrite)
+        picture.save(target, overwrite=overwrite, bits=bits)
     except OutputError as error:
         error.exit_code = 1  # nothing impossible was asked for
         if isinstance(error.__cause__, BrokenPipeError):
@@ -48,7 +51,7 @@ def save_somewhere(picture: Image, target: str, *, overwrite: bool) -> tuple[str
         to_stream = target == STANDARD_STREAM
         for place in _other_places(Path("picture.png") if to_stream else path_of(target)):
             with contextlib.suppress(OutputError):
-                picture.save(place, overwrite=False)
+                picture.save(place, overwrite=False, bits=bits)
                 if not (to_stream or overwrite) and os.path.lexists(path_of(target)):
                     return str(place), appeared(target, "picture", place)
                 reason = str(error).removesuffix(MAKE_IT_FIRST)

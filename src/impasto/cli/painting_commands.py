@@ -43,7 +43,7 @@ from impasto.settings.parsing import setting_text
 from impasto.settings.presets import AT_ONCE, command_defaults
 
 if TYPE_CHECKING:
-    from impasto.painting.run import Step
+    from impasto.painting.step import Step
     from impasto.painting.synthesis import Steps
 
 

@@ -13,7 +13,7 @@ from impasto.messages import printable
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from impasto.painting.run import Step
+    from impasto.painting.step import Step
 
 SECONDS_BETWEEN_LINES = 10.0
 

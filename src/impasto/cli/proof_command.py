@@ -29,24 +29,28 @@ if TYPE_CHECKING:
 
 _SHARE = re.compile(r"(\d*\.?\d+)\s*(%?)")
 
+PlaceNames = Annotated[
+    list[str] | None,
+    Parameter(
+        metavar="X,Y",
+        group=PAINT.title,
+        help="Middle of a crop, across and down: 0.3,0.5 or 30%,50%. Can be given several times. "
+        "If not given, four telling places.",
+    ),
+]
+
+CropSide = Annotated[
+    int,
+    Parameter(metavar="N", group=PAINT.title, help="Side of the crops in pixels, 64 to 4096."),
+]
+
 
 def proof(
     content: Annotated[str, picture("The picture to repaint.")],
     /,
     *styles: StyleNames,
-    at: Annotated[
-        list[str] | None,
-        Parameter(
-            metavar="X,Y",
-            group=PAINT.title,
-            help="Middle of a crop, across and down: 0.3,0.5 or 30%,50%. Can be given several "
-            "times. If not given, four telling places.",
-        ),
-    ] = None,
-    crop: Annotated[
-        int,
-        Parameter(metavar="N", group=PAINT.title, help="Side of the crops in pixels, 64 to 4096."),
-    ] = 800,
+    at: PlaceNames = None,
+    crop: CropSide = 800,
     region: RegionNames = None,
     maps: MapNames = None,
     settings: StylizeSettings = StylizeSettings(),

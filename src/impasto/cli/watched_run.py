@@ -12,7 +12,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -28,7 +28,7 @@ from impasto.messages import counted, printable
 from impasto.own_warnings import hearing_warnings
 
 if TYPE_CHECKING:
-    from impasto.painting.run import Step
+    from impasto.painting.step import Step
     from impasto.pictures.image import Image
     from impasto.sheets.plan import SheetStep
     from impasto.sheets.proof import ProofStep
@@ -119,10 +119,8 @@ def paint_and_save(run: WatchedRun[S]) -> int:
                 "interrupted before the first step; nothing was written"
             )
         # The picture first: should a film or plot fail, the picture is safe.
-        picture = outcome.last.image
-        if run.bits is not None:
-            picture = replace(picture, bits=run.bits)
-        place, remark = save_somewhere(picture, run.target, overwrite=run.output.overwrite)
+        picture, overwrite = outcome.last.image, run.output.overwrite
+        place, remark = save_somewhere(picture, run.target, overwrite=overwrite, bits=run.bits)
         try:
             stack.close()
         except OutputError as error:

@@ -203,12 +203,11 @@ def _pull_all(
     there_and_back = functional.conv2d(
         steered.transpose(0, 1), filters.transpose(0, 1), padding=PATCH - 1
     ).transpose(0, 1)
-    around = functional.pad(picture, (reach,) * 4, mode="circular") if periodic else picture
-    target = gradient if periodic else gradient[:, :, reach:-reach, reach:-reach]
-    rows = max(1, _BAND // width)
-    for top in range(0, target.shape[2], rows):
-        band = around[:, :, top : top + rows + 2 * reach]
-        target[:, :, top : top + rows].add_(functional.conv2d(band, there_and_back))
+    inner = [(0, side) if periodic else (reach, side - reach) for side in (height, width)]
+    for box in _boxes(*inner):
+        band = _seen_around(box, reach)
+        target = gradient[:, :, slice(*box[0]), slice(*box[1])]
+        target.add_(functional.conv2d(band.window(picture), there_and_back))
     if periodic:
         return
     for length, at in ((height, 2), (width, 3)):
@@ -223,9 +222,13 @@ def _pull_all(
 def _bands(picture: Tensor, *, periodic: bool = False) -> Iterator[Tile]:
     """Parts of a picture, row by row, whose patches lie within it."""
     size = (picture.shape[2], picture.shape[3])
-    rows = max(1, _BAND // size[1])
-    boxes = [((top, min(top + rows, size[0])), (0, size[1])) for top in range(0, size[0], rows)]
-    return _tiles_in(boxes, size, periodic=periodic)
+    return _tiles_in(_boxes((0, size[0]), (0, size[1])), size, periodic=periodic)
+
+
+def _boxes(rows: Span, columns: Span) -> list[Box]:
+    """Rows in bands, of all these columns each."""
+    step = max(1, _BAND // (columns[1] - columns[0]))
+    return [((top, min(top + step, rows[1])), columns) for top in range(*rows, step)]
 
 
 def _tiles_in(boxes: Iterable[Box], size: Size, *, periodic: bool = False) -> Iterator[Tile]:
@@ -235,8 +238,10 @@ def _tiles_in(boxes: Iterable[Box], size: Size, *, periodic: bool = False) -> It
             for span, side in zip(box, size, strict=True)
         )
         if rows[0] < rows[1] and columns[0] < columns[1]:
-            yield Tile(_wider(rows), _wider(columns), rows, columns, whole=False)
+            yield _seen_around((rows, columns), _REACH)
 
 
-def _wider(span: Span) -> Span:
-    return span[0] - _REACH, span[1] + _REACH
+def _seen_around(box: Box, reach: int) -> Tile:
+    """A box, and what lies around it."""
+    rows, columns = ((first - reach, last + reach) for first, last in box)
+    return Tile(rows, columns, *box, whole=False)

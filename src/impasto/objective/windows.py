@@ -19,7 +19,12 @@ from impasto.layers import stride
 from impasto.losses.self_similarity import SelfSimilarityLoss, positions
 from impasto.losses.statistics import Statistics
 from impasto.network.encoder import Features
-from impasto.objective.content_targets import ContentSampler, ContentTarget, places_of
+from impasto.objective.content_targets import (
+    ContentAtTile,
+    ContentSampler,
+    ContentTarget,
+    places_of,
+)
 from impasto.objective.describer import Describer, Sums
 from impasto.objective.objective import Evaluation, Objective
 from impasto.objective.tiles import Tile
@@ -72,14 +77,32 @@ class WindowDescriber(Describer):
 
 
 @dataclass(frozen=True)
+class WindowContent(ContentAtTile):
+    """The content's part in one window.
+
+    Attributes:
+        share: of the picture that all windows together are.
+    """
+
+    share: float = 1.0
+
+    def add_gradient(self, layer: str, onto: Tensor, own: Tensor) -> Mapping[str, Tensor]:
+        """As in a tile; the windows' values add up to what that of the whole picture would be."""
+        values = super().add_gradient(layer, onto, own)
+        return {name: value / self.share for name, value in values.items()}
+
+
+@dataclass(frozen=True)
 class WindowContentTarget(ContentTarget):
     """What windows are to show of the content.
 
     Attributes:
+        share: see `WindowContent`.
         still: by layer the features of the picture as the level begins, (n, C), at those places
             that are compared and lie in no window.
     """
 
+    share: float = 1.0
     still: Mapping[str, Tensor] = field(default_factory=dict)
 
     def differentiate(
@@ -90,6 +113,19 @@ class WindowContentTarget(ContentTarget):
             sampler.samples[layer].append(still)
         return super().differentiate(sampler)
 
+    def at_tile(
+        self,
+        number: int,
+        tile: Tile,
+        describer: Describer,
+        by_samples: Mapping[str, Sequence[Tensor]],
+    ) -> WindowContent:
+        """As of the whole picture."""
+        part = super().at_tile(number, tile, describer, by_samples)
+        return WindowContent(
+            part.losses, part.maps, part.slopes, part.tile, part.counts, self.share
+        )
+
 
 @dataclass(frozen=True)
 class WindowedObjective:
@@ -98,21 +134,15 @@ class WindowedObjective:
     Attributes:
         objective: works on the windows.
         windows: its windows.
-        share: of the picture that they are.
     """
 
     objective: Objective
     windows: Windows
-    share: float
 
     def __call__(self, picture: Tensor) -> Evaluation:
         """Value, estimated, and gradient, 0 outside of the windows, at ``picture`` (1, 3, H, W)."""
         evaluation = self.objective(picture)
-        terms = {
-            name: value / self.share if name.startswith("content/") else value
-            for name, value in evaluation.terms.items()
-        }
-        return Evaluation(terms, evaluation.gradient.mul_(self.windows.free))
+        return Evaluation(evaluation.terms, evaluation.gradient.mul_(self.windows.free))
 
 
 def in_windows(
@@ -143,7 +173,7 @@ def in_windows(
     target = _content_in(content, describer, picture, tiles, windows, sampler, keep=keep_content)
     spectra = [one.in_windows(picture, windows) for one in objective.spectra]
     live = replace(objective, describer=of_windows, content=target, spectra=spectra)
-    return WindowedObjective(live, windows, float(windows.free.mean()))
+    return WindowedObjective(live, windows)
 
 
 def _content_in(
@@ -173,8 +203,9 @@ def _content_in(
             owned = describer.owned(content.content, tile, content.features)
             maps.append({layer: part.clone() for layer, part in owned.items()})
     places = places_of(picture, windows.tiles, content.similarity)
+    share = float(windows.free.mean())
     return WindowContentTarget(
-        content.features, similarity, places, content.content, maps, content.counts, still
+        content.features, similarity, places, content.content, maps, content.counts, share, still
     )
 
 

@@ -29,7 +29,7 @@ from impasto.network.encoder import Encoder
 from impasto.network.weights import EMBEDDED_SHA256, Weights, load_weights
 from impasto.objective.describer import Describer
 from impasto.painting.memory_plan import MemoryPlan
-from impasto.painting.run import MoveCount, Step
+from impasto.painting.step import MoveCount, Step
 from impasto.pictures.color_transfer import WeightedColors, linear_transfer
 from impasto.pictures.resizing import Size, fit, resize
 from impasto.settings.limits import LARGEST_SIDE

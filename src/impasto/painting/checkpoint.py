@@ -32,7 +32,8 @@ from impasto.files import (
 )
 from impasto.losses.features import seeks_neighbors
 from impasto.painting.checkpoint_facts import FORMAT, CheckpointFacts
-from impasto.painting.run import Run, RunState, Step
+from impasto.painting.run import Run
+from impasto.painting.step import RunState, Step
 from impasto.settings.model import Settings
 from impasto.settings.parsing import typed_text
 from impasto.settings.recipes import as_they_were

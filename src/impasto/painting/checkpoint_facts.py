@@ -14,7 +14,7 @@ from torch import Tensor
 from impasto.machine.compute import Machine
 from impasto.messages import counted
 from impasto.painting.memory_plan import MemoryPlan
-from impasto.painting.run import RunState, Step
+from impasto.painting.step import RunState, Step
 from impasto.pictures.image import Image
 from impasto.pictures.resizing import Size
 from impasto.settings.model import Settings

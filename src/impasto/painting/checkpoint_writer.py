@@ -10,7 +10,7 @@ from functools import partial
 from impasto.errors import CheckpointError, ClusterError, OutputError
 from impasto.files import check_file, path_of, written_beside
 from impasto.painting.checkpoint import load_checkpoint, save_checkpoint
-from impasto.painting.run import Step
+from impasto.painting.step import Step
 from impasto.tasks.task import Task
 
 SECONDS_BETWEEN = 30.0

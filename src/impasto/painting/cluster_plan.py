@@ -140,7 +140,7 @@ class _Cut:
 
     def peak(self, *, keep: bool) -> int:
         """Bytes of the busiest worker."""
-        return self.needs.of_worker(self.pixels, self.each, keep=keep, masks=self.regions)
+        return self.needs.of_worker(self.pixels, self.each, keep=keep)
 
     def plan(self, size: Size, pairs: int, allowed: int) -> MemoryPlan:
         """The plan for workers that may take so many bytes."""

@@ -35,6 +35,8 @@ def plan_level(
     """
     layers, of_content = task.layers, task.content_layers
     spectrum = _sees_spectrum(task)
+    regions = task.painted_regions if task.all_styles else []
+    masks = sum(1 for region in regions if region.styles and region.share is not None)
     own: MemoryPlan | None = None
     try:
         own = plan_memory(
@@ -47,6 +49,7 @@ def plan_level(
             style_size=task.style_size(size),
             features=_feature_needs(task, size),
             spectrum=spectrum,
+            masks=masks,
         )
     except SettingsError:
         if crew is None:
@@ -56,10 +59,15 @@ def plan_level(
         return own
     style_size = task.style_size(size)
     needs = Needs(
-        encoder, machine, frozenset(layers), frozenset(of_content), style_size, spectrum=spectrum
+        encoder,
+        machine,
+        frozenset(layers),
+        frozenset(of_content),
+        style_size,
+        spectrum=spectrum,
+        masks=masks,
     )
-    regions = len(task.painted_regions) if task.all_styles else 0
-    shared = share_out(size, needs, Hands.of(crew), own, history, regions)
+    shared = share_out(size, needs, Hands.of(crew), own, history, len(regions))
     plan = shared or own
     assert plan is not None  # or it would have been refused
     return plan

@@ -25,6 +25,7 @@ from impasto.settings.limits import LARGEST_SIDE
 
 _FIXED = 640 * 1000**2  # interpreter, libraries, network
 PICTURE = 12  # bytes per pixel of a float32 picture
+_MASK = 4  # and of a region's mask
 _PICTURES = 8  # content, picture, the one before, their gradients, direction, and space to work
 _SPACE = 3  # bytes taken per byte of feature maps kept: gradients and what convolutions need
 _INDICES = 240  # bytes per pixel for the winners of max pooling
@@ -127,6 +128,7 @@ def plan_memory(
     style_size: Size | None = None,
     features: FeatureNeeds | None = None,
     spectrum: bool = False,
+    masks: int = 0,
 ) -> MemoryPlan:
     """Finds the fastest way to work on a picture that fits into memory.
 
@@ -140,6 +142,7 @@ def plan_memory(
         style_size: height and width at which the style is looked at; None where there is none.
         features: what style losses that look at features need.
         spectrum: whether the picture's is to be the style's.
+        masks: of how many regions.
 
     Raises:
         SettingsError: the picture does not fit, however it is cut, or must not be cut.
@@ -154,6 +157,7 @@ def plan_memory(
         style_size,
         features,
         spectrum,
+        masks,
     )
     sides = [] if undivided else [side for side in SIDES if side < max(size)]
     tiled = [(side, keep) for side in sides for keep in (True, False)]
@@ -187,6 +191,7 @@ class Needs:
         style_size: height and width at which the style is looked at; None where there is none.
         features: what style losses that look at features need.
         spectrum: whether the picture's is to be the style's.
+        masks: of how many regions.
     """
 
     encoder: Encoder
@@ -196,6 +201,7 @@ class Needs:
     style_size: Size | None = None
     features: FeatureNeeds = FeatureNeeds()
     spectrum: bool = False
+    masks: int = 0
 
     def first_fitting(
         self, size: Size, shapes: Iterable[tuple[int, bool]], history: int, allowed: int
@@ -223,7 +229,7 @@ class Needs:
         """Bytes without any remembered step."""
         itemsize = self.machine.dtype.itemsize
         kept = self.encoder.values_in(self.content_layers) * itemsize * keep
-        pictures = size[0] * size[1] * (_PICTURES * PICTURE + kept)
+        pictures = size[0] * size[1] * (_PICTURES * PICTURE + self.masks * _MASK + kept)
         window = self.windows(size, side, self.encoder.periodic)[0] * self.per_pixel
         # The style is only looked at, before there are a picture's gradient and past steps; bands
         # of the picture are, when the window's feature maps are gone.
@@ -237,17 +243,18 @@ class Needs:
         The style is looked at here, when there are but the content, the picture and a resized one.
         """
         pixels = size[0] * size[1] * PICTURE
+        masks = size[0] * size[1] * self.masks * _MASK
         begun = _PICTURES * pixels + self._band(size)
-        return int(_FIXED + max(begun, 3 * pixels + self._style(side)))
+        return int(_FIXED + masks + max(begun, 3 * pixels + self._style(side)))
 
-    def of_worker(self, window: int, tiles: int, *, keep: bool, masks: int) -> int:
+    def of_worker(self, window: int, tiles: int, *, keep: bool) -> int:
         """Bytes of a process that works on so many tiles, each with so many pixels.
 
         Feature maps that are kept from pass to pass come on top: `kept` for each tile.
         """
         itemsize = self.machine.dtype.itemsize
         kept = self.encoder.values_in(self.content_layers) * itemsize * keep
-        own = 2 * PICTURE + masks * PICTURE / 3 + kept
+        own = 2 * PICTURE + self.masks * _MASK + kept
         return int(_FIXED + window * (self.per_pixel + tiles * own))
 
     def kept(self, window: int) -> int:

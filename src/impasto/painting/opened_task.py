@@ -14,11 +14,10 @@ from impasto.painting.checkpoint import Checkpoint, CheckpointSource, load_check
 from impasto.painting.named_pictures import named_styles, picture_opener, with_models
 from impasto.pictures.image import Image, ImageSource
 from impasto.pictures.resizing import Size
-from impasto.settings import print_size as sheets
 from impasto.settings.limits import LARGEST_SIDE
 from impasto.settings.model import Settings
 from impasto.settings.presets import command_defaults
-from impasto.settings.print_size import PrintSize
+from impasto.settings.print_size import PrintSize, print_size as read_print_size
 from impasto.settings.recipes import Inputs
 from impasto.tasks.color_maps import MapsSource, open_maps
 from impasto.tasks.prints import Print
@@ -44,11 +43,11 @@ def stylize_task(
     if saved is None and any(map(is_model, named_styles(style, regions))):
         settings, overrides = with_models(settings, overrides)
     chosen = settle("stylize", settings, overrides, saved)
-    print_size = sheet(print_size)
-    check_print(print_size, settings, overrides, chosen)
+    print_size = _print_size_of(print_size)
+    _check_print(print_size, settings, overrides, chosen)
     open_one = picture_opener(compute)
     picture = open_one(content)
-    printed = print_of(picture, print_size, saved)
+    printed = _print_of(picture, print_size, saved)
     styles = () if style is None else open_styles(style, open_one)
     painted, colored = open_regions(regions, open_one), open_maps(maps, styles, open_one)
     inputs = Inputs.of(content, style, regions, maps)
@@ -87,11 +86,11 @@ def texture_task(
         shape = saved.facts.shape
     chosen = settle("texture", settings, overrides, saved, content_weight=0.0)
     given = overrides if size is None else {"size": size}
-    print_size = sheet(print_size)
-    check_print(print_size, settings, given, chosen)
+    print_size = _print_size_of(print_size)
+    _check_print(print_size, settings, given, chosen)
     styles = open_styles(style, picture_opener(compute))
     first = next((picture for one in styles for picture in one.pictures), None)
-    printed = None if first is None else print_of(first, print_size, saved)
+    printed = None if first is None else _print_of(first, print_size, saved)
     if printed is not None:
         shape, chosen = printed.shape, chosen.replace(size=max(printed.shape))
     inputs = Inputs.of(None, style)
@@ -108,19 +107,19 @@ def _height_and_width(size: Sequence[int]) -> Size:
     return int(sides[1]), int(sides[0])
 
 
-def sheet(size: PrintSize | str | None) -> PrintSize | None:
-    """A sheet, which may be given by its name alone: "A3"."""
-    return sheets.print_size(size) if isinstance(size, str) else size
+def _print_size_of(size: PrintSize | str | None) -> PrintSize | None:
+    """The size of a print, which may be given by the name of its sheet alone: "A3"."""
+    return read_print_size(size) if isinstance(size, str) else size
 
 
-def print_of(photo: Image, size: PrintSize | None, saved: Checkpoint | None) -> Print | None:
+def _print_of(photo: Image, size: PrintSize | None, saved: Checkpoint | None) -> Print | None:
     """What a picture is printed on; what the run to resume was, if nothing is said."""
     if size is None and saved is not None and saved.facts.printed is not None:
         size = PrintSize.from_json(saved.facts.printed)
     return None if size is None else Print.of(size, photo)
 
 
-def check_print(
+def _check_print(
     size: PrintSize | None,
     settings: Settings | None,
     overrides: Mapping[str, Any],

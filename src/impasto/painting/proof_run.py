@@ -14,7 +14,8 @@ from impasto.objective.window_plan import Box, Windows, plan_windows
 from impasto.objective.windows import in_windows
 from impasto.optimizers.base import PixelOptimizer
 from impasto.optimizers.by_settings import make_optimizer
-from impasto.painting.run import Run, RunState, Step
+from impasto.painting.run import Run
+from impasto.painting.step import RunState, Step
 from impasto.painting.synthesis import PreparedRun
 
 _WORTH = 0.7

@@ -27,7 +27,8 @@ from impasto.painting.level_plan import check_shareable
 from impasto.painting.named_pictures import picture_opener
 from impasto.painting.opened_task import load_saved, settle, stylize_task, texture_task
 from impasto.painting.planning import plan_run
-from impasto.painting.run import Run, RunState, Step
+from impasto.painting.run import Run
+from impasto.painting.step import RunState, Step
 from impasto.pictures.image import Image, ImageSource
 from impasto.settings.model import LayerWeights, Settings
 from impasto.settings.print_size import PrintSize

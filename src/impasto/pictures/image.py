@@ -106,7 +106,8 @@ class Image:
         Args:
             path: the file; ``-`` writes PNG to standard output.
             overwrite: whether an existing file may be replaced.
-            bits: 8 or 16; its own if not given, or as many of them as the format has.
+            bits: 8 or 16, which its recipe then tells; its own if not given, or as many of them as
+                the format has.
             dpi: pixels per inch of a print; its own if not given.
 
         Returns:
@@ -120,10 +121,13 @@ class Image:
         refusal = depth_refusal(os.fspath(path), bits)
         if refusal:
             raise PictureError(refusal)
-        whole = self if bits is None else replace(self, bits=bits)
+        whole, recipe = self, self.recipe
+        if bits is not None:
+            whole = replace(self, bits=bits)
+            recipe = None if recipe is None else {**recipe, "bits": bits}
         dpi = self.dpi if dpi is None else check_dpi(dpi)
         samples = whole.to_numpy()
-        return write_picture(path, samples, recipe=self.recipe, overwrite=overwrite, dpi=dpi)
+        return write_picture(path, samples, recipe=recipe, overwrite=overwrite, dpi=dpi)
 
     def to_numpy(self) -> NDArray[Any]:
         """Copy into an array: (H, W, 3), or (H, W, 4) with alpha; uint8 or uint16, as ``bits``.

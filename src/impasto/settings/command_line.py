@@ -127,6 +127,8 @@ def _needed_flags(
     if recipe.print_size is not None:
         flags.pop("--size", None)
         flags |= _print_flags(recipe.print_size)
+    if recipe.bits is not None and (known is None or "--bits" in known):
+        flags["--bits"] = [str(recipe.bits)]
     if recipe.film is not None:
         own = recipe.film.flags(file)
         flags |= {flag: [_argument(word) for word in words] for flag, words in own.items()}

@@ -133,6 +133,7 @@ class Recipe:
         inputs: what it was made of, if the recipe tells. Whoever reads it may be deceived: none of
             these files is to be opened because a recipe names it.
         print_size: the sheet that it was painted for, if for one.
+        bits: the depth that was asked for, 8 or 16; None for the content's own.
         film: how its frames were painted, if it is a film or a frame of one.
     """
 
@@ -142,6 +143,7 @@ class Recipe:
     version: str | None
     inputs: Inputs | None = None
     print_size: PrintSize | None = None
+    bits: int | None = None
     film: FilmFacts | None = None
 
 
@@ -166,6 +168,9 @@ def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
         raise PictureError(f"{refusal}: 'size' should be a width and a height")
     if version is not None and not isinstance(version, str):
         raise PictureError(f"{refusal}: 'impasto' should be a version")
+    bits = recipe.get("bits")
+    if bits not in (None, 8, 16) or isinstance(bits, float):
+        raise PictureError(f"{refusal}: 'bits' should be 8 or 16")
     inputs = Inputs.from_json(recipe["inputs"]) if "inputs" in recipe else None
     if inputs is None and "inputs" in recipe:
         raise PictureError(f"{refusal}: 'inputs' should be names of files")
@@ -175,7 +180,7 @@ def check_recipe(recipe: Mapping[str, Any], name: str) -> Recipe:
     except SettingsError as error:
         raise PictureError(f"{refusal}: {error}") from error
     sides = None if size is None else (size[0], size[1])
-    return Recipe(command, as_they_were(settings), sides, version, inputs, sheet, film)
+    return Recipe(command, as_they_were(settings), sides, version, inputs, sheet, bits, film)
 
 
 def _is_size(value: Any) -> bool:

@@ -14,7 +14,7 @@ import torch
 from impasto.errors import OutputError
 from impasto.files import appeared, written_beside
 from impasto.network.weights import Weights
-from impasto.painting.run import Step
+from impasto.painting.step import Step
 from impasto.pictures.image import Image, ImageSource
 from impasto.pictures.resizing import fit
 from impasto.pictures.writing import check_output, is_same_file

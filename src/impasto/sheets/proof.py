@@ -21,7 +21,7 @@ from impasto.painting.checkpoint_writer import CheckpointTarget
 from impasto.painting.finished import finished
 from impasto.painting.opened_task import stylize_task
 from impasto.painting.proof_run import proof_steps, proof_windows
-from impasto.painting.run import Step
+from impasto.painting.step import Step
 from impasto.painting.synthesis import WeightsSource, last_step, prepare_run, start_run
 from impasto.pictures.image import Image, ImageSource, open_image
 from impasto.pictures.resizing import Size, fit, resize
@@ -39,6 +39,7 @@ CROP = 800
 
 _CROPS = (64, 4096)
 _MOST_PLACES = 16
+_LEAST_CELL = 32  # of a sheet; what is smaller is enlarged to it
 _LOOK = 512  # long side at which telling places are looked for
 _INK = (255, 60, 0)
 
@@ -104,7 +105,7 @@ class ProofStep:
     def image(self) -> Image:
         """The sheet: where the crops lie, and the crops at 100 %."""
         whole, crops = self._whole, self.crops
-        side = max(max(crop.height, crop.width) for crop in crops)
+        side = max(_LEAST_CELL, *(max(crop.height, crop.width) for crop in crops))
         cells = [
             Cell(crop, f"{number}. {place.caption}")
             for number, (crop, place) in enumerate(zip(crops, self.places, strict=True), 1)
@@ -301,13 +302,11 @@ def _map(whole: Image, places: Sequence[ProofCrop], side: int) -> Image:
     size = fit((whole.height, whole.width), side)
     small = Image(resize(whole.pixels, size).clamp(0, 1)).to_pil().convert("RGB")
     pen = ImageDraw.Draw(small)
-    scale = size[0] / whole.height
-    line = max(1, side // 300)
+    scale = max(size) / max(whole.height, whole.width)
+    line, font = max(1, side // 300), max(8, side // 20)
     for number, crop in enumerate(places, 1):
         (top, bottom), (left, right) = crop.box
         corners = [round(pixel * scale) for pixel in (left, top, right - 1, bottom - 1)]
         pen.rectangle(corners, outline=_INK, width=line)
-        pen.text(
-            (corners[0] + 3 * line, corners[1] + line), str(number), _INK, font_size=side // 20
-        )
+        pen.text((corners[0] + 3 * line, corners[1] + line), str(number), _INK, font_size=font)
     return open_image(np.array(small, copy=True))

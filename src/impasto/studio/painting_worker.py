@@ -21,7 +21,7 @@ from impasto.errors import ImpastoError
 from impasto.machine.compute import Compute
 from impasto.machine.processes import Parent
 from impasto.network.weights import Weights, load_weights
-from impasto.painting.run import Step
+from impasto.painting.step import Step
 from impasto.painting.synthesis import Steps, iterate
 from impasto.recording.film import FilmRecorder
 from impasto.settings.model import Settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from impasto.errors import PictureError
@@ -25,7 +24,7 @@ def write_results(image: Image, folder: Path) -> None:
     Where there is a `PICTURE`, all other files are there too: `recovery` counts on it.
     """
     write_small(image, folder / THUMBNAIL, 2 * THUMBNAIL_SIDE)
-    replace(image, bits=16).save(folder / DEEP)
+    image.save(folder / DEEP, bits=16)
     image.save(folder / PICTURE)
 
 

@@ -127,10 +127,13 @@ def _check_pictures(task: Task, least: int, deepest: str) -> None:
         if not is_finite(picture.pixels):
             raise PictureError(f"the {name} picture has NaN or infinite pixels; mend it first")
         if min(own) < least or min(used) < least:
+            cut = own != (picture.height, picture.width)
+            left = f", less --style-crop and --style-margin {own[1]}x{own[0]}," if cut else ""
             raise PictureError(
-                f"the {name} picture is {picture.width}x{picture.height} and would be used at "
-                f"{used[1]}x{used[0]}; {deepest} needs at least {least} pixels on each side: "
-                "use a larger picture, a larger --size, or shallower layers"
+                f"the {name} picture is {picture.width}x{picture.height}{left} and would be used "
+                f"at {used[1]}x{used[0]}; {deepest} needs at least {least} pixels on each side: "
+                f"use a larger picture{' or part of it' if cut else ''}, a larger --size, or "
+                "shallower layers"
             )
 
 

@@ -23,7 +23,8 @@ from impasto.losses.temporal import Tie
 from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
 from impasto.painting.at_once import BaseSource
-from impasto.painting.run import MoveCount, Run, RunState, Step
+from impasto.painting.run import Run
+from impasto.painting.step import MoveCount, RunState, Step
 from impasto.painting.synthesis import load_network, start_run
 from impasto.pictures.resizing import Size, resize
 from impasto.tasks.levels import level_iterations
