@@ -25,9 +25,10 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,6 +72,7 @@ class Training:
         optimizer: Adam on both.
         step: how many were taken.
         seconds: how long they took.
+        before: steps and minutes that the network had seen at the start.
     """
 
     kernels: dict[str, Tensor]
@@ -80,6 +82,7 @@ class Training:
     optimizer: torch.optim.Adam
     step: int = 0
     seconds: float = 0.0
+    before: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, start: BaseNetwork, device: torch.device) -> Training:
@@ -94,7 +97,7 @@ class Training:
             one.requires_grad_()
         groups = [{"params": list(kernels.values())}, {"params": list(predictor.values())}]
         optimizer = torch.optim.Adam(groups, lr=RATE, betas=(0.9, 0.99))
-        return cls(kernels, predictor, reference, averages, optimizer)
+        return cls(kernels, predictor, reference, averages, optimizer, before=start.facts)
 
     @property
     def weights(self) -> list[Tensor]:
@@ -262,7 +265,11 @@ def judge(training: Training, describer: Describer, judges: Judges) -> tuple[flo
 def write(training: Training, path: Path) -> None:
     """Writes the averages as a base network: large arrays in a byte a number."""
     kernels, predictor = training.averaged()
-    facts = {"steps": training.step, "minutes": round(training.seconds / 60, 1)}
+    before = training.before
+    facts = {
+        "steps": before.get("steps", 0) + training.step,
+        "minutes": round(before.get("minutes", 0) + training.seconds / 60, 1),
+    }
     write_base(path, kernels, predictor, training.reference, facts, in_bytes=True)
 
 
