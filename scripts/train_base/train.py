@@ -8,7 +8,7 @@ It starts from POOL/start.safetensors, which `grow` makes, or from another base 
 step paints one crop in one style, asks impasto's objective for the loss and its gradient at the
 pixels, and hands the gradient, divided by the loss, to the network: so no style weighs more than
 another. What depends on the network's own grid, which the objective does not see, is a loss of its
-own (`scripts.train_base.lattice`). Adam with batches of one; kernels learn a third as fast as what
+own (`impasto.training.lattice`). Adam with batches of one; kernels learn a third as fast as what
 predicts films; the rates fall as half a cosine over the minutes. What is written is the average of
 the weights over the last thousand steps or so. ``--checkpoint`` goes on where the run before stood,
 with the rates of a new run.
@@ -40,8 +40,8 @@ from impasto.files import replacing
 from impasto.objective.describer import Describer, Sums
 from impasto.objective.objective import Evaluation
 from impasto.training.crops import Crop, evaluate, scaled
+from impasto.training.lattice import lattice_loss, lattice_of
 from scripts.train_base.base_file import write_base
-from scripts.train_base.lattice import LATTICE, lattice_loss, lattice_of
 from scripts.train_base.pool import SETTINGS, Judges, Pool, quickest_on
 
 RATE, LAST_RATE = 1e-3, 0.05
@@ -52,6 +52,9 @@ WARM_UP = 100
 AVERAGE = 0.999
 LONGEST = 1.0
 """Norm of the gradient of all weights together, at most."""
+
+LATTICE = 4.0
+"""Weight of the loss against the lattice, beside the logarithm of what the objective says."""
 
 USUAL_STRENGTH = 0.6
 """Share of the steps with a strength of 0.5; the others' lies anywhere in 0.15 to 0.9."""

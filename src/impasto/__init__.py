@@ -8,7 +8,10 @@ Importing the package is quick: torch is only imported with the first name that 
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from impasto.version import __version__
@@ -50,13 +53,29 @@ __all__ = ["__version__", *sorted(_HOMES)]
 
 def __getattr__(name: str) -> Any:
     if name == "bench":  # a module, whose `bench` measures
-        value: Any = import_module("impasto.bench")
+        value: Any = _load("bench")
     elif name in _HOMES:
-        value = getattr(import_module(f"impasto.{_HOMES[name]}"), name)
+        value = getattr(_load(_HOMES[name]), name)
     else:
         raise AttributeError(f"module 'impasto' has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _load(module: str) -> ModuleType:
+    """Imports a module of impasto, and PyTorch with it, whose waiting threads spin only briefly.
+
+    They read how long once, when PyTorch is loaded, so the environment is left as it was; see
+    docs/decisions/0006-engine.md. What the user has set holds.
+    """
+    given = "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ
+    if given or "torch" in sys.modules:
+        return import_module(f"impasto.{module}")
+    os.environ["GOMP_SPINCOUNT"] = "10000"
+    try:
+        return import_module(f"impasto.{module}")
+    finally:
+        os.environ.pop("GOMP_SPINCOUNT", None)
 
 
 def __dir__() -> list[str]:

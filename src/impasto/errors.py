@@ -84,5 +84,6 @@ class FrameWarning(PictureWarning):
 class RegionWarning(UserWarning):
     """A region that is too small for some layers, which then say nothing of it.
 
-    On the command line also regions and maps that the recipe of ``--like`` has and the run has not.
+    On the command line also what the recipe of ``--like`` has and the run has not: regions, maps,
+    and what a training has no part for.
     """

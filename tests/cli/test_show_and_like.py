@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import impasto
 from impasto.cli.exit_codes import run_command
 from impasto.cli.painting_commands import ReconstructSettings, StylizeSettings, TextureSettings
 from impasto.cli.settings_flags import GivenSettings
 from impasto.cli.sheet_commands import ExplainSettings, SheetSettings
-from impasto.errors import ImpastoError, SettingsError
+from impasto.cli.train_command import TrainSettings
+from impasto.errors import ImpastoError, RegionWarning, SettingsError
 from impasto.pictures.encoding import encode_png
 from impasto.settings.model import Settings
+from impasto.training.training_settings import check_look
+from support.networks import random_base, random_model
 
 
 def _with_recipe(folder: Path, recipe: dict[str, Any]) -> Path:
@@ -137,10 +142,11 @@ PAINTING: dict[str, type[GivenSettings]] = {
     "explain": ExplainSettings,
     "sheet": SheetSettings,
 }
+COMMANDS: dict[str, type[GivenSettings]] = {**PAINTING, "train": TrainSettings}
 
 
 def _given(command: str, **values: Any) -> GivenSettings:
-    return PAINTING[command](**values)
+    return COMMANDS[command](**values)
 
 
 @pytest.mark.parametrize("own", PAINTING)
@@ -154,6 +160,52 @@ def test_like_follows_recipes_of_its_own_kind(own: str, other: str, tmp_path: Pa
         words = f"is of impasto {other}, and impasto {own} cannot follow it"
         with pytest.raises(SettingsError, match=words):
             given.given()
+
+
+def _full(**given: Any) -> dict[str, Any]:
+    """A recipe as impasto writes it, with all settings."""
+    return _made_by("stylize", **Settings(**given).model_dump(mode="json"))
+
+
+def test_train_takes_of_a_picture_how_it_looks(tmp_path: Path) -> None:
+    recipe = _full(preset="fine", strength=0.7, style_scale=1.5, size=900, iterations=(9,))
+    given = _given("train", like=str(_with_recipe(tmp_path, recipe)), strength="0.4").given()
+    followed = Settings(**given)
+    check_look(followed)
+    assert (followed.strength, followed.style_scale, followed.style_weight) == (0.4, (1.5,), 8.0)
+    assert followed.replace(strength=0.5, style_scale=1, style_weight=Settings().style_weight) == (
+        Settings()
+    )
+
+
+def test_train_says_what_it_cannot_take_of_a_picture(tmp_path: Path) -> None:
+    recipe = _full(color="match", keep="mask.png", pooling="avg", strength=0.7)
+    path = str(_with_recipe(tmp_path, recipe))
+    with pytest.warns(RegionWarning, match="no part for its --color and --keep and --pooling$"):
+        assert TrainSettings(like=path).given()["strength"] == 0.7
+    path = str(_with_recipe(tmp_path, _full(preset="gatys")))
+    with pytest.raises(SettingsError, match="has the normalization gatys"):
+        TrainSettings(like=path).given()
+    at_once = _full(preset="instant", strength=0.7)
+    at_once["settings"]["style_loss"] = {"neighbors": 1.0}  # which nothing looked at
+    given = TrainSettings(like=str(_with_recipe(tmp_path, at_once))).given()
+    assert Settings(**given) == Settings(strength=0.7)
+    with pytest.raises(SettingsError, match="is of impasto texture, and impasto train cannot"):
+        TrainSettings(like=str(_with_recipe(tmp_path, _made_by("texture")))).given()
+
+
+def test_train_takes_of_a_model_how_it_was_trained(tmp_path: Path) -> None:
+    model, path = random_model(random_base()), tmp_path / "flow.safetensors"
+    older = Settings(strength=0.7, style_loss="gram").model_dump(mode="json")
+    impasto.save_model(replace(model, facts={"settings": older}), path)
+    followed = Settings(**TrainSettings(like=str(path)).given())
+    assert followed == Settings(strength=0.7, style_loss="gram")
+    impasto.save_model(replace(model, facts={"settings": [1]}), path)
+    with pytest.raises(ImpastoError, match="'settings' should be texts and numbers by name"):
+        TrainSettings(like=str(path)).given()
+    path.write_bytes(b"no network")
+    with pytest.raises(ImpastoError, match="no safetensors file"):
+        TrainSettings(like=str(path)).given()
 
 
 def test_like_and_show_read_the_style_loss_of_older_recipes(

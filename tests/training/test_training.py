@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from PIL import Image
 import impasto
 from impasto.errors import CheckpointError, OutputError, PictureError, PictureWarning, SettingsError
 from impasto.feedforward.model import KNOTS
-from impasto.training import training_checkpoint, training_run
+from impasto.training import trainer, training_checkpoint, training_run
+from impasto.training.lattice import lattice_of
 from impasto.training.photographs import open_photographs
 from impasto.training.training import iterate_train, train
-from impasto.training.training_checkpoint import load_training
+from impasto.training.training_checkpoint import load_training, save_training
 from impasto.training.training_run import TrainingStep
+from impasto.training.training_settings import LOOK
 
 STYLES = Path(__file__).parents[2] / "examples" / "styles"
 QUICK: dict[str, Any] = {"side": 224, "compute": impasto.Compute(threads=1)}
@@ -72,6 +75,7 @@ def test_a_network_learns_its_style_and_paints_in_it(tmp_path: Path, folder: Pat
     assert list(model.films) == ["flow"]
     assert model.facts["losses"] == {"base": losses[0], "trained": step.best}
     assert model.facts["steps"] == 16
+    assert set(model.facts["settings"]) == set(LOOK)  # what was not used is not named
     assert {"result", "style.0"} <= set(model.thumbnails)
     content = noise((224, 160), 7)
     one = impasto.stylize(content, place, size=224).pixels
@@ -100,6 +104,31 @@ def test_a_training_that_goes_on_ends_with_the_same_model(tmp_path: Path, folder
         for name, kernel in whole.kernels.items():
             assert torch.equal(model.kernels[name], kernel), name
         assert torch.equal(model.films["flow"], whole.films["flow"])
+
+
+@pytest.mark.usefixtures("often")
+def test_checkpoints_of_older_versions_go_on(tmp_path: Path, folder: Path) -> None:
+    """They note all settings, also those that a training has no part for."""
+    kept = tmp_path / "state.safetensors"
+    last(steps=2, photographs=folder, checkpoint=kept)
+    state = load_training(kept)
+    older = {**impasto.Settings().model_dump(mode="json"), "long_gone": 1}
+    save_training(kept, replace(state, facts={**state.facts, "settings": older}))
+    assert last(photographs=folder, steps=3, resume=kept).step == 3
+    older["strength"] = 0.7
+    save_training(kept, replace(state, facts={**state.facts, "settings": older}))
+    with pytest.raises(CheckpointError, match="other settings"):
+        last(photographs=folder, steps=3, resume=kept)
+
+
+def test_a_training_is_against_the_lattice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for weight in (0.0, 100.0):
+        monkeypatch.setattr(trainer, "LATTICE", weight)
+        model = last(steps=8, photographs=folder).model
+        painted = impasto.stylize(noise((224, 224), 7), model, size=224).pixels
+        found.append(float(lattice_of(painted)))
+    assert found[1] < 0.7 * found[0]
 
 
 def goes_on(place: Path) -> dict[str, Any]:

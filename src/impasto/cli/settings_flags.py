@@ -39,6 +39,7 @@ SHARED_RECIPES = {
     "stylize": ("sheet", "video"),
     "sheet": ("stylize", "video"),
     "batch": ("stylize", "video"),
+    "train": ("stylize", "sheet", "video"),
 }
 """Other commands whose recipes a command can follow; all others follow their own alone."""
 
@@ -55,15 +56,8 @@ class GivenSettings:
     command: ClassVar[str]
     """The command that they were given to."""
 
-    like: Annotated[
-        str | None,  # a Path would take ./- for standard input
-        Parameter(
-            converter=_read_name,
-            group=PAINT.title,
-            metavar="FILE",
-            help="Take the settings that are not given from the recipe of this picture or film.",
-        ),
-    ] = None
+    like: str | None = None
+    """The file whose recipe they are taken from where they are not given."""
 
     def given(self) -> dict[str, Any]:
         """The settings by name: those of the recipe, then those of single flags.
@@ -82,8 +76,10 @@ class GivenSettings:
         recipe = self._recipe
         if recipe is None:
             return own
-        self._check(recipe, own)
-        return {**recipe.settings, **own}
+        self._check(recipe)
+        followed = self._followed(recipe)
+        self._check_files(followed, own)
+        return {**followed, **own}
 
     def own(self) -> dict[str, Any]:
         """Those of single flags alone."""
@@ -148,29 +144,39 @@ class GivenSettings:
 
     @functools.cached_property  # standard input can be read but once
     def _recipe(self) -> Recipe | None:
-        if self.like is None:
-            return None
+        return None if self.like is None else self._read_recipe(self.like)
+
+    def _read_recipe(self, file: str) -> Recipe:
         from impasto.pictures.reading import picture_name
         from impasto.settings.recipes import check_recipe
         from impasto.video_files.recipes import read_recipe
 
-        return check_recipe(read_recipe(self.like), picture_name(self.like))
+        return check_recipe(read_recipe(file), picture_name(file))
 
-    def _check(self, recipe: Recipe, own: Collection[str]) -> None:
-        """Check that this command can follow a recipe, beside the settings given by flags."""
+    def _followed(self, recipe: Recipe) -> Mapping[str, Any]:
+        """What the command takes of a recipe that it can follow."""
+        return recipe.settings
+
+    def _check(self, recipe: Recipe) -> None:
+        """Check that this command can follow a recipe."""
         if recipe.command not in (self.command, *SHARED_RECIPES.get(self.command, ())):
             raise SettingsError(
                 f"{self.like}: its recipe is of impasto {recipe.command}, and impasto "
                 f"{self.command} cannot follow it; give --like a picture of its own kind"
             )
         check_names(recipe.settings, str(self.like))
-        # A recipe may come from anyone; which files are read is for the user to say.
+
+    def _check_files(self, settings: Mapping[str, Any], own: Collection[str]) -> None:
+        """Check that a recipe names no files, beside the settings given by flags.
+
+        A recipe may come from anyone; which files are read is for the user to say.
+        """
         for name, words, does in (
             ("start", STARTS, "starts from a picture of its own"),
             ("color_from", (), "takes its colours from a picture of its own"),
             ("keep", (), "keeps what a mask says"),
         ):
-            value = recipe.settings.get(name)
+            value = settings.get(name)
             if isinstance(value, str) and value not in words and name not in own:
                 instead = ", or --keep none" if name == "keep" else ""
                 raise SettingsError(
@@ -179,7 +185,9 @@ class GivenSettings:
                 )
 
 
-def setting_flags(command: str, without: str = "") -> Callable[[type[G]], type[G]]:
+def setting_flags(
+    command: str, without: str = "", like: str = "picture or film"
+) -> Callable[[type[G]], type[G]]:
     """Decorates a class of `GivenSettings`: gives it a field for every setting.
 
     Of each field cyclopts makes a flag.
@@ -187,6 +195,7 @@ def setting_flags(command: str, without: str = "") -> Callable[[type[G]], type[G
     Args:
         command: the command that the class belongs to. Its help page shows its own defaults.
         without: settings that mean nothing to the command, by name or pattern: ``size color*``.
+        like: what has a recipe that ``--like`` can follow.
     """
     patterns = without.split()
 
@@ -197,13 +206,28 @@ def setting_flags(command: str, without: str = "") -> Callable[[type[G]], type[G
             for name, schema in schemas().items()
             if not any(fnmatchcase(name, pattern) for pattern in patterns)
         ]
-        # cyclopts looks up the names in the annotation of `like` in the module that is named here.
         names = {"__module__": __name__, "__doc__": bare.__doc__, "command": command}
         return make_dataclass(
-            bare.__name__, flags, bases=(bare,), namespace=names, frozen=True, kw_only=True
+            bare.__name__,
+            [("like", _like_flag(like), None), *flags],
+            bases=(bare,),
+            namespace=names,
+            frozen=True,
+            kw_only=True,
         )
 
     return with_fields
+
+
+def _like_flag(files: str) -> Any:
+    """The annotated type of ``--like``. A Path would take ./- for standard input."""
+    parameter = Parameter(
+        converter=_read_name,
+        group=PAINT.title,
+        metavar="FILE",
+        help=f"Take the settings that are not given from the recipe of this {files}.",
+    )
+    return Annotated[str | None, parameter]
 
 
 def _flag(name: str, schema: Mapping[str, Any], default: Any) -> Any:

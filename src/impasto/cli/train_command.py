@@ -7,6 +7,7 @@ import json as json_module
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from impasto.cli.settings_flags import GivenSettings, setting_flags
 from impasto.cli.standard_error import can_redraw
 from impasto.cli.style_arguments import StyleArguments
 from impasto.cli.training_traces import Trace, moved_words, open_traces
-from impasto.errors import DivergenceError, OutputError, SettingsError
+from impasto.errors import DivergenceError, OutputError, RegionWarning, SettingsError
 from impasto.files import (
     check_file,
     displaced_error,
@@ -35,6 +36,7 @@ from impasto.own_warnings import hearing_warnings
 from impasto.settings.groups import FILES, MACHINE, PAINT, SIZE
 
 if TYPE_CHECKING:
+    from impasto.settings.recipes import Recipe
     from impasto.training.training import TrainingSteps
     from impasto.training.training_run import TrainingStep
 
@@ -43,9 +45,42 @@ if TYPE_CHECKING:
     "train",
     "preset size style_blend feather color* normalization start noise* keep optimizer step_size "
     "history levels iterations stop_loss pooling padding seamless expand",
+    like="picture, film or model",
 )
 class TrainSettings(GivenSettings):
     """The settings of ``impasto train``."""
+
+    def _read_recipe(self, file: str) -> Recipe:
+        from impasto.feedforward.model_file import is_network_file, load_model
+        from impasto.settings.recipes import check_recipe
+
+        if not is_network_file(file):
+            return super()._read_recipe(file)
+        facts = load_model(file).facts
+        told = {"command": self.command, "settings": facts.get("settings", {})}
+        return check_recipe(told, file)
+
+    def _followed(self, recipe: Recipe) -> Mapping[str, Any]:
+        """What a training follows of a recipe; says what else there is of a picture's look.
+
+        Raises:
+            SettingsError: the weights of the recipe are of another scale.
+        """
+        from impasto.training.training_settings import left_out_of, look_of
+
+        scale = recipe.settings.get("normalization", "scale-free")
+        if scale != "scale-free":
+            raise SettingsError(
+                f"{self.like}: its recipe has the normalization {scale}, and networks are trained "
+                "with scale-free losses; give single settings in place of --like"
+            )
+        rest = left_out_of(recipe)
+        if rest:
+            words = " and ".join(f"--{name}" for name in rest)
+            warnings.warn(
+                f"{self.like}: a training has no part for its {words}", RegionWarning, stacklevel=2
+            )
+        return look_of(recipe)
 
 
 @Parameter(name="*", group=FILES.title)

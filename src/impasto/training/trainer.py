@@ -1,7 +1,8 @@
 """The network as it is trained: one step at a time, and the model so far.
 
 A step paints one crop in one style, asks impasto's objective for the loss and its gradient at the
-pixels, and hands that gradient, divided by the loss, to the network. Source: Johnson, Alahi,
+pixels, and hands that gradient, divided by the loss, to the network, with that of a loss against
+the network's own grid. Source: Johnson, Alahi,
 Fei-Fei, Perceptual Losses for Real-Time Style Transfer, 2016; impasto's own are the losses, the
 base network that it starts from, and the rates: the style's film learns fifty times as fast as
 the kernels.
@@ -33,6 +34,7 @@ from impasto.settings.model import Settings
 from impasto.tasks.style_views import LevelViews, StyleViewer
 from impasto.tasks.styles import Style
 from impasto.training.crops import Crop, cut, describe_crop, evaluate
+from impasto.training.lattice import lattice_loss
 from impasto.training.photographs import Photographs
 
 KERNEL_RATE, FILM_RATE, LAST_RATE = 6e-4, 3e-2, 0.05
@@ -50,6 +52,9 @@ _DESCRIBED = {torch.bfloat16: 9 * 1000**2, torch.float32: 15 * 1000**2}
 
 _TILE = 512
 """Side in pixels of the parts in which larger pictures of a style are looked at."""
+
+LATTICE = 1.0
+"""Weight of the loss against the lattice, beside the logarithm of what the objective says."""
 
 STEADY = 30.0
 """Weight of the squared difference between what two views of a crop are painted like."""
@@ -170,7 +175,8 @@ class Trainer:
             self._note_failure(loss)
             return found.terms
         self._failures = 0
-        torch.autograd.backward(painted, found.gradient / max(loss, 1e-3))
+        _, against = lattice_loss(painted)
+        torch.autograd.backward(painted, found.gradient / max(loss, 1e-3) + LATTICE * against)
         if self.steady:
             self._pull_together(kernels, film, crop, draw)
         self._move(progress)

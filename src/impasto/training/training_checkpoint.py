@@ -73,6 +73,8 @@ class TrainingState:
         """
         for key, what in _IDENTITY.items():
             own, other = self.facts.get(key), json.loads(json.dumps(identity[key]))
+            if key == "settings" and isinstance(own, dict):  # older versions noted all there were
+                own = {name: value for name, value in own.items() if name in other}
             if own != other:
                 raise CheckpointError(
                     f"{name}: its training has other {what}; give what it began with, or begin a "

@@ -27,7 +27,7 @@ from impasto.settings.recipes import Inputs
 from impasto.torch_state import with_torch_defaults
 from impasto.training.trainer import CROP, Trainer
 from impasto.training.training_checkpoint import TrainingState, TrainingWriter
-from impasto.training.training_settings import TrainingSettings
+from impasto.training.training_settings import LOOK, TrainingSettings
 from impasto.version import __version__
 
 JUDGED_EVERY = 50
@@ -211,7 +211,7 @@ class TrainingRun:
         """What a training that is resumed must have in common with this one."""
         trainer = self.trainer
         return {
-            "settings": trainer.settings.model_dump(mode="json"),
+            "settings": self._look(),
             "side": trainer.side,
             "steady": trainer.steady,
             "base": trainer.base.sha256,
@@ -267,7 +267,7 @@ class TrainingRun:
         return {
             "impasto": __version__,
             "styles": [{"name": n, "file": f} for n, f in zip(self.names, files, strict=False)],
-            "settings": trainer.settings.model_dump(mode="json"),
+            "settings": self._look(),
             "steady": trainer.steady,
             "base": trainer.base.sha256,
             "steps": trainer.step,
@@ -277,6 +277,10 @@ class TrainingRun:
             "photographs_of": "the package" if trainer.photographs.where is None else "a folder",
             "licence": LICENCE,
         }
+
+    def _look(self) -> dict[str, Any]:
+        """The settings that the training follows, as JSON can carry them."""
+        return self.trainer.settings.model_dump(mode="json", include=set(LOOK))
 
     def _step(self, terms: Mapping[str, Tensor]) -> TrainingStep:
         return TrainingStep(

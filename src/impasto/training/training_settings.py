@@ -8,9 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.errors import SettingsError
 from impasto.messages import cut_short
+from impasto.settings.at_once import USED_AT_ONCE
 from impasto.settings.bounds import refusal
 from impasto.settings.model import Settings
 from impasto.settings.parsing import typed_text
+from impasto.settings.presets import AT_ONCE
+from impasto.settings.recipes import Recipe
 
 LOOK = (
     "preset",
@@ -29,6 +32,9 @@ LOOK = (
     "seed",
 )
 """The settings of `stylize` that a training follows; all others must be as they are by default."""
+
+_FOR_PICTURES = ("color", "keep", "pooling", "padding", "seamless")
+"""Settings of how a picture looks that a training has no part for."""
 
 _FEATURE_LOSSES = ("sliced", "neighbors")
 
@@ -75,6 +81,20 @@ class TrainingSettings(BaseModel):
     def seconds(self) -> float | None:
         """How long to train; None where steps are counted."""
         return None if self.steps is not None else 60 * (self.minutes or 3)
+
+
+def look_of(recipe: Recipe) -> dict[str, Any]:
+    """The settings of a picture or a model that a training follows; those of its preset, too."""
+    at_once = recipe.settings.get("preset") == AT_ONCE
+    names = [name for name in LOOK if name != "preset" and (not at_once or name in USED_AT_ONCE)]
+    return {name: recipe.settings[name] for name in names if name in recipe.settings}
+
+
+def left_out_of(recipe: Recipe) -> list[str]:
+    """What else of a picture's look its recipe has, which a training has no part for."""
+    usual = Settings().model_dump(mode="json")
+    own = recipe.settings
+    return [name for name in _FOR_PICTURES if own.get(name, usual[name]) != usual[name]]
 
 
 def check_look(settings: Settings) -> None:

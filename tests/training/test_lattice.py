@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from scripts.train_base.lattice import CELL, lattice_loss
+from impasto.training.lattice import CELL, lattice_loss
 
 
 def strokes(seed: int, side: int = 128) -> Tensor:

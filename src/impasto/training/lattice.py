@@ -20,14 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.quality.metrics import blur
 from impasto.feedforward.network import QUARTER
 
 CELL = 2**QUARTER
 """Pixels in the side of a cell."""
-
-LATTICE = 4.0
-"""Weight of the loss beside the logarithm of what the objective says."""
 
 _REACH = CELL  # pixels; how far apart are those whose products are taken, at most
 _SOFT = 3.0  # deviation in pixels of the blur that detail stands out from
@@ -54,25 +50,61 @@ def lattice_loss(painted: Tensor) -> tuple[float, Tensor]:
 
 def lattice_of(pixels: Tensor) -> Tensor:
     """The loss alone, of (1, 3, H, W), as `lattice_loss` has it."""
-    planes = pixels.transpose(0, 1)
-    detail = planes - blur(planes, _SOFT)
-    strength = (blur(detail.square(), _SOFT).mean(0, keepdim=True) + _FAINT).sqrt()
-    around = functional.unfold(detail / strength, (CELL + _REACH, CELL + 2 * _REACH), stride=CELL)
-    own, others, counts = (one.to(pixels.device) for one in _pairs())
-    cell = around[:, own]
-    products = torch.einsum("cin,cjn->ij", cell, around) / around.shape[2]
+    planes = (pixels - pixels[:, :, :1, :1].detach()).transpose(0, 1)  # 0 where all is plain
+    detail = planes - _blurred(planes)
+    strength = (_blurred(detail.square()).mean(0, keepdim=True) + _FAINT).sqrt()
+    products = _products(detail / strength)
+    others, counts = (one.to(pixels.device) for one in _pairs())
     places = torch.arange(CELL**2, device=pixels.device)
     means = products[places, others]  # (lags, places)
     differences = (means.var(1, correction=0) * counts).sum()
     return differences / ((means.mean(1).square() * counts).sum() + _FAINT)
 
 
+def _products(planes: Tensor) -> Tensor:
+    """(places, pixels): mean products of a cell's pixels with those of the cells around it.
+
+    Around it are the cells beside it, and the three beneath: 8 rows of 12 pixels, one after the
+    other. What is above has the same products.
+    """
+    count, _, height, width = planes.shape
+    rows, columns = height // CELL, width // CELL
+    cells = planes[:, 0, : rows * CELL, : columns * CELL].reshape(count, rows, CELL, columns, CELL)
+    cells = cells.transpose(2, 3)
+    rows, columns = rows - 1, columns - 2
+    own = cells[:, :rows, 1:-1].reshape(-1, CELL**2)
+    products = [
+        own.t() @ cells[:, down : down + rows, across : across + columns].reshape(-1, CELL**2)
+        for down in range(2)
+        for across in range(3)
+    ]
+    means: Tensor = torch.stack(products, 1) / (rows * columns)
+    return means.view(CELL**2, 2, 3, CELL, CELL).transpose(2, 3).flatten(1)
+
+
+def _blurred(planes: Tensor) -> Tensor:
+    """(N, 1, H, W) after a Gaussian of `_SOFT`; the edge is repeated."""
+    down, across = (_blur_of(side).to(planes.device) for side in planes.shape[2:])
+    return down.t() @ planes @ across
+
+
 @cache
-def _pairs() -> tuple[Tensor, Tensor, Tensor]:
-    """Which pixels of a window are multiplied: with each pixel of its cell those near it.
+def _blur_of(side: int) -> Tensor:
+    """(side, side): what a row is multiplied by to blur it. Quicker than wide convolutions of a
+    single channel, above all on the way back.
+    """
+    reach = int(3 * _SOFT + 0.5)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / _SOFT).square())
+    wide = functional.pad(torch.eye(side)[:, None], (reach, reach), mode="replicate")
+    return functional.conv1d(wide, (kernel / kernel.sum()).view(1, 1, -1))[:, 0]
+
+
+@cache
+def _pairs() -> tuple[Tensor, Tensor]:
+    """Which products are compared.
 
     Returns:
-        Where the cell's pixels are in the window, (places,); for each lag where the other pixel is,
+        For each lag and each place in a cell, where the pixel of that lag is around the cell,
         (lags, places); and how many lags each lag stands for, (lags,): its opposite has the same
         products.
     """
@@ -86,4 +118,4 @@ def _pairs() -> tuple[Tensor, Tensor, Tensor]:
         (below, right) for below in range(1, _REACH + 1) for right in range(-_REACH, _REACH + 1)
     ]
     others = torch.stack([own + below * columns + right for below, right in lags])
-    return own, others, torch.tensor([1.0, *[2.0] * (len(lags) - 1)])
+    return others, torch.tensor([1.0, *[2.0] * (len(lags) - 1)])
