@@ -14,7 +14,8 @@ To see how a command works, read `commands` (what there is), `exit_codes` (how o
 - `fact_commands`, `bench_command`: commands that tell, by way of `tables`
 - `watched_run`, `progress`: a run of one picture or sheet, and what is said meanwhile
 - `finished_files`: where its files go when they cannot go where they were asked for
-- `batch_display`, `film_display`: what is said while a batch or a film is painted
+- `batch_display`, `film_display`, `training_display`: what is said while a batch, a film or a
+  network is worked on
 """
 
 from __future__ import annotations

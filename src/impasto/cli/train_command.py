@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from impasto.cli.interruption import Interrupted, interruption
-from impasto.cli.progress import SECONDS_BETWEEN_LINES, duration, rich_bar
+from impasto.cli.progress import Display, duration
 from impasto.cli.run_flags import ComputeFlags, FilePath, OutputFlags, check_inputs, stem
 from impasto.cli.settings_flags import GivenSettings, setting_flags
-from impasto.cli.standard_error import can_redraw
 from impasto.cli.style_arguments import StyleArguments
+from impasto.cli.training_display import choose_training_display
 from impasto.cli.training_traces import Trace, moved_words, open_traces
 from impasto.errors import DivergenceError, OutputError, RegionWarning, SettingsError
 from impasto.files import (
@@ -231,7 +231,8 @@ class _Watch:
         """Takes all steps and writes the model. Returns the exit code."""
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
-            with self._display() as display:
+            output = self.flags.output
+            with choose_training_display(quiet=output.quiet, json=output.json) as display:
                 traces = self._traces(stack)
                 self._follow(begin, display, traces)
             if self.last is None:
@@ -269,7 +270,10 @@ class _Watch:
         self.lost = remarks
 
     def _follow(
-        self, begin: Callable[[], TrainingSteps], display: _Lines, traces: Mapping[str, Trace]
+        self,
+        begin: Callable[[], TrainingSteps],
+        display: Display[TrainingStep],
+        traces: Mapping[str, Trace],
     ) -> None:
         """Takes all steps; a signal waits for the step that is half done."""
         try:
@@ -281,7 +285,7 @@ class _Watch:
                 with contextlib.closing(steps):
                     for step in steps:
                         self.last = step
-                        display.add(step)
+                        display.show(step)
                         for trace in traces.values():
                             trace.add(step)
                         if self.flags.preview is not None and step.judged:
@@ -306,12 +310,6 @@ class _Watch:
         flags = self.flags
         overwrite = flags.output.overwrite
         return open_traces(stack, plot=flags.plot, log=flags.log, overwrite=overwrite)
-
-    def _display(self) -> _Lines:
-        output = self.flags.output
-        if output.quiet or (output.json and not can_redraw()):
-            return _Silence()
-        return _Bar() if can_redraw() else _Lines()
 
     def _report(self, place: Path, seconds: float) -> None:
         step = self.last
@@ -346,78 +344,6 @@ class _Watch:
             )
         elif not output.quiet:
             print(f"wrote {words}", flush=True)
-
-
-class _Lines:
-    """A line on standard error every ten seconds."""
-
-    def __init__(self) -> None:
-        self._last = -math.inf
-
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to do."""
-
-    def add(self, step: TrainingStep) -> None:
-        """Prints a line if it is time for one."""
-        if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES or step.progress >= 1:
-            self._last = time.monotonic()
-            print(f"{_words(step)}, {_left(step)} left", file=sys.stderr, flush=True)
-
-    def warn(self, message: str) -> None:
-        """Prints a line."""
-        print(f"impasto: {printable(message)}", file=sys.stderr, flush=True)
-
-
-class _Silence(_Lines):
-    """Says nothing."""
-
-    def add(self, step: TrainingStep) -> None:
-        """Nothing to say."""
-
-    def warn(self, message: str) -> None:
-        """Nothing to say."""
-
-
-class _Bar(_Lines):
-    """A bar that goes away when the work is done."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._progress, self._task = rich_bar("opening the photographs")
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def add(self, step: TrainingStep) -> None:
-        """Moves the bar."""
-        self._progress.update(
-            self._task,
-            completed=step.progress,
-            description=_words(step),
-            left=f"{_left(step)} left",
-        )
-
-    def warn(self, message: str) -> None:
-        """Prints a line above the bar."""
-        line = f"impasto: {printable(message)}"
-        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _words(step: TrainingStep) -> str:
-    return f"step {step.step}, held-out loss {step.held_out:.3f} (best {step.best:.3f})"
-
-
-def _left(step: TrainingStep) -> str:
-    if not step.progress:
-        return "some time"
-    return duration(step.seconds * (1 - step.progress) / step.progress)
 
 
 def _number(value: float) -> float | None:
