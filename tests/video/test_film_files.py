@@ -23,9 +23,7 @@ from impasto.video.shot_workers import Workforce
 from impasto.video_files.opening import open_video
 from support.command_line import COMMAND, ENVIRONMENT, run, run_here
 from support.films import Clip, make_film as write_film, painting, tracks_of
-from support.moving_pictures import QUICK, panned, still, style_file, write_frames
-
-FLAGS = ["--size", "64", "--levels", "1", "--iterations", "6"]
+from support.moving_pictures import FLAGS, QUICK, panned, still, style_file, write_frames
 
 
 def _frames(path: Path | str) -> list[torch.Tensor]:
