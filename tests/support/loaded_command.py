@@ -37,7 +37,7 @@ class LoadedCommand:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", __file__],
                 env=environment,
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
             )
 
