@@ -11,7 +11,7 @@ import pytest
 
 import impasto
 from impasto import cli
-from support.command_line import COMMAND, ENVIRONMENT, SCRIPT, run
+from support.command_line import COMMAND, ENVIRONMENT, SCRIPT, ended, start
 
 QUICK_COMMANDS = """
 import sys
@@ -49,7 +49,7 @@ def test_reading_and_writing_files_needs_no_torch(tmp_path: Path) -> None:
 
 
 def test_version(tmp_path: Path) -> None:
-    result = run("--version", folder=tmp_path)
+    result = ended(start(tmp_path, "--version"))
     assert result.stdout.decode() == f"impasto {impasto.__version__}\n"
 
 
@@ -62,6 +62,6 @@ def test_the_console_script_is_what_is_tested(tmp_path: Path) -> None:
     assert entry.load() is cli.main
     assert SCRIPT is not None
     assert COMMAND == [SCRIPT]
-    result = run("presets", folder=tmp_path)
+    result = ended(start(tmp_path, "presets"))
     assert (result.returncode, result.stderr) == (0, b"")
     assert result.stdout.startswith(b"default ")

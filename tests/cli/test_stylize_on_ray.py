@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support.command_line import COMMAND, picture, run
+from support.command_line import COMMAND, picture, run, run_here
 from support.ray_nodes import QUIET, kill_node, two_nodes
 
 pytest.importorskip("ray")
@@ -80,7 +80,7 @@ def _steps(log: Path) -> int:
 def test_what_needs_a_cluster_says_so(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png")
     for flags in (["--address", "127.0.0.1:1"], ["--workers", "2"]):
-        result = run("stylize", "a.png", "a.png", "-o", "b.png", *flags, folder=tmp_path)
+        result = run_here("stylize", "a.png", "a.png", "-o", "b.png", *flags, folder=tmp_path)
         assert result.returncode == 2
         assert f"{flags[0]} needs --engine ray".encode() in result.stderr
     assert not (tmp_path / "b.png").exists()

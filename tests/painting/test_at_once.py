@@ -279,7 +279,7 @@ def test_large_pictures_are_painted_over_as_often_as_it_pays(
         return repaint(painter, enlarged, **given)
 
     monkeypatch.setattr(at_once_module, "repaint", noted)
-    at_once(size=side)
+    at_once(Image(painted(32, 128, seed=1)), size=side)
     assert len(sizes) == again
     assert not sizes or sizes[-1] == side
 

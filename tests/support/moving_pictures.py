@@ -11,8 +11,20 @@ from torch import Tensor
 
 from impasto.pictures.image import Image
 
-QUICK: dict[str, Any] = {"size": 64, "levels": 1, "iterations": (6,)}
-"""Settings that paint in a moment."""
+FLAGS = [
+    "--size", "64", "--levels", "1", "--iterations", "6",
+    "--content-layers", "relu3_1", "--style-layers", "relu1_1", "relu2_1", "relu3_1",
+]  # fmt: skip
+"""What the command has to be told to paint in a moment."""
+
+QUICK: dict[str, Any] = {
+    "size": 64,
+    "levels": 1,
+    "iterations": (6,),
+    "content_layers": "relu3_1",
+    "style_layers": "relu1_1,relu2_1,relu3_1",
+}
+"""`FLAGS` in Python."""
 
 PATTERN = "%03d.png"
 

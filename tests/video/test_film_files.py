@@ -23,9 +23,7 @@ from impasto.video.shot_workers import Workforce
 from impasto.video_files.opening import open_video
 from support.command_line import COMMAND, ENVIRONMENT, run, run_here
 from support.films import Clip, make_film as write_film, painting, tracks_of
-from support.moving_pictures import QUICK, panned, still, style_file, write_frames
-
-FLAGS = ["--size", "64", "--levels", "1", "--iterations", "6"]
+from support.moving_pictures import FLAGS, QUICK, panned, still, style_file, write_frames
 
 
 def _frames(path: Path | str) -> list[torch.Tensor]:
@@ -169,10 +167,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 def test_killed_at_five_random_moments_it_ends_at_the_same_frames(tmp_path: Path) -> None:
     clip = [*panned(10, seed=1), *panned(10, seed=2)]
     source, style = write_frames(tmp_path / "in", clip), style_file(tmp_path)
-    whole = run("video", source, style, *FLAGS, "-o", "whole.mkv", folder=tmp_path)
+    deep = FLAGS[: FLAGS.index("--content-layers")]  # slow enough to be killed five times
+    whole = run("video", source, style, *deep, "-o", "whole.mkv", folder=tmp_path)
     assert whole.returncode == 0
     draw = random.Random(time.time_ns())
-    command = [*COMMAND, "video", source, style, *FLAGS, "-o", str(tmp_path / "parts.mkv")]
+    command = [*COMMAND, "video", source, style, *deep, "-o", str(tmp_path / "parts.mkv")]
     work = tmp_path / "parts.mkv.impasto"
     for kill in range(5):
         process = subprocess.Popen(command, env=ENVIRONMENT, start_new_session=True)
@@ -185,7 +184,7 @@ def test_killed_at_five_random_moments_it_ends_at_the_same_frames(tmp_path: Path
         time.sleep(draw.uniform(0, 0.5))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    done = run("video", source, style, *FLAGS, "-o", "parts.mkv", folder=tmp_path)
+    done = run("video", source, style, *deep, "-o", "parts.mkv", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     for one, other in zip(
         _frames(tmp_path / "whole.mkv"), _frames(tmp_path / "parts.mkv"), strict=True

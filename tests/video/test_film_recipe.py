@@ -19,10 +19,7 @@ from impasto.settings.film_facts import FilmFacts
 from impasto.video.keyframes import Keyframe, KeyframeTrack, read_keyframes
 from impasto.video_files.opening import open_video
 from support.films import Clip, make_film, painting
-from support.moving_pictures import QUICK, panned, style_file, write_frames
-
-FLAGS = ["--size", "64", "--levels", "1", "--iterations", "6"]
-
+from support.moving_pictures import FLAGS, QUICK, panned, style_file, write_frames
 
 Capture = pytest.CaptureFixture[str]
 

@@ -18,10 +18,8 @@ from impasto.video.shots import Shot
 from impasto.video.work_folder import WorkFolder
 from impasto.video_files.opening import open_video
 from support.command_line import run_here
-from support.moving_pictures import QUICK, still, style_file, write_frames
+from support.moving_pictures import FLAGS, QUICK, still, style_file, write_frames
 from support.picture_files import png_chunk
-
-FLAGS = ["--size", "64", "--levels", "1", "--iterations", "6"]
 
 
 def _spoil(file: str | Path) -> None:
