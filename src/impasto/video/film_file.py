@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ from impasto.video.shot_workers import Workforce
 from impasto.video.shots import Cutting, Shot, find_shots
 from impasto.video.work_folder import FrameNote, WorkFolder
 from impasto.video_files.checking import check_output
-from impasto.video_files.video import Span, Video
+from impasto.video_files.video import Frame, Mark, Span, Video
 from impasto.video_files.writing import VideoWriter
 
 
@@ -199,8 +199,14 @@ def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, Cutti
     known = folder.cutting()
     if known is not None:
         return known
-    until_end = itertools.takewhile(lambda frame: not film.is_over(frame), film.video.frames())
-    finder = find_shots(filter(film.covers, until_end))
+    marks = list[Mapping[str, Mark]]()
+
+    def frames() -> Iterator[Frame]:
+        for masked in film.covered_frames():
+            marks.append(masked.marks)
+            yield masked.frame
+
+    finder = find_shots(frames())
     for seen in itertools.count(1):
         try:
             next(finder)
@@ -210,7 +216,7 @@ def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, Cutti
         yield FilmProgress("looking", seen, film.expected_frames)
     if not cutting.shots:
         raise PictureError(film.nothing_between)
-    folder.keep_cutting(cutting)
+    folder.keep_cutting(cutting, marks)
     return cutting
 
 
