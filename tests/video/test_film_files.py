@@ -12,7 +12,6 @@ from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
 import torch
 
@@ -24,7 +23,7 @@ from impasto.video.shot_workers import Workforce
 from impasto.video.work_folder import WorkFolder
 from impasto.video_files.opening import open_video
 from support.command_line import COMMAND, ENVIRONMENT, run, run_here
-from support.films import Clip, make_film as write_film, painting, tracks_of
+from support.films import Clip, damage_beginning, make_film as write_film, painting, tracks_of
 from support.moving_pictures import QUICK, panned, still, style_file, write_frames
 
 FLAGS = ["--size", "64", "--levels", "1", "--iterations", "6"]
@@ -53,16 +52,6 @@ def test_a_film_that_was_broken_off_goes_on_to_the_same_frames(tmp_path: Path) -
         assert torch.equal(one, other)
 
 
-def _damage(film: Path) -> None:
-    """Makes the second and third frame of a film unreadable."""
-    with av.open(str(film)) as container:
-        packets = [packet for packet in container.demux(video=0) if packet.size]
-    data = bytearray(film.read_bytes())
-    for packet in packets[1:3]:
-        data[packet.pos + 8 : packet.pos + packet.size] = bytes(packet.size - 8)
-    film.write_bytes(data)
-
-
 def test_a_shot_is_read_without_those_before_it(tmp_path: Path) -> None:
     """So are its masks. That the films' beginnings are damaged meanwhile shows what is read."""
     scenes = [*panned(13, seed=1), *panned(13, seed=2)]
@@ -85,8 +74,8 @@ def test_a_shot_is_read_without_those_before_it(tmp_path: Path) -> None:
     first, second = cutting.shots
     assert (first.start, second.start) == (0, 13)
     film = task.open()
-    _damage(source)
-    _damage(mask)
+    damage_beginning(source)
+    damage_beginning(mask)
     assert len(list(paint_shot(film, second, folder))) == 13
     for step in steps[13:]:
         assert torch.equal(step.painted, folder.painted(step.number))

@@ -9,7 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import PIL.Image
 import pytest
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from impasto.errors import FrameWarning, PictureError
 from impasto.video_files.opening import open_video
 from impasto.video_files.video import Frame, Mark, Video
-from support.films import Clip, make_film
+from support.films import Clip, damage_beginning, make_film
 
 COUNT = 60
 GROUP = ("g", "12")
@@ -121,14 +120,8 @@ def test_what_comes_long_before_is_not_read(tmp_path: Path, name: str) -> None:
     film = make_film(tmp_path / name, CLIPS[name])
     frames = read_all(open_video(film))
     marks = [frame.mark for frame in frames]
-    with av.open(str(film)) as container:
-        packets = [packet for packet in container.demux(video=0) if packet.size]
-        places = [(packet.pos, packet.size) for packet in packets[1:3]]
     video = open_video(film)
-    data = bytearray(film.read_bytes())
-    for place, size in places:
-        data[place + 8 : place + size] = bytes(size - 8)
-    film.write_bytes(data)
+    damage_beginning(film)
     with pytest.raises(PictureError, match=r"damaged after|no frame of it"):
         read_all(video)
     assert_same(list(video.frames(40, 50, marks=marks[40:50])), frames[40:50])
