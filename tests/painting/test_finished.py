@@ -55,6 +55,20 @@ def test_the_call_that_paints_a_film_shows_itself_too() -> None:
         impasto.iterate_video()  # type: ignore[call-arg]
 
 
+def test_the_call_that_writes_a_film_takes_all_that_the_one_that_yields_its_frames_does() -> None:
+    written = inspect.signature(impasto.stylize_video).parameters
+    frames = inspect.signature(impasto.iterate_video).parameters
+    assert {name: written[name].annotation for name in frames} == {
+        name: one.annotation for name, one in frames.items()
+    }
+    for name in frames.keys() - {"style"}:  # what stands before the output must be given
+        assert written[name].default == frames[name].default
+    page = pydoc.plain(pydoc.render_doc(impasto.stylize_video))
+    assert "steadiness: 'float' = 0.5, " in page
+    with pytest.raises(TypeError, match=r"^stylize_video\(\) missing 3 required positional"):
+        impasto.stylize_video()  # type: ignore[call-arg]
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_call_can_be_sent_to_another_process(name: str) -> None:
     call = getattr(impasto, name)

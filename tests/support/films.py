@@ -182,6 +182,17 @@ def add_subtitles(source: Path, target: Path, text: str) -> Path:
     return target
 
 
+def damage_beginning(film: Path) -> None:
+    """Makes the second and the third frame of a film unreadable."""
+    with av.open(str(film)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    data = bytearray(film.read_bytes())
+    for packet in packets[1:3]:
+        place = packet.pos or 0
+        data[place + 8 : place + packet.size] = bytes(packet.size - 8)
+    film.write_bytes(data)
+
+
 @dataclass(frozen=True)
 class PacketHashes:
     """What the tracks beside the pictures hold."""

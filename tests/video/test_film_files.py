@@ -16,13 +16,14 @@ import pytest
 import torch
 
 import impasto
-from impasto.errors import OutputError
+from impasto.errors import OutputError, PictureError
 from impasto.video.film_file import FilmOutput, make_film
-from impasto.video.film_painting import film_task
+from impasto.video.film_painting import film_task, paint_shot
 from impasto.video.shot_workers import Workforce
+from impasto.video.work_folder import WorkFolder
 from impasto.video_files.opening import open_video
 from support.command_line import COMMAND, ENVIRONMENT, run, run_here
-from support.films import Clip, make_film as write_film, painting, tracks_of
+from support.films import Clip, damage_beginning, make_film as write_film, painting, tracks_of
 from support.moving_pictures import FLAGS, QUICK, panned, still, style_file, write_frames
 
 
@@ -47,6 +48,37 @@ def test_a_film_that_was_broken_off_goes_on_to_the_same_frames(tmp_path: Path) -
     assert not work.exists()
     for one, other in zip(_frames(whole), _frames(parts), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_shot_is_read_without_those_before_it(tmp_path: Path) -> None:
+    """So are its masks. That the films' beginnings are damaged meanwhile shows what is read."""
+    scenes = [*panned(13, seed=1), *panned(13, seed=2)]
+    pictures = [(one[0].permute(1, 2, 0) * 255).byte().numpy() for one in scenes]
+    grays = [picture // 4 * 3 for picture in pictures]
+    coding = (("g", "13"), ("bf", "2"), ("crf", "1"))
+    source, mask = (
+        write_film(tmp_path / name, Clip(clip, options=coding))
+        for name, clip in (("film.mp4", pictures), ("mask.mkv", grays))
+    )
+    given = {**QUICK, "iterations": (1,), "keep": mask}
+    steps = list(impasto.iterate_video(source, style_file(tmp_path), **given))
+    target = tmp_path / "out.mkv"
+    task, output = film_task(source, style_file(tmp_path), **given), FilmOutput(str(target))
+    folder = WorkFolder.beside(target)
+    with closing(make_film(task, output, Workforce(workers=1))) as made:
+        next(progress for progress in made if progress.note is not None)
+    cutting = folder.cutting()
+    assert cutting is not None
+    first, second = cutting.shots
+    assert (first.start, second.start) == (0, 13)
+    film = task.open()
+    damage_beginning(source)
+    damage_beginning(mask)
+    assert len(list(paint_shot(film, second, folder))) == 13
+    for step in steps[13:]:
+        assert torch.equal(step.painted, folder.painted(step.number))
+    with pytest.raises(PictureError, match=r"film\.mp4: (damaged|no frame of it)"):
+        list(paint_shot(film, first, folder))
 
 
 def test_frames_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from torch import Tensor
 import impasto
 from benchmarks.quality.made_clips import MadeClip
 from impasto.video.film_file import FilmOutput, make_film
-from impasto.video.film_painting import film_task
+from impasto.video.film_painting import film_task, paint_film
+from impasto.video.film_task import Film
 from impasto.video.shot_workers import Workforce
 from impasto.video.shots import Flash, Shot, find_shots
 from impasto.video.work_folder import WorkFolder
-from impasto.video_files.video import Frame
+from impasto.video_files.opening import open_video
+from impasto.video_files.video import Frame, FrameSource, Mark, Video
+from support.films import Clip, make_film as write_film
 from support.moving_pictures import QUICK, panned, still, style_file, texture, write_frames
 
 RATE = 24
@@ -109,6 +113,57 @@ def test_the_look_for_shots_holds_no_frames() -> None:
 
     assert list(find_shots(frames())) == list(range(13))
     assert max(most) <= 3
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """A source of frames that counts those that somebody holds."""
+
+    source: FrameSource
+    alive: weakref.WeakSet[Frame] = field(default_factory=weakref.WeakSet)
+    counts: list[int] = field(default_factory=list)
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return self.source.files
+
+    def frames(
+        self, video: Video, start: int, end: int | None, marks: Sequence[Mark]
+    ) -> Iterator[Frame]:
+        for frame in self.source.frames(video, start, end, marks):
+            self.alive.add(frame)
+            self.counts.append(len(self.alive))
+            yield frame
+
+
+def test_blank_frames_are_not_held_while_they_wait(tmp_path: Path) -> None:
+    clip = still(15)
+    clip[2:13] = [coded(torch.ones(1, 3, 48, 64))] * 11
+    source, style = write_frames(tmp_path / "in", clip), style_file(tmp_path)
+    expected = list(impasto.iterate_video(source, style, **QUICK))
+    film = film_task(source, style, **QUICK).open()
+    counted = _Counted(film.video.source)
+    film = Film(film.task, replace(film.video, source=counted))
+    steps = list(paint_film(film))
+    assert [step.number for step in steps] == list(range(15))
+    assert max(counted.counts) <= 4
+    for step, other in zip(steps, expected, strict=True):
+        assert torch.equal(step.pixels, other.pixels)
+
+
+def test_blank_frames_of_a_film_file_are_read_again(tmp_path: Path) -> None:
+    clip = panned(12)
+    clip[3:7] = [torch.ones(1, 3, 48, 64)] * 4
+    clip[9:] = [torch.zeros(1, 3, 48, 64)] * 3  # the film ends while they wait
+    pictures = [(one[0].permute(1, 2, 0) * 255).byte().numpy() for one in clip]
+    film = write_film(tmp_path / "film.mp4", Clip(pictures, options=(("g", "5"),)))
+    frames = list(open_video(film).frames())
+    steps = list(impasto.iterate_video(film, style_file(tmp_path), size=64, preset="instant"))
+    assert [step.number for step in steps] == list(range(12))
+    for step, frame in zip(steps, frames, strict=True):
+        assert (step.time, step.duration) == (frame.time, frame.duration)
+    for number in (3, 4, 5, 6):
+        assert torch.equal(steps[number].painted, steps[2].painted)
 
 
 def test_a_fade_to_black_and_back_is_no_cut() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, TypeVar
@@ -14,6 +14,7 @@ from impasto.pictures.resizing import fit, resize
 from impasto.video_files.video import Frame
 
 T = TypeVar("T")
+Waiting = TypeVar("Waiting")
 
 SIDE = 256
 """Long side in pixels at which frames are compared."""
@@ -44,7 +45,9 @@ class _Left:
     since: Fraction
 
 
-def find_passages(frames: Iterable[tuple[T, Frame]]) -> Iterator[tuple[T, Passage]]:
+def find_passages(
+    frames: Iterable[tuple[T, Frame]], wait: Callable[[T], Waiting]
+) -> Iterator[tuple[T | Waiting, Passage]]:
     """How a film goes to each of its frames, each with what stands for the frame.
 
     A scene is left at a cut, and where a frame has lost what the one before it shows: in a flash,
@@ -55,8 +58,9 @@ def find_passages(frames: Iterable[tuple[T, Frame]]) -> Iterator[tuple[T, Passag
 
     Args:
         frames: in order, each behind what stands for it.
+        wait: makes of this what stands for a frame that is held back.
     """
-    finder, waiting = _CutFinder(), list[tuple[T, Passage]]()
+    finder, waiting = _CutFinder(), list[tuple[Waiting, Passage]]()
     for one, frame in frames:
         passage = finder.look(frame)
         if waiting and passage.returns:
@@ -65,7 +69,7 @@ def find_passages(frames: Iterable[tuple[T, Frame]]) -> Iterator[tuple[T, Passag
             yield from waiting
             waiting.clear()
         if waiting or (passage.leaves and passage.begins and finder.is_undecided):
-            waiting.append((one, passage))
+            waiting.append((wait(one), passage))
         else:
             yield one, passage
     yield from waiting

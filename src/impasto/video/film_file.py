@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,25 @@ from torch import Tensor
 from impasto.errors import PictureError
 from impasto.feedforward.base import BaseNetwork
 from impasto.files import file_facts
+from impasto.machine.compute import Compute
 from impasto.network.weights import Weights
+from impasto.painting.at_once import BaseSource
+from impasto.painting.synthesis import WeightsSource
 from impasto.pictures.resizing import Size, resize
 from impasto.settings.model import Settings
+from impasto.tasks.regions import RegionSource
 from impasto.tasks.styles import Style, StyleSource
 from impasto.torch_state import with_torch_defaults
 from impasto.version import __version__
 from impasto.video.film_painting import film_task, shown
 from impasto.video.film_recipe import recipe_of
 from impasto.video.film_task import Film, FilmTask
+from impasto.video.keyframes import KeyframeTrack
 from impasto.video.shot_workers import Workforce
 from impasto.video.shots import Cutting, Shot, find_shots
 from impasto.video.work_folder import FrameNote, WorkFolder
 from impasto.video_files.checking import check_output
-from impasto.video_files.video import Span, Video
+from impasto.video_files.video import Frame, Mark, Span, Video
 from impasto.video_files.writing import VideoWriter
 
 
@@ -199,8 +205,14 @@ def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, Cutti
     known = folder.cutting()
     if known is not None:
         return known
-    until_end = itertools.takewhile(lambda frame: not film.is_over(frame), film.video.frames())
-    finder = find_shots(filter(film.covers, until_end))
+    marks = list[Mapping[str, Mark]]()
+
+    def frames() -> Iterator[Frame]:
+        for masked in film.covered_frames():
+            marks.append(masked.marks)
+            yield masked.frame
+
+    finder = find_shots(frames())
     for seen in itertools.count(1):
         try:
             next(finder)
@@ -210,7 +222,7 @@ def _look(film: Film, folder: WorkFolder) -> Generator[FilmProgress, None, Cutti
         yield FilmProgress("looking", seen, film.expected_frames)
     if not cutting.shots:
         raise PictureError(film.nothing_between)
-    folder.keep_cutting(cutting)
+    folder.keep_cutting(cutting, marks)
     return cutting
 
 
@@ -273,7 +285,18 @@ def stylize_video(
     engine: str = "local",
     workers: int | None = None,
     address: str | None = None,
-    **given: Any,
+    regions: Sequence[RegionSource] = (),
+    keep: str | os.PathLike[str] | None = None,
+    keyframes: KeyframeTrack | str | os.PathLike[str] | None = None,
+    steadiness: float = 0.5,
+    boil: float = 0.0,
+    fps: float | None = None,
+    start: float | Fraction = 0.0,
+    end: float | Fraction | None = None,
+    weights: WeightsSource = None,
+    compute: Compute | None = None,
+    base: BaseSource = None,
+    **overrides: Any,
 ) -> Path:
     """Repaints a film in the style of pictures and writes it, with its sound and its frame times.
 
@@ -295,7 +318,18 @@ def stylize_video(
         engine: ``local``, or ``ray`` for a cluster whose nodes reach all files by their names.
         workers: shots that are painted at the same time; one for each processor if None.
         address: of the cluster; RAY_ADDRESS if None, or else one on this machine.
-        **given: all other arguments of `iterate_video`.
+        regions: as for `iterate_video`.
+        keep: a mask of what stays as it is, a still or a film: white stays.
+        keyframes: what changes with time, as for `iterate_video`.
+        steadiness: how firmly a frame holds to those before it, 0..1.
+        boil: share of each frame that begins anew, 0..1: above 0 the paint is alive.
+        fps: frames a second of pictures in a row; 25 if not given.
+        start: seconds from the film's beginning at which the painting begins.
+        end: seconds at which it ends; None for all.
+        weights: see `WeightsSource`.
+        compute: where it runs.
+        base: as for `iterate`.
+        **overrides: single settings by name: ``size=512``, ``preset="fast"``...
 
     Returns:
         The film's file.
@@ -305,19 +339,28 @@ def stylize_video(
             sound; or the folder holds frames of another film, or another run uses it.
         As `iterate_video`.
     """
-    task = film_task(video, style, settings, **given)
-    made = make_film(
-        task,
-        FilmOutput(
-            os.fspath(output),
-            overwrite,
-            quality,
-            side_by_side=None if side_by_side is None else os.fspath(side_by_side),
-        ),
-        Workforce(engine, workers, address),
+    task = film_task(
+        video,
+        style,
+        settings,
+        regions=regions,
+        keep=keep,
+        keyframes=keyframes,
+        steadiness=steadiness,
+        boil=boil,
+        fps=fps,
+        start=start,
+        end=end,
+        weights=weights,
+        compute=compute,
+        base=base,
+        **overrides,
     )
+    beside = None if side_by_side is None else os.fspath(side_by_side)
+    written = FilmOutput(os.fspath(output), overwrite, quality, side_by_side=beside)
+    made = make_film(task, written, Workforce(engine, workers, address))
     while True:
         try:
             next(made)
-        except StopIteration as end:
-            return Path(end.value)
+        except StopIteration as end_of_work:
+            return Path(end_of_work.value)

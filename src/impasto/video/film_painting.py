@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -23,7 +22,7 @@ from impasto.pictures.resizing import resize
 from impasto.settings.model import Settings
 from impasto.tasks.regions import RegionSource
 from impasto.tasks.styles import StyleSource
-from impasto.video.cut_finder import find_passages
+from impasto.video.cut_finder import Passage, find_passages
 from impasto.video.film_task import Film, FilmTask
 from impasto.video.keyframes import KeyframeTrack
 from impasto.video.mask_film import MaskedFrame, MaskFilm
@@ -31,6 +30,7 @@ from impasto.video.motion_trail import GAPS
 from impasto.video.shot_painter import PastFrame, ShotPainter, SteadySettings, areas_of
 from impasto.video.shots import Shot
 from impasto.video.work_folder import FrameNote, WorkFolder
+from impasto.video_files.video import Mark
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +154,9 @@ iterate_video = finished(
 
 
 def paint_film(film: Film) -> FrameSteps:
-    """All frames of an open film, in order, painted in memory.
-
-    Blank frames wait there, with all their pixels, until it is known whether they are a flash: as
-    many as half a second has, and no more.
-    """
+    """All frames of an open film, in order, painted in memory."""
     painter, shot, left, any_frame = film.shot_painter(), 0, 0, False
-    until_end = itertools.takewhile(lambda masked: not film.is_over(masked.frame), film.frames())
-    covered = (masked for masked in until_end if film.covers(masked.frame))
-    for masked, passage in find_passages((masked, masked.frame) for masked in covered):
+    for masked, passage in _with_passages(film):
         painter.pass_on(passage)
         if passage.leaves:
             left = shot
@@ -172,6 +166,47 @@ def paint_film(film: Film) -> FrameSteps:
         yield _step(film, painter, masked, shot)
     if not any_frame:
         raise PictureError(film.nothing_between)
+
+
+class _Waiting(NamedTuple):
+    """A frame that is read again when it is known whether it belongs to a flash."""
+
+    number: int
+    marks: Mapping[str, Mark]
+
+    @classmethod
+    def of(cls, masked: MaskedFrame) -> _Waiting:
+        """What stands for a frame."""
+        return cls(masked.frame.number, masked.marks)
+
+
+def _with_passages(film: Film) -> Iterator[tuple[MaskedFrame, Passage]]:
+    """The frames to paint, and how the film goes to each of them.
+
+    Blank frames wait until it is known whether they are a flash, for half a second at most.
+    """
+    found = find_passages(((one, one.frame) for one in film.covered_frames()), wait=_Waiting.of)
+    waited = list[tuple[_Waiting, Passage]]()
+    for one, passage in found:
+        if isinstance(one, _Waiting):
+            waited.append((one, passage))
+        else:
+            yield from _read_again(film, waited)
+            waited.clear()
+            yield one, passage
+    yield from _read_again(film, waited)
+
+
+def _read_again(
+    film: Film, waited: Sequence[tuple[_Waiting, Passage]]
+) -> Iterator[tuple[MaskedFrame, Passage]]:
+    """Frames in a row that have waited."""
+    if not waited:
+        return
+    first, last = waited[0][0], waited[-1][0]
+    marks = {key: [one.marks[key] for one, _ in waited] for key in first.marks}
+    frames = film.frames(first.number, last.number + 1, marks)
+    yield from zip(frames, (passage for _, passage in waited), strict=True)
 
 
 def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNote, None, None]:
@@ -188,7 +223,9 @@ def paint_shot(film: Film, shot: Shot, folder: WorkFolder) -> Generator[FrameNot
     chains = _to_go_on_from(shot, first)
     needed = sorted({number for chain in chains for number in chain})
     past: dict[int, PastFrame] = {}
-    for masked in film.frames(needed[0] if needed else first, shot.stop):
+    begin = needed[0] if needed else first
+    marks = {key: own[begin - shot.start :] for key, own in folder.marks(shot).items()}
+    for masked in film.frames(begin, shot.stop, marks):
         number = masked.frame.number
         if number in needed:
             past[number] = _past_frame(film, masked, folder.painted(number))

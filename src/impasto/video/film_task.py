@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -31,7 +32,7 @@ from impasto.tasks.styles import Style, StyleSource, is_model, open_styles
 from impasto.tasks.task import Task
 from impasto.video.frame_painter import FramePainter
 from impasto.video.keyframes import KeyframeTrack, read_keyframes
-from impasto.video.mask_film import MaskedFrame, MaskFilm
+from impasto.video.mask_film import FILM, Marks, MaskedFrame, MaskFilm
 from impasto.video.shot_painter import ShotPainter, SteadySettings
 from impasto.video_files.opening import open_video
 from impasto.video_files.video import Frame, Video
@@ -192,16 +193,35 @@ class Film:
             self._palettes[name] = self._open(name)
         return None if name is None else self._palettes[name]
 
-    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
+    def frames(
+        self, start: int = 0, stop: int | None = None, marks: Marks = MappingProxyType({})
+    ) -> Iterator[MaskedFrame]:
         """The film's frames by number, with the masks that belong to them.
+
+        Args:
+            start: the number of the first one.
+            stop: the number to stop before; None for all.
+            marks: those of the frames from ``start`` on, where they were read before: so the films
+                need not be read from their beginnings.
 
         Raises:
             PictureError: the film, or that of a mask, ends early or is damaged.
         """
-        masks = {key: film.frames(start, stop) for key, film in self.masks.items()}
-        for frame in self.video.frames(start, stop):
-            own = {key: self.masks[key].next_share(film, frame) for key, film in masks.items()}
+        masks = {
+            key: film.frames(start, stop, marks.get(str(key), ()))
+            for key, film in self.masks.items()
+        }
+        for frame in self.video.frames(start, stop, marks=marks.get(FILM, ())):
+            own = {key: self.masks[key].next_frame(film, frame) for key, film in masks.items()}
             yield MaskedFrame(frame, own)
+
+    def covered_frames(self) -> Iterator[MaskedFrame]:
+        """Those that are to be painted; nothing is read after them. Raises as `frames`."""
+        for masked in self.frames():
+            if self.is_over(masked.frame):
+                return
+            if self.covers(masked.frame):
+                yield masked
 
     def task_of(self, masked: MaskedFrame) -> Task:
         """What there is to do for a frame."""

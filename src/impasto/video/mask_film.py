@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from torch import Tensor
 from typing_extensions import TypeIs
@@ -16,7 +17,12 @@ from impasto.pictures.formats import PICTURE_EXTENSIONS
 from impasto.pictures.image import Image
 from impasto.pictures.masks import share_of
 from impasto.video_files.opening import open_video
-from impasto.video_files.video import Frame, Video
+from impasto.video_files.video import Frame, Mark, Video
+
+Marks = Mapping[str, Sequence[Mark]]
+"""Of some frames in a row: the marks of ``film``, and of each film of masks by its key."""
+
+FILM = "film"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +31,25 @@ class MaskedFrame:
 
     Attributes:
         frame: the film's own.
-        masks: (1, 1, h, w), 0..1, by number of the region, or ``keep``.
+        mask_frames: those of the films of masks, by number of the region, or ``keep``.
     """
 
     frame: Frame
-    masks: Mapping[int | str, Tensor] = field(default_factory=dict)
+    mask_frames: Mapping[int | str, Frame] = field(default_factory=dict)
+
+    @cached_property
+    def masks(self) -> dict[int | str, Tensor]:
+        """How much each pixel counts, (1, 1, h, w), 0..1, by key."""
+        return {
+            key: share_of(Image(frame.pixels, frame.alpha))
+            for key, frame in self.mask_frames.items()
+        }
+
+    @property
+    def marks(self) -> dict[str, Mark]:
+        """What all its frames are known again by: see `Marks`."""
+        own = {str(key): frame.mark for key, frame in self.mask_frames.items()}
+        return {FILM: self.frame.mark, **own}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +93,12 @@ class MaskFilm:
             )
         return cls(video)
 
-    def frames(self, start: int, stop: int | None) -> Iterator[Frame]:
-        """Its frames by number."""
-        return self.video.frames(start, stop)
+    def frames(self, start: int, stop: int | None, marks: Sequence[Mark] = ()) -> Iterator[Frame]:
+        """Its frames by number; marks as for `Video.frames`."""
+        return self.video.frames(start, stop, marks=marks)
 
-    def next_share(self, frames: Iterator[Frame], masked: Frame) -> Tensor:
-        """How much each pixel counts in the next frame, (1, 1, h, w), 0..1.
+    def next_frame(self, frames: Iterator[Frame], masked: Frame) -> Frame:
+        """The next frame.
 
         Args:
             frames: of `frames`, as far as they have come.
@@ -93,4 +113,4 @@ class MaskFilm:
                 f"{self.video.name}: the mask ends before frame {masked.number + 1} of the film; "
                 "give one of the same length, or a still"
             )
-        return share_of(Image(frame.pixels, frame.alpha))
+        return frame

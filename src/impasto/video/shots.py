@@ -135,7 +135,8 @@ class _Cuts:
 def find_shots(frames: Iterable[Frame]) -> Generator[int, None, Cutting]:
     """Looks at frames, yields their numbers, and returns how they are cut. Keeps no frame."""
     cuts, last, first, end = _Cuts(), -1, Fraction(0), Fraction(0)
-    for moment, passage in find_passages((_Moment.of(frame), frame) for frame in frames):
+    moments = ((_Moment.of(frame), frame) for frame in frames)
+    for moment, passage in find_passages(moments, wait=lambda moment: moment):
         if last < 0:
             first = moment.start
         cuts.add(moment.number, passage)

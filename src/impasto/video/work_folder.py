@@ -1,8 +1,8 @@
 """Where a film's painted frames lie until the film is written: what outlives a crash.
 
 Beside the film ``OUT`` lies ``OUT.impasto`` with a file that says what is painted, a picture of 16
-bits for each frame, and for each shot a ledger with a line for each of its frames. A frame is
-written whole, under another name first, and only then noted. Each shot has a ledger of its own, so
+bits for each frame, and for each shot the marks of its frames, by which they are read again, and a
+ledger with a line for each of them. A frame is written whole, under another name first, and only then noted. Each shot has a ledger of its own, so
 that several processes may paint shots at the same time. One run alone uses the folder: it holds a
 lock there, which ends with its process.
 """
@@ -30,7 +30,9 @@ from impasto.files import PATH_ERRORS, reason_of, replacing
 from impasto.pictures.encoding import encode_picture
 from impasto.pictures.image import open_image
 from impasto.pictures.resizing import Size
+from impasto.video.mask_film import Marks
 from impasto.video.shots import Cutting, Flash, Shot
+from impasto.video_files.video import Mark
 
 ENDING = ".impasto"
 _PLAN, _SHOTS, _MEMORY, _LOCK = "film.json", "shots.json", "memory.json", "film.lock"
@@ -38,7 +40,7 @@ _LEDGERS = "shot-*.jsonl"
 _SECONDS_OF_TRYING = 1.0  # a folder that is just being removed is soon free
 _BYTES_PER_PIXEL = 6  # of a painted frame, 16 bits and three channels, as PNG: at most
 _OWN = re.compile(
-    r"film\.(json|lock)|shots\.json|memory\.json|shot-\d{6,}\.jsonl|\d{6,}\.png"
+    r"film\.(json|lock)|shots\.json|memory\.json|marks-\d{6,}\.json|shot-\d{6,}\.jsonl|\d{6,}\.png"
     r"|\.impasto-[0-9a-f]{16}\.tmp\.\w+"
 )
 """Names of the files in it, and of those that a killed process leaves."""
@@ -178,14 +180,39 @@ class WorkFolder:
         first, last = map(Fraction, found["span"])
         return Cutting([_shot(*shot) for shot in found["shots"]], (first, last))
 
-    def keep_cutting(self, cutting: Cutting) -> None:
-        """Keeps the film's shots. Raises `OutputError`."""
+    def keep_cutting(self, cutting: Cutting, marks: Sequence[Mapping[str, Mark]] = ()) -> None:
+        """Keeps the film's shots.
+
+        Args:
+            cutting: the shots.
+            marks: of each frame from the first shot's on, see `Marks`.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
         found = {
             "shots": [astuple(shot) for shot in cutting.shots],
             "span": [str(time) for time in cutting.span],
         }
         with self._errors_named():
+            for shot in cutting.shots if marks else ():
+                first = cutting.shots[0].start
+                own = marks[shot.start - first : shot.stop - first]
+                rows = {
+                    key: [(str(one[key].time), one[key].digest) for one in own] for key in own[0]
+                }
+                _write(self._marks_file(shot), json.dumps(rows).encode())
             _write(self.path / _SHOTS, json.dumps(found).encode())
+
+    def marks(self, shot: Shot) -> Marks:
+        """Those of a shot's frames; empty where none were kept."""
+        file = self._marks_file(shot)
+        if not file.exists():
+            return {}
+        rows = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            key: [Mark(Fraction(time), digest) for time, digest in own] for key, own in rows.items()
+        }
 
     def check_space(self, shots: Sequence[Shot], size: Size) -> None:
         """Finds out whether the disk holds the frames that are still to come.
@@ -279,6 +306,9 @@ class WorkFolder:
 
     def _ledger(self, shot: Shot) -> Path:
         return self.path / f"shot-{shot.start:06}.jsonl"
+
+    def _marks_file(self, shot: Shot) -> Path:
+        return self.path / f"marks-{shot.start:06}.json"
 
     @contextlib.contextmanager
     def _errors_named(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ from impasto.messages import counted
 from impasto.pictures.decoding import check_size
 from impasto.pictures.image import open_image
 from impasto.video_files.colors import ColorCoding, coding_by_height
-from impasto.video_files.video import Frame, Video
+from impasto.video_files.video import Frame, Mark, Video
 
 _NO_DELAY = Fraction(1, 10)
 """How long browsers show a frame that says no time."""
@@ -38,7 +38,9 @@ class AnimationSource:
         """The file."""
         return (self.path,)
 
-    def frames(self, video: Video, start: int, end: int | None) -> Iterator[Frame]:
+    def frames(
+        self, video: Video, start: int, end: int | None, marks: Sequence[Mark]
+    ) -> Iterator[Frame]:
         """See `Video.frames`."""
         time = sum(self.durations[:start], Fraction(0))
         last = len(self.durations) if end is None else min(end, len(self.durations))

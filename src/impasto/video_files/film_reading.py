@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -15,10 +17,14 @@ from impasto.video_files.av_library import import_av, reporting_ffmpeg
 from impasto.video_files.colors import ColorCoding, coding_of
 from impasto.video_files.decoding import decoded_frames, packets_expected, stated_end
 from impasto.video_files.deinterlacing import deinterlaced
-from impasto.video_files.frame_times import timed
+from impasto.video_files.frame_times import TimedFrame, timed
 from impasto.video_files.planes import bits_of, has_alpha, is_full_range, is_rgb, pixels_of
 from impasto.video_files.rotation import Turn, turn_of
-from impasto.video_files.video import Frame, Track, Video
+from impasto.video_files.video import Frame, Mark, Track, Video
+
+_LEADS = (0, 8, 64)
+"""A film is entered at the last key frame that is so many frames before the one that is sought. At
+the nearest one, frames may be shown that need those before; and MPEG-TS is entered too late."""
 
 RECIPE_TAG = "IMPASTO"
 """The tag of Matroska and WebM that holds a recipe."""
@@ -45,21 +51,59 @@ class FilmSource:
         """The file."""
         return (self.path,)
 
-    def frames(self, video: Video, start: int, end: int | None) -> Iterator[Frame]:
+    def frames(
+        self, video: Video, start: int, end: int | None, marks: Sequence[Mark]
+    ) -> Iterator[Frame]:
         """See `Video.frames`."""
+        marks = marks if end is None else marks[: end - start]
+        for frame in self._found_again(video, start, marks) if start and marks else ():
+            start = frame.number + 1
+            yield frame
+        if start == end:
+            return
         with open_container(self.path, video.name) as container:
-            stream = container.streams[self.stream]
-            decoded = decoded_frames(container, stream, video.name)
-            frames = deinterlaced(decoded, stream.time_base, video.name, self._said)
-            stated = stated_end(stream)
-            for number, (frame, time, duration) in enumerate(
-                timed(frames, stream.time_base, video.rate, stated)
-            ):
+            for number, timed_frame in enumerate(self._decoded(video, container)):
                 if number == end:
                     return
                 if number >= start:
-                    self._check(frame, video, number)
-                    yield self._converted(frame, video, number, time, duration)
+                    yield self._converted(video, number, timed_frame)
+
+    def _found_again(self, video: Video, start: int, marks: Sequence[Mark]) -> Iterator[Frame]:
+        """The frames that have these marks, up to the first that cannot be found.
+
+        Where a film may be entered, and what is whole from there on, containers and codecs say in
+        many ways, and not always rightly. So nothing is believed that does not have its mark.
+        """
+        av, sought = import_av(video.name), marks[0].time
+        for lead in _LEADS:
+            number = start
+            # What is wrong with the film is said when it is read from its beginning.
+            with (
+                contextlib.suppress(av.FFmpegError, OSError, PictureError),
+                open_container(self.path, video.name) as container,
+            ):
+                stream = container.streams[self.stream]
+                place = math.floor((sought - lead / video.rate) / stream.time_base)
+                container.seek(place, stream=stream)
+                for timed_frame in self._decoded(video, container):
+                    if timed_frame[1] < sought:
+                        continue
+                    frame = self._converted(video, number, timed_frame)
+                    if frame.mark != marks[number - start]:
+                        break
+                    number += 1
+                    yield frame
+                    if number - start == len(marks):
+                        return
+            if number > start:
+                return
+
+    def _decoded(self, video: Video, container: Any) -> Iterator[TimedFrame]:
+        """The frames of an open film from where it stands."""
+        stream = container.streams[self.stream]
+        decoded = decoded_frames(container, stream, video.name)
+        frames = deinterlaced(decoded, stream.time_base, video.name, self._said)
+        return timed(frames, stream.time_base, video.rate, stated_end(stream))
 
     def _check(self, frame: Any, video: Video, number: int) -> None:
         height, width = frame.height, frame.width
@@ -70,9 +114,9 @@ class FilmSource:
                 f"{video.size[1]} x {video.size[0]}; split the film where its size changes"
             )
 
-    def _converted(
-        self, frame: Any, video: Video, number: int, time: Fraction, duration: Fraction
-    ) -> Frame:
+    def _converted(self, video: Video, number: int, timed_frame: TimedFrame) -> Frame:
+        frame, time, duration = timed_frame
+        self._check(frame, video, number)
         pixels, alpha = pixels_of(frame, video.colors)
         pixels = self.turn.apply(pixels)[None]
         if alpha is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ from impasto.pictures.host_settings import as_one_of_many
 from impasto.pictures.image import Image, open_image
 from impasto.pictures.metadata import orientation_of
 from impasto.video_files.colors import ColorCoding, coding_by_height
-from impasto.video_files.video import Frame, Video
+from impasto.video_files.video import Frame, Mark, Video
 
 DEFAULT_FPS = Fraction(25)
 """Frames per second of an image sequence, where nothing else is said."""
@@ -86,7 +86,9 @@ class SequenceSource:
         with as_one_of_many(str(file), self._faults):
             return open_image(file, max_pixels=self.max_pixels)
 
-    def frames(self, video: Video, start: int, end: int | None) -> Iterator[Frame]:
+    def frames(
+        self, video: Video, start: int, end: int | None, marks: Sequence[Mark]
+    ) -> Iterator[Frame]:
         """See `Video.frames`."""
         for number, file in enumerate(self.files[start:end], start):
             image = self.picture(file)
