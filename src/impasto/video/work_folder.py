@@ -2,9 +2,9 @@
 
 Beside the film ``OUT`` lies ``OUT.impasto`` with a file that says what is painted, a picture of 16
 bits for each frame, and for each shot the marks of its frames, by which they are read again, and a
-ledger with a line for each of them. A frame is written whole, under another name first, and only then noted. Each shot has a ledger of its own, so
-that several processes may paint shots at the same time. One run alone uses the folder: it holds a
-lock there, which ends with its process.
+ledger with a line for each of them. A frame is written whole, under another name first, and only
+then noted. Each shot has a ledger of its own, so that several processes may paint shots at the same
+time. One run alone uses the folder: it holds a lock there, which ends with its process.
 """
 
 from __future__ import annotations
