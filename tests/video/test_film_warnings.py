@@ -33,11 +33,11 @@ def _two_shots(folder: Path) -> str:
 
 
 def _doubtful(folder: Path) -> list[str]:
-    """A style whose colours are not understood, and a region of 16 pixels, as arguments."""
+    """A style whose colours are not understood, and a region of 12 pixels, as arguments."""
     style = style_file(folder)
     _spoil(style)
     mask = torch.zeros(1, 3, 48, 64)
-    mask[..., :4, :4] = 1
+    mask[..., :3, :4] = 1
     Image(mask).save(folder / "mask.png")
     return ["style.png", *FLAGS, "--region", "mask.png:style.png"]
 
@@ -55,7 +55,7 @@ def test_a_film_says_what_a_picture_says_and_each_once(tmp_path: Path) -> None:
     assert film.returncode == 0, film.stderr
     said = _said(film.stderr)
     assert any("style.png: the cICP chunk has matrix coefficients 1" in line for line in said)
-    assert any("mask.png: the region has 16 pixels" in line for line in said)
+    assert any("mask.png: the region has 12 pixels" in line for line in said)
     assert said == _said(still_picture.stderr)
     told = run_here(*work, 2, "-o", "b.mkv", "--json", folder=tmp_path)
     assert [f"impasto: {one}" for one in json.loads(told.stdout)["warnings"]] == said
