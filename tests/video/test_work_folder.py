@@ -23,6 +23,7 @@ from impasto.video.shot_workers import Workforce
 from impasto.video.shots import Cutting, Shot
 from impasto.video.work_folder import WorkFolder
 from impasto.video_files.opening import open_video
+from impasto.video_files.video import Mark
 from support.command_line import error_line, run, start, wait_for
 from support.moving_pictures import QUICK, panned, still, style_file, texture, write_frames
 
@@ -79,6 +80,16 @@ def test_a_folder_without_painted_frames_blocks_nothing(tmp_path: Path, text: st
     out = impasto.stylize_video(source, style, tmp_path / "out.mkv", **QUICK)
     assert len(list(open_video(out).frames())) == 2
     assert not folder.path.exists()
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"a": 1}', '{"a": [["x", 2]]}'])
+def test_damaged_marks_cost_time_alone(tmp_path: Path, damage: str) -> None:
+    folder, shot = WorkFolder(tmp_path), Shot(0, 1)
+    marks = [{"film.mp4": Mark(Fraction(1, 25), 7)}]
+    folder.keep_cutting(Cutting([shot], (Fraction(0), Fraction(1, 25))), marks)
+    assert folder.marks(shot) == {"film.mp4": [marks[0]["film.mp4"]]}
+    (tmp_path / "marks-000000.json").write_text(damage)
+    assert folder.marks(shot) == {}
 
 
 def test_what_ends_before_a_frame_is_painted_leaves_no_folder(tmp_path: Path) -> None:

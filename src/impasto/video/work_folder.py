@@ -205,14 +205,21 @@ class WorkFolder:
             _write(self.path / _SHOTS, json.dumps(found).encode())
 
     def marks(self, shot: Shot) -> Marks:
-        """Those of a shot's frames; empty where none were kept."""
+        """Those of a shot's frames; empty where none were kept, or their file is damaged.
+
+        They save time alone: without them the film is read from its beginning.
+        """
         file = self._marks_file(shot)
         if not file.exists():
             return {}
-        rows = json.loads(file.read_text(encoding="utf-8"))
-        return {
-            key: [Mark(Fraction(time), digest) for time, digest in own] for key, own in rows.items()
-        }
+        try:
+            rows = json.loads(file.read_bytes())
+            return {
+                key: [Mark(Fraction(time), digest) for time, digest in own]
+                for key, own in rows.items()
+            }
+        except (ValueError, TypeError, AttributeError, ZeroDivisionError):
+            return {}
 
     def check_space(self, shots: Sequence[Shot], size: Size) -> None:
         """Finds out whether the disk holds the frames that are still to come.
