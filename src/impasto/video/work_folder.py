@@ -207,7 +207,7 @@ class WorkFolder:
     def marks(self, shot: Shot) -> Marks:
         """Those of a shot's frames; empty where none were kept, or their file is damaged.
 
-        They save time alone: without them the film is read from its beginning.
+        Without them the film is read from its beginning: the same frames, later.
         """
         file = self._marks_file(shot)
         if not file.exists():
